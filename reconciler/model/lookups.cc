@@ -1,0 +1,42 @@
+#include <algorithm>
+
+#include "reconciler/model/memory.h"
+#include "reconciler/model/observation.h"
+#include "reconciler/model/spec.h"
+
+namespace pandora_ha {
+
+const DatabaseNodeSpec* FindNode(const ClusterSpec& spec, const NodeName& name) {
+  const auto& nodes = spec.database.nodes;
+  const auto found = std::find_if(nodes.begin(), nodes.end(),
+                                  [&](const DatabaseNodeSpec& node) { return node.name == name; });
+  return found == nodes.end() ? nullptr : &*found;
+}
+
+std::vector<NodeName> PreferenceOrder(const ClusterSpec& spec) {
+  std::vector<NodeName> order;
+  const auto add = [&](const NodeName& name) {
+    if (FindNode(spec, name) != nullptr && std::find(order.begin(), order.end(), name) == order.end()) {
+      order.push_back(name);
+    }
+  };
+  for (const NodeName& name : spec.database.master_preference) add(name);
+  for (const DatabaseNodeSpec& node : spec.database.nodes) add(node.name);
+  return order;
+}
+
+const DatabaseSeen* FindSeen(const Observation& seen, const NodeName& name) {
+  const auto found = std::find_if(seen.databases.begin(), seen.databases.end(),
+                                  [&](const DatabaseSeen& node) { return node.name == name; });
+  return found == seen.databases.end() ? nullptr : &*found;
+}
+
+NodeMemory& MemoryOf(Memory& memory, const NodeName& name) { return memory.nodes[name]; }
+
+const NodeMemory& MemoryOf(const Memory& memory, const NodeName& name) {
+  static const NodeMemory kEmpty;
+  const auto found = memory.nodes.find(name);
+  return found == memory.nodes.end() ? kEmpty : found->second;
+}
+
+}  // namespace pandora_ha

@@ -1,0 +1,72 @@
+// What a manager must not forget between two looks and across its own restarts.
+//
+// Memory may restrict what is done (an epoch, a cool-down, a remembered position); it never stands in
+// for a fact of the world, which is observed again each time. It is stored before the first step of
+// the plan that it was decided with.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "reconciler/base/clock.h"
+#include "reconciler/model/gtid.h"
+#include "reconciler/model/ids.h"
+#include "reconciler/model/spec.h"
+
+namespace pandora_ha {
+
+// A promotion that has been decided and is not yet known to be complete.
+struct Promotion {
+  Epoch epoch;                     // of the primary to come
+  std::optional<NodeName> from;    // the primary that is replaced; none: the cluster's first
+  std::optional<NodeName> to;      // chosen once no candidate receives any more
+  std::string because;             // the evidence, as a sentence
+  WallTime began_at{};
+  TimePoint began{};               // for durations; comparable only within one boot
+  bool fence_waived = false;       // policy `availability` took the risk of an unproven fence
+
+  bool operator==(const Promotion&) const = default;
+};
+
+struct NodeMemory {
+  // Failed looks since the last answer. A look that was never finished is not counted.
+  int failed_looks = 0;
+  std::uint64_t attempts_counted = 0;        // DatabaseSeen::attempts at the last count
+  std::optional<TimePoint> unanswered_since;
+  // The arrival token of this replica's channel and when it last changed.
+  std::string arrival_token;
+  TimePoint arrival_changed{};
+  // Everything this node is known to have received, ever, in the present epoch. A node that holds
+  // less than this has dropped received events and must not be promoted.
+  GtidSet received;
+  // The node acknowledges every commit of the primary, so promoting it loses none (semiSync only).
+  bool lossless = false;
+  std::string run_id;                        // last seen run of the server process
+
+  bool operator==(const NodeMemory&) const = default;
+};
+
+struct Memory {
+  // The machine run in which the TimePoints below were taken; on a mismatch they start anew.
+  std::string boot_id;
+  std::string cluster;                       // guards against a file of another cluster
+  Epoch epoch;                               // the highest epoch ever decided
+  std::optional<NodeName> primary;           // of `epoch`, once its promotion is complete
+  std::optional<Promotion> promotion;
+  // The durability that is in force, which may be less than the declared one while no replica
+  // acknowledges.
+  DurabilityMode durability_in_force = DurabilityMode::kAsync;
+  std::map<NodeName, NodeMemory> nodes;
+  GtidSet primary_executed;                  // last known set of the primary of `epoch`
+  std::optional<WallTime> last_failover_at;  // automatic ones only
+
+  bool operator==(const Memory&) const = default;
+};
+
+// The node's entry, made when it is missing.
+NodeMemory& MemoryOf(Memory& memory, const NodeName& name);
+// An empty entry when it is missing.
+const NodeMemory& MemoryOf(const Memory& memory, const NodeName& name);
+
+}  // namespace pandora_ha

@@ -1,0 +1,199 @@
+// What one look at the world found. Facts only: nothing here has been judged.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "reconciler/base/clock.h"
+#include "reconciler/model/gtid.h"
+#include "reconciler/model/ids.h"
+
+namespace pandora_ha {
+
+// A fact with its date, or the reason why it is not known. Unknown is not false, not zero and not
+// "down": it never makes anything better and never permits a step that cannot be undone.
+template <class T>
+class Seen {
+ public:
+  Seen() : why_("never looked") {}
+  static Seen Known(T value, TimePoint at) {
+    Seen seen;
+    seen.value_ = std::move(value);
+    seen.at_ = at;
+    seen.why_.clear();
+    return seen;
+  }
+  static Seen Unknown(std::string why, TimePoint at) {
+    Seen seen;
+    seen.why_ = std::move(why);
+    seen.at_ = at;
+    return seen;
+  }
+
+  bool known() const { return value_.has_value(); }
+  // REQUIRES: known()
+  const T& operator*() const { return *value_; }
+  const T* operator->() const { return &*value_; }
+  T* mutable_value() { return value_ ? &*value_ : nullptr; }
+  TimePoint at() const { return at_; }
+  const std::string& why_unknown() const { return why_; }
+  bool operator==(const Seen&) const = default;
+
+ private:
+  std::optional<T> value_;
+  TimePoint at_{};
+  std::string why_;
+};
+
+// How the last question to a server ended. Only kAnswered is proof of life for the data; everything
+// from kDenied to kBusy proves that something lives there, and none of the rest proves a death.
+enum class Contact {
+  kNeverTried,
+  kAnswered,         // the query came back
+  kDenied,           // wrong password, missing privilege
+  kTlsRefused,       // certificate, name or encryption not as demanded
+  kBusy,             // "Too many connections": alive
+  kRefusedPort,      // nobody listens
+  kHungUp,           // the connection broke
+  kSilent,           // no answer within the timeout
+  kUnroutable,       // no route, no such host
+};
+
+std::string_view ToString(Contact contact);
+
+struct ServerVersion {
+  Flavor flavor = Flavor::kMariaDb;
+  int major = 0, minor = 0, patch = 0;
+  std::string text;  // as the server prints it
+
+  bool operator==(const ServerVersion&) const = default;
+};
+
+enum class ThreadState { kStopped, kConnecting, kRunning };
+
+// One replication channel as its replica reports it.
+struct ReplicationSeen {
+  Address source;
+  ThreadState io = ThreadState::kStopped;
+  ThreadState sql = ThreadState::kStopped;
+  int io_errno = 0, sql_errno = 0;       // 0: no error
+  std::string io_error, sql_error;
+  // Everything this replica holds: executed here or waiting in its relay log.
+  GtidSet received;
+  // Everything received is also executed.
+  bool applied_all = false;
+  // As the server reports it; none when it reports NULL, which means unknown and never 0.
+  std::optional<Seconds> lag;
+  // Changes whenever anything at all (an event, a heartbeat) came from the source. Two equal tokens
+  // some time apart say that nothing came in between.
+  std::string arrival_token;
+
+  bool operator==(const ReplicationSeen&) const = default;
+};
+
+// Semi-synchronous replication as one server reports it.
+struct SemiSyncSeen {
+  bool source_enabled = false;    // the primary's side is switched on
+  bool source_waiting = false;    // and really waits for acknowledgements now (not fallen back)
+  bool waits_without_replica = false;
+  int acknowledgers = 0;          // replicas connected with semi-sync
+  bool replica_enabled = false;
+  bool replica_active = false;    // the replica's side is really in use on the running channel
+
+  bool operator==(const SemiSyncSeen&) const = default;
+};
+
+// The marker row that the open primary writes into the replicated schema.
+struct HeartbeatSeen {
+  Epoch epoch;
+  NodeName writer;
+  WallTime written_at{};          // by the writing manager's clock
+
+  bool operator==(const HeartbeatSeen&) const = default;
+};
+
+// One database server, from its own answers.
+struct DatabaseState {
+  ServerVersion version;
+  std::string server_uuid;        // MySQL server_uuid; MariaDB server_uid where it has one, else empty
+  ServerId server_id = 0;
+  bool writable = false;          // clients may write: neither read_only nor super_read_only
+  GtidSet executed;
+  std::optional<ReplicationSeen> replication;   // none: not configured as a replica
+  SemiSyncSeen semi_sync;
+  std::optional<HeartbeatSeen> heartbeat;       // none: the table is not there or empty
+  // Numbers a run of the server process: another value means that it was restarted.
+  std::string run_id;
+  bool log_bin = false;
+  bool gtid_on = false;           // gtid_mode=ON; MariaDB: gtid_strict_mode=ON
+  bool log_replica_updates = false;
+  bool durable = false;           // sync_binlog=1 and innodb_flush_log_at_trx_commit=1
+  bool provisioned = false;       // schema, accounts and heartbeat table are there
+  std::string tls_cipher;         // of our own session; empty: not encrypted
+
+  bool operator==(const DatabaseState&) const = default;
+};
+
+// What the owner of the server's process (local supervisor, agent) says.
+struct ProcessState {
+  enum class Phase { kRunning, kEnded, kNeverStarted };
+  Phase phase = Phase::kNeverStarted;
+  std::int64_t pid = 0;
+  std::string how_ended;          // "killed by signal 9", "exit code 1"; empty while running
+  TimePoint ended_at{};
+  bool restart_inhibited = false; // the owner will not start it again by itself
+  bool fenced = false;            // ended by us, and must not be started without an unfence
+  bool initialised = false;       // a data directory is there
+
+  bool operator==(const ProcessState&) const = default;
+};
+
+struct DatabaseSeen {
+  NodeName name;
+  Contact contact = Contact::kNeverTried;
+  std::string contact_error;      // empty when answered
+  // Grows by one with every question that was asked and is over; tells two failures from one failure
+  // seen twice.
+  std::uint64_t attempts = 0;
+  // When the failures without an answer in between began; none while it answers.
+  std::optional<TimePoint> unanswered_since;
+  Seen<DatabaseState> state;
+  Seen<ProcessState> process;
+  bool can_fence = false;         // somebody can end this server's process or cut its port for us
+
+  bool operator==(const DatabaseSeen&) const = default;
+};
+
+// What the publishers hold.
+struct PublicationSeen {
+  std::optional<NodeName> primary;   // the node that clients are sent to; none: clients wait
+  Epoch epoch;
+  std::string problem;               // empty: in order
+
+  bool operator==(const PublicationSeen&) const = default;
+};
+
+struct WitnessSeen {
+  NodeName name;
+  Seen<bool> sees_primary;           // whether the witness can reach the recorded primary
+  bool independent = false;          // its site is neither the primary's nor the candidate's
+
+  bool operator==(const WitnessSeen&) const = default;
+};
+
+struct Observation {
+  std::uint64_t id = 0;              // grows with every look of one manager
+  Instant taken_at;
+  std::vector<DatabaseSeen> databases;   // in declared order
+  PublicationSeen publication;
+  std::vector<WitnessSeen> witnesses;
+
+  bool operator==(const Observation&) const = default;
+};
+
+// Null when the observation has no such node.
+const DatabaseSeen* FindSeen(const Observation& seen, const NodeName& name);
+
+}  // namespace pandora_ha

@@ -1,0 +1,278 @@
+// What is to be done, as data: printable, comparable, refusable.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "reconciler/base/clock.h"
+#include "reconciler/model/ids.h"
+#include "reconciler/model/memory.h"
+#include "reconciler/model/spec.h"
+
+namespace pandora_ha {
+
+// ---- Actions: one small thing each, every one idempotent. ---------------------------------------
+
+// Start the server's process, read-only and with replication stopped; makes its data directory first
+// when there is none. Returns when the process runs, not when it answers.
+struct StartServer {
+  NodeName node;
+  // The node was primary of an older epoch: a server that knows how (MariaDB, --init-rpl-role=SLAVE)
+  // takes back the transactions that no replica acknowledged.
+  bool discard_unacknowledged = false;
+  bool operator==(const StartServer&) const = default;
+};
+// End the server's process at once (SIGKILL) and keep it from being started by others.
+struct FenceServer {
+  NodeName node;
+  bool operator==(const FenceServer&) const = default;
+};
+// Take client writes away. Bounded; fails when commits or locks hold it up.
+struct SetReadOnly {
+  NodeName node;
+  bool operator==(const SetReadOnly&) const = default;
+};
+// Clients of the present publication are cut and new ones wait.
+struct WithdrawPublication {
+  bool operator==(const WithdrawPublication&) const = default;
+};
+// The replica receives nothing more; what it has keeps being applied.
+struct StopReceiving {
+  NodeName node;
+  bool operator==(const StopReceiving&) const = default;
+};
+// Wait until everything received is executed.
+struct ApplyReceived {
+  NodeName node;
+  bool operator==(const ApplyReceived&) const = default;
+};
+// The node forgets its source and follows nobody. It stays read-only.
+struct LeaveReplication {
+  NodeName node;
+  bool operator==(const LeaveReplication&) const = default;
+};
+enum class SemiSyncRole {
+  kReplica,         // acknowledges, never waits
+  kSource,          // waits for an acknowledgement, without a fall-back
+  kSourceDegraded,  // acknowledges nothing to wait for: commits return at once
+  kOff,             // durability: async
+};
+struct SetSemiSync {
+  NodeName node;
+  SemiSyncRole role = SemiSyncRole::kOff;
+  bool operator==(const SetSemiSync&) const = default;
+};
+// Schema, accounts and heartbeat table, as declared; only on a primary-to-be or a primary.
+struct Provision {
+  NodeName node;
+  bool operator==(const Provision&) const = default;
+};
+// Clients may write.
+struct OpenWritable {
+  NodeName node;
+  Epoch epoch;
+  bool operator==(const OpenWritable&) const = default;
+};
+// The heartbeat row says this epoch and this writer.
+struct WriteMarker {
+  NodeName node;
+  Epoch epoch;
+  bool operator==(const WriteMarker&) const = default;
+};
+// Clients are sent to this node: endpoint, hosts file with its sidecar.
+struct Publish {
+  NodeName node;
+  Epoch epoch;
+  bool operator==(const Publish&) const = default;
+};
+// The node follows `source`, by GTID, and both threads run.
+struct ReplicateFrom {
+  NodeName node;
+  NodeName source;
+  bool operator==(const ReplicateFrom&) const = default;
+};
+
+using Action = std::variant<StartServer, FenceServer, SetReadOnly, WithdrawPublication, StopReceiving,
+                            ApplyReceived, LeaveReplication, SetSemiSync, Provision, OpenWritable,
+                            WriteMarker, Publish, ReplicateFrom>;
+
+// ---- Conditions: asked again immediately before a step. -----------------------------------------
+
+// The node's process has ended and nobody will start it (asked of the process's owner).
+struct ProcessEnded {
+  NodeName node;
+  bool operator==(const ProcessEnded&) const = default;
+};
+// The node's server answers that clients cannot write there.
+struct IsReadOnly {
+  NodeName node;
+  bool operator==(const IsReadOnly&) const = default;
+};
+// The node's server answers that clients can write there.
+struct IsWritable {
+  NodeName node;
+  bool operator==(const IsWritable&) const = default;
+};
+// This manager still holds the cluster.
+struct HoldsLease {
+  bool operator==(const HoldsLease&) const = default;
+};
+
+using Condition = std::variant<ProcessEnded, IsReadOnly, IsWritable, HoldsLease>;
+
+struct Step {
+  Action action;
+  std::string because;                // one sentence, shown everywhere
+  std::vector<Condition> requires_;   // all must hold, or the plan stops here
+  Duration deadline = Seconds(10);
+
+  bool operator==(const Step&) const = default;
+};
+
+struct Plan {
+  std::string purpose;                // "" for an empty plan; "failover to node2 (epoch 4)"
+  std::vector<Step> steps;
+
+  bool empty() const { return steps.empty(); }
+  bool operator==(const Plan&) const = default;
+};
+
+// ---- Findings: what is noteworthy about the world. ----------------------------------------------
+
+enum class Severity { kInfo, kWarning, kCritical };
+
+// Every code is a row of the table in decide/diagnose.cc, with its sentence and severity.
+enum class FindingCode {
+  kNoPrimaryYet,
+  kPrimaryDead,
+  kPrimaryUnreachable,
+  kPrimaryUnreachableButReplicating,
+  kPrimaryRefusesUs,
+  kPrimaryRestarting,
+  kPrimaryReadOnly,
+  kPrimaryNotPreferred,
+  kPromotionUnderWay,
+  kTwoWritable,
+  kWritableReplica,
+  kReplicaDown,
+  kReplicaUnreachable,
+  kReplicaStopped,
+  kReplicaBroken,
+  kReplicaConnecting,
+  kReplicaWrongSource,
+  kReplicaLagging,
+  kReplicaLagUnknown,
+  kNodeDiverged,
+  kReceivedTailLost,
+  kDuplicateServerId,
+  kDuplicateServerUuid,
+  kServerIdMismatch,
+  kAccessDenied,
+  kTlsRefused,
+  kNodeUnfit,
+  kDurabilityRelaxed,
+  kSemiSyncDegraded,
+  kSemiSyncNotWaiting,
+  kEpochAhead,
+  kLossPossible,
+  kFailoverBlocked,
+  kPublicationFailed,
+  kNotReconciled,
+  kSuspended,
+  kStepFailed,
+};
+
+struct Finding {
+  FindingCode code{};
+  std::optional<NodeName> about;     // none: the whole cluster
+  Severity severity = Severity::kInfo;
+  std::string says;                  // the whole sentence, with what to do
+
+  bool operator==(const Finding&) const = default;
+};
+
+// Why a failover (or another needed change) is not done now.
+enum class BlockReason {
+  kGatheringEvidence,   // the declared looks are not over yet
+  kStillReplicating,    // a replica still receives from the primary
+  kRestartAllowance,    // the crashed server may still be restarted in place
+  kNoCandidate,
+  kAmbiguousCandidates,
+  kUnprovenFence,       // nobody can prove that the old primary cannot write
+  kLeaseRunning,        // the old primary's self-fence lease has not run out
+  kNoWitness,           // policy witness: no independent witness agrees
+  kMayLoseRows,         // semiSync was promised and the candidate has lost its right
+  kCoolDown,
+  kSuspended,
+  kSplitBrain,
+  kEpochAhead,
+  kAccessDenied,        // the server lives; our account is refused
+};
+
+struct Blocked {
+  BlockReason reason{};
+  std::string says;                  // the whole sentence
+  std::string who;                   // who can unblock it and how
+  std::optional<TimePoint> until;    // when it ends by itself
+
+  bool operator==(const Blocked&) const = default;
+};
+
+enum class ClusterState { kHealthy, kDegraded, kFailed, kLost, kSplitBrain, kResyncing, kSuspended, kUnknown };
+
+// One candidate's place in an election, with the rung of the ladder that decided.
+struct CandidateVerdict {
+  NodeName node;
+  bool eligible = false;
+  std::string reason;
+
+  bool operator==(const CandidateVerdict&) const = default;
+};
+
+struct Decision {
+  ClusterState state = ClusterState::kUnknown;
+  std::vector<Finding> findings;            // by severity, then declared order
+  std::vector<Blocked> blocked;             // empty: nothing needed is held back
+  std::vector<CandidateVerdict> candidates; // of the last election of this decision; else empty
+  Plan plan;
+  Memory memory;                            // to be stored before the plan's first step
+  Duration look_again_in = Seconds(1);
+
+  bool operator==(const Decision&) const = default;
+};
+
+// ---- Reports: what became of a plan. ------------------------------------------------------------
+
+enum class StepOutcome { kDone, kFailed, kUnknown, kNotTried };
+
+struct StepReport {
+  std::string step;          // Describe(action)
+  StepOutcome outcome = StepOutcome::kNotTried;
+  std::string error;         // empty when done
+  Duration took{};
+
+  bool operator==(const StepReport&) const = default;
+};
+
+struct Report {
+  std::vector<StepReport> steps;
+  bool complete = true;      // every step done
+
+  bool operator==(const Report&) const = default;
+};
+
+std::string_view ToString(FindingCode code);    // "PrimaryDead"
+std::string_view ToString(Severity severity);   // "info", "warning", "critical"
+std::string_view ToString(BlockReason reason);  // "UnprovenFence"
+std::string_view ToString(ClusterState state);  // "Healthy"
+std::string_view ToString(SemiSyncRole role);
+std::string_view ToString(StepOutcome outcome);
+
+// All codes in declared order, for tables and tests.
+std::vector<FindingCode> AllFindingCodes();
+std::vector<BlockReason> AllBlockReasons();
+
+}  // namespace pandora_ha

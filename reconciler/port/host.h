@@ -1,0 +1,29 @@
+// The owner of a database server's process: the local supervisor today, an agent or SSH later.
+#pragma once
+
+#include "reconciler/base/clock.h"
+#include "reconciler/base/result.h"
+#include "reconciler/model/observation.h"
+
+namespace pandora_ha {
+
+struct StartOptions {
+  bool discard_unacknowledged = false;   // see StartServer in model/plan.h
+};
+
+// Thread-safe. A host that cannot do something returns kUnsupported.
+class Host {
+ public:
+  virtual ~Host() = default;
+
+  // The last word of the owner; it is pushed, so this does not wait. Unknown when the owner itself is
+  // not reached.
+  virtual Seen<ProcessState> Process() const = 0;
+  // Somebody here can end the process (or cut its port) when asked.
+  virtual bool CanFence() const = 0;
+  virtual Status Start(const StartOptions& options, Deadline deadline) = 0;
+  // Ends the process with SIGKILL, waits for its end and inhibits every later start but ours.
+  virtual Status Fence(Deadline deadline) = 0;
+};
+
+}  // namespace pandora_ha

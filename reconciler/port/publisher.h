@@ -1,0 +1,32 @@
+// Telling clients where the primary is.
+#pragma once
+
+#include "reconciler/base/clock.h"
+#include "reconciler/base/result.h"
+#include "reconciler/model/ids.h"
+#include "reconciler/model/observation.h"
+
+namespace pandora_ha {
+
+// What is told.
+struct PublishedPrimary {
+  NodeName node;
+  Address address;
+  Epoch epoch;
+
+  bool operator==(const PublishedPrimary&) const = default;
+};
+
+// Thread-safe.
+class Publisher {
+ public:
+  virtual ~Publisher() = default;
+  // From now on clients are sent to this primary; those of another one are cut. An epoch lower than
+  // one that was published before is refused (kConflict).
+  virtual Status Publish(const PublishedPrimary& primary) = 0;
+  // Clients are cut and new ones wait.
+  virtual Status Withdraw() = 0;
+  virtual PublicationSeen Current() const = 0;
+};
+
+}  // namespace pandora_ha
