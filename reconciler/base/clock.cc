@@ -46,7 +46,8 @@ std::string FormatWallTime(WallTime time) {
   gmtime_r(&seconds, &parts);
   char text[64];
   std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
-                parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, fraction);
+                parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                fraction);
   return text;
 }
 
@@ -55,7 +56,8 @@ bool ParseWallTime(const std::string& text, WallTime* out) {
   int fraction = 0;
   int used = 0;
   if (std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &parts.tm_year, &parts.tm_mon,
-                  &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &fraction, &used) != 7 ||
+                  &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &fraction,
+                  &used) != 7 ||
       static_cast<std::size_t>(used) != text.size()) {
     return false;
   }

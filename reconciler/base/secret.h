@@ -6,8 +6,8 @@
 
 namespace pandora_ha {
 
-// Holds a password. It has no operator<<, no formatter and no JSON form; whoever needs the text says
-// Reveal(), which makes every such place easy to find.
+// Holds a password. It has no operator<<, no formatter and no JSON form; whoever needs the text
+// says Reveal(), which makes every such place easy to find.
 class Secret {
  public:
   Secret() = default;

@@ -46,7 +46,9 @@ Ranges Subtracted(const Ranges& from, const Ranges& what) {
   return out;
 }
 
-bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool IsSpace(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 std::string_view Trimmed(std::string_view text) {
   while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
@@ -93,14 +95,15 @@ bool IsTag(std::string_view text) {
 
 std::string Lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::transform(out.begin(), out.end(), out.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   return out;
 }
 
 Error Malformed(Flavor flavor, std::string_view part) {
-  return {ErrorCode::kInvalid, "\"" + std::string(part) + "\" is not a " +
-                                   std::string(ToString(flavor)) + " GTID set"};
+  return {ErrorCode::kInvalid,
+          "\"" + std::string(part) + "\" is not a " + std::string(ToString(flavor)) + " GTID set"};
 }
 
 Status ParseMySqlPart(std::string_view part, std::map<std::string, Ranges>* sources) {
@@ -117,7 +120,8 @@ Status ParseMySqlPart(std::string_view part, std::map<std::string, Ranges>* sour
     }
     const auto dash = pieces[i].find('-');
     Range range{};
-    if (!ParseNumber(pieces[i].substr(0, dash), &range.first)) return Malformed(Flavor::kMySql, part);
+    if (!ParseNumber(pieces[i].substr(0, dash), &range.first))
+      return Malformed(Flavor::kMySql, part);
     range.last = range.first;
     if (dash != std::string_view::npos && !ParseNumber(pieces[i].substr(dash + 1), &range.last)) {
       return Malformed(Flavor::kMySql, part);
@@ -144,7 +148,9 @@ Status ParseMariaDbPart(std::string_view part, std::map<std::string, Ranges>* so
   return Ok();
 }
 
-std::string DomainOf(const std::string& source) { return source.substr(0, source.find('-')); }
+std::string DomainOf(const std::string& source) {
+  return source.substr(0, source.find('-'));
+}
 
 }  // namespace
 
@@ -207,7 +213,8 @@ std::uint64_t GtidSet::CountMissingIn(const GtidSet& other) const {
     last[domain] = std::max(last[domain], ranges.back().last);
     const auto theirs = other.sources_.find(source);
     if (other.flavor_ == flavor_ && theirs != other.sources_.end()) {
-      fork[domain] = std::max(fork[domain], std::min(ranges.back().last, theirs->second.back().last));
+      fork[domain] =
+          std::max(fork[domain], std::min(ranges.back().last, theirs->second.back().last));
     }
   }
   for (const auto& [domain, number] : last) count += number - fork[domain];

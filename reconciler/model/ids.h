@@ -20,7 +20,9 @@ struct NodeName {
   auto operator<=>(const NodeName&) const = default;
 };
 
-inline std::ostream& operator<<(std::ostream& out, const NodeName& name) { return out << name.text; }
+inline std::ostream& operator<<(std::ostream& out, const NodeName& name) {
+  return out << name.text;
+}
 
 // Numbers the primaries of one cluster. It grows by one with every promotion and is never reused;
 // 0 means that the cluster has never had a primary.
@@ -33,7 +35,9 @@ struct Epoch {
   constexpr auto operator<=>(const Epoch&) const = default;
 };
 
-inline std::ostream& operator<<(std::ostream& out, Epoch epoch) { return out << epoch.number; }
+inline std::ostream& operator<<(std::ostream& out, Epoch epoch) {
+  return out << epoch.number;
+}
 
 // The two families of servers. Percona Server is MySQL here.
 enum class Flavor { kMySql, kMariaDb };

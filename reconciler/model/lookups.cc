@@ -16,7 +16,8 @@ const DatabaseNodeSpec* FindNode(const ClusterSpec& spec, const NodeName& name) 
 std::vector<NodeName> PreferenceOrder(const ClusterSpec& spec) {
   std::vector<NodeName> order;
   const auto add = [&](const NodeName& name) {
-    if (FindNode(spec, name) != nullptr && std::find(order.begin(), order.end(), name) == order.end()) {
+    if (FindNode(spec, name) != nullptr &&
+        std::find(order.begin(), order.end(), name) == order.end()) {
       order.push_back(name);
     }
   };
@@ -31,7 +32,9 @@ const DatabaseSeen* FindSeen(const Observation& seen, const NodeName& name) {
   return found == seen.databases.end() ? nullptr : &*found;
 }
 
-NodeMemory& MemoryOf(Memory& memory, const NodeName& name) { return memory.nodes[name]; }
+NodeMemory& MemoryOf(Memory& memory, const NodeName& name) {
+  return memory.nodes[name];
+}
 
 const NodeMemory& MemoryOf(const Memory& memory, const NodeName& name) {
   static const NodeMemory kEmpty;

@@ -1,8 +1,8 @@
 // What a manager must not forget between two looks and across its own restarts.
 //
-// Memory may restrict what is done (an epoch, a cool-down, a remembered position); it never stands in
-// for a fact of the world, which is observed again each time. It is stored before the first step of
-// the plan that it was decided with.
+// Memory may restrict what is done (an epoch, a cool-down, a remembered position); it never stands
+// in for a fact of the world, which is observed again each time. It is stored before the first step
+// of the plan that it was decided with.
 #pragma once
 
 #include <map>
@@ -18,21 +18,25 @@ namespace pandora_ha {
 
 // A promotion that has been decided and is not yet known to be complete.
 struct Promotion {
-  Epoch epoch;                     // of the primary to come
-  std::optional<NodeName> from;    // the primary that is replaced; none: the cluster's first
-  std::optional<NodeName> to;      // chosen once no candidate receives any more
-  std::string because;             // the evidence, as a sentence
+  Epoch epoch;                   // of the primary to come
+  std::optional<NodeName> from;  // the primary that is replaced; none: the cluster's first
+  std::optional<NodeName> to;    // chosen once no candidate receives any more
+  std::string because;           // the evidence, as a sentence
   WallTime began_at{};
-  TimePoint began{};               // for durations; comparable only within one boot
-  bool fence_waived = false;       // policy `availability` took the risk of an unproven fence
+  TimePoint began{};          // for durations; comparable only within one boot
+  bool fence_waived = false;  // policy `availability` took the risk of an unproven fence
 
   bool operator==(const Promotion&) const = default;
 };
 
+enum class History { kUnjudged, kContained, kDiverged };
+
+inline constexpr Duration kJudgingAge = Milliseconds(200);
+
 struct NodeMemory {
   // Failed looks since the last answer. A look that was never finished is not counted.
   int failed_looks = 0;
-  std::uint64_t attempts_counted = 0;        // DatabaseSeen::attempts at the last count
+  std::uint64_t attempts_counted = 0;  // DatabaseSeen::attempts at the last count
   std::optional<TimePoint> unanswered_since;
   // The arrival token of this replica's channel and when it last changed.
   std::string arrival_token;
@@ -42,7 +46,19 @@ struct NodeMemory {
   GtidSet received;
   // The node acknowledges every commit of the primary, so promoting it loses none (semiSync only).
   bool lossless = false;
-  std::string run_id;                        // last seen run of the server process
+  // Its channel has not acknowledged since then; none while it does.
+  std::optional<TimePoint> not_acknowledging_since;
+  // How its history stands to that of the present primary. A node that shows transactions which the
+  // primary lacks is judged on an older answer (`executed`, at least kJudgingAge old): two servers
+  // are never asked at the same instant, and a replica may be ahead of the primary's answer for a
+  // moment.
+  History history = History::kUnjudged;
+  GtidSet executed;
+  TimePoint executed_at{};
+  GtidSet errant;        // what it has and the primary lacks; empty unless diverged
+  bool deposed = false;  // was primary of an older epoch and has not followed since
+  int starts = 0;        // of its process since it last answered
+  std::optional<TimePoint> start_not_before;  // back-off of the next start
 
   bool operator==(const NodeMemory&) const = default;
 };
@@ -50,16 +66,16 @@ struct NodeMemory {
 struct Memory {
   // The machine run in which the TimePoints below were taken; on a mismatch they start anew.
   std::string boot_id;
-  std::string cluster;                       // guards against a file of another cluster
-  Epoch epoch;                               // the highest epoch ever decided
-  std::optional<NodeName> primary;           // of `epoch`, once its promotion is complete
+  std::string cluster;              // guards against a file of another cluster
+  Epoch epoch;                      // the highest epoch ever decided
+  std::optional<NodeName> primary;  // of `epoch`, once its promotion is complete
   std::optional<Promotion> promotion;
   // The durability that is in force, which may be less than the declared one while no replica
   // acknowledges.
   DurabilityMode durability_in_force = DurabilityMode::kAsync;
   std::map<NodeName, NodeMemory> nodes;
-  GtidSet primary_executed;                  // last known set of the primary of `epoch`
-  std::optional<WallTime> last_failover_at;  // automatic ones only
+  GtidSet primary_executed;     // last known set of the primary of `epoch`
+  bool primary_waited = false;  // at that look it waited for acknowledgements
 
   bool operator==(const Memory&) const = default;
 };

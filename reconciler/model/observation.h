@@ -51,14 +51,14 @@ class Seen {
 // from kDenied to kBusy proves that something lives there, and none of the rest proves a death.
 enum class Contact {
   kNeverTried,
-  kAnswered,         // the query came back
-  kDenied,           // wrong password, missing privilege
-  kTlsRefused,       // certificate, name or encryption not as demanded
-  kBusy,             // "Too many connections": alive
-  kRefusedPort,      // nobody listens
-  kHungUp,           // the connection broke
-  kSilent,           // no answer within the timeout
-  kUnroutable,       // no route, no such host
+  kAnswered,     // the query came back
+  kDenied,       // wrong password, missing privilege
+  kTlsRefused,   // certificate, name or encryption not as demanded
+  kBusy,         // "Too many connections": alive
+  kRefusedPort,  // nobody listens
+  kHungUp,       // the connection broke
+  kSilent,       // no answer within the timeout
+  kUnroutable,   // no route, no such host
 };
 
 std::string_view ToString(Contact contact);
@@ -78,7 +78,7 @@ struct ReplicationSeen {
   Address source;
   ThreadState io = ThreadState::kStopped;
   ThreadState sql = ThreadState::kStopped;
-  int io_errno = 0, sql_errno = 0;       // 0: no error
+  int io_errno = 0, sql_errno = 0;  // 0: no error
   std::string io_error, sql_error;
   // Everything this replica holds: executed here or waiting in its relay log.
   GtidSet received;
@@ -95,12 +95,12 @@ struct ReplicationSeen {
 
 // Semi-synchronous replication as one server reports it.
 struct SemiSyncSeen {
-  bool source_enabled = false;    // the primary's side is switched on
-  bool source_waiting = false;    // and really waits for acknowledgements now (not fallen back)
+  bool source_enabled = false;  // the primary's side is switched on
+  bool source_waiting = false;  // and really waits for acknowledgements now (not fallen back)
   bool waits_without_replica = false;
-  int acknowledgers = 0;          // replicas connected with semi-sync
+  int acknowledgers = 0;  // replicas connected with semi-sync
   bool replica_enabled = false;
-  bool replica_active = false;    // the replica's side is really in use on the running channel
+  bool replica_active = false;  // the replica's side is really in use on the running channel
 
   bool operator==(const SemiSyncSeen&) const = default;
 };
@@ -109,7 +109,7 @@ struct SemiSyncSeen {
 struct HeartbeatSeen {
   Epoch epoch;
   NodeName writer;
-  WallTime written_at{};          // by the writing manager's clock
+  WallTime written_at{};  // by the writing manager's clock
 
   bool operator==(const HeartbeatSeen&) const = default;
 };
@@ -117,21 +117,21 @@ struct HeartbeatSeen {
 // One database server, from its own answers.
 struct DatabaseState {
   ServerVersion version;
-  std::string server_uuid;        // MySQL server_uuid; MariaDB server_uid where it has one, else empty
+  std::string server_uuid;  // MySQL server_uuid; MariaDB server_uid where it has one, else empty
   ServerId server_id = 0;
-  bool writable = false;          // clients may write: neither read_only nor super_read_only
+  bool writable = false;  // clients may write: neither read_only nor super_read_only
   GtidSet executed;
-  std::optional<ReplicationSeen> replication;   // none: not configured as a replica
+  std::optional<ReplicationSeen> replication;  // none: not configured as a replica
   SemiSyncSeen semi_sync;
-  std::optional<HeartbeatSeen> heartbeat;       // none: the table is not there or empty
+  std::optional<HeartbeatSeen> heartbeat;  // none: the table is not there or empty
   // Numbers a run of the server process: another value means that it was restarted.
   std::string run_id;
   bool log_bin = false;
-  bool gtid_on = false;           // gtid_mode=ON; MariaDB: gtid_strict_mode=ON
+  bool gtid_on = false;  // gtid_mode=ON; MariaDB: gtid_strict_mode=ON
   bool log_replica_updates = false;
-  bool durable = false;           // sync_binlog=1 and innodb_flush_log_at_trx_commit=1
-  bool provisioned = false;       // schema, accounts and heartbeat table are there
-  std::string tls_cipher;         // of our own session; empty: not encrypted
+  bool durable = false;      // sync_binlog=1 and innodb_flush_log_at_trx_commit=1
+  bool provisioned = false;  // schema, accounts and heartbeat table are there
+  std::string tls_cipher;    // of our own session; empty: not encrypted
 
   bool operator==(const DatabaseState&) const = default;
 };
@@ -141,11 +141,11 @@ struct ProcessState {
   enum class Phase { kRunning, kEnded, kNeverStarted };
   Phase phase = Phase::kNeverStarted;
   std::int64_t pid = 0;
-  std::string how_ended;          // "killed by signal 9", "exit code 1"; empty while running
+  std::string how_ended;  // "killed by signal 9", "exit code 1"; empty while running
   TimePoint ended_at{};
-  bool restart_inhibited = false; // the owner will not start it again by itself
-  bool fenced = false;            // ended by us, and must not be started without an unfence
-  bool initialised = false;       // a data directory is there
+  bool restart_inhibited = false;  // the owner will not start it again by itself
+  bool fenced = false;             // ended by us, and must not be started without an unfence
+  bool initialised = false;        // a data directory is there
 
   bool operator==(const ProcessState&) const = default;
 };
@@ -153,40 +153,41 @@ struct ProcessState {
 struct DatabaseSeen {
   NodeName name;
   Contact contact = Contact::kNeverTried;
-  std::string contact_error;      // empty when answered
-  // Grows by one with every question that was asked and is over; tells two failures from one failure
-  // seen twice.
+  std::string contact_error;  // empty when answered
+  // Grows by one with every question that was asked and is over; tells two failures from one
+  // failure seen twice.
   std::uint64_t attempts = 0;
   // When the failures without an answer in between began; none while it answers.
   std::optional<TimePoint> unanswered_since;
   Seen<DatabaseState> state;
   Seen<ProcessState> process;
-  bool can_fence = false;         // somebody can end this server's process or cut its port for us
+  bool can_fence = false;     // somebody can end this server's process or cut its port for us
+  bool self_fencing = false;  // an agent there ends the server when its lease runs out
 
   bool operator==(const DatabaseSeen&) const = default;
 };
 
 // What the publishers hold.
 struct PublicationSeen {
-  std::optional<NodeName> primary;   // the node that clients are sent to; none: clients wait
+  std::optional<NodeName> primary;  // the node that clients are sent to; none: clients wait
   Epoch epoch;
-  std::string problem;               // empty: in order
+  std::string problem;  // empty: in order
 
   bool operator==(const PublicationSeen&) const = default;
 };
 
 struct WitnessSeen {
   NodeName name;
-  Seen<bool> sees_primary;           // whether the witness can reach the recorded primary
-  bool independent = false;          // its site is neither the primary's nor the candidate's
+  Seen<bool> sees_primary;   // whether the witness can reach the recorded primary
+  bool independent = false;  // its site is neither the primary's nor the candidate's
 
   bool operator==(const WitnessSeen&) const = default;
 };
 
 struct Observation {
-  std::uint64_t id = 0;              // grows with every look of one manager
+  std::uint64_t id = 0;  // grows with every look of one manager
   Instant taken_at;
-  std::vector<DatabaseSeen> databases;   // in declared order
+  std::vector<DatabaseSeen> databases;  // in declared order
   PublicationSeen publication;
   std::vector<WitnessSeen> witnesses;
 

@@ -16,12 +16,12 @@ namespace pandora_ha {
 
 // ---- Actions: one small thing each, every one idempotent. ---------------------------------------
 
-// Start the server's process, read-only and with replication stopped; makes its data directory first
-// when there is none. Returns when the process runs, not when it answers.
+// Start the server's process, read-only and with replication stopped; makes its data directory
+// first when there is none. Returns when the process runs, not when it answers.
 struct StartServer {
   NodeName node;
-  // The node was primary of an older epoch: a server that knows how (MariaDB, --init-rpl-role=SLAVE)
-  // takes back the transactions that no replica acknowledged.
+  // The node was primary of an older epoch: a server that knows how (MariaDB,
+  // --init-rpl-role=SLAVE) takes back the transactions that no replica acknowledged.
   bool discard_unacknowledged = false;
   bool operator==(const StartServer&) const = default;
 };
@@ -95,9 +95,9 @@ struct ReplicateFrom {
   bool operator==(const ReplicateFrom&) const = default;
 };
 
-using Action = std::variant<StartServer, FenceServer, SetReadOnly, WithdrawPublication, StopReceiving,
-                            ApplyReceived, LeaveReplication, SetSemiSync, Provision, OpenWritable,
-                            WriteMarker, Publish, ReplicateFrom>;
+using Action = std::variant<StartServer, FenceServer, SetReadOnly, WithdrawPublication,
+                            StopReceiving, ApplyReceived, LeaveReplication, SetSemiSync, Provision,
+                            OpenWritable, WriteMarker, Publish, ReplicateFrom>;
 
 // ---- Conditions: asked again immediately before a step. -----------------------------------------
 
@@ -116,24 +116,22 @@ struct IsWritable {
   NodeName node;
   bool operator==(const IsWritable&) const = default;
 };
-// This manager still holds the cluster.
-struct HoldsLease {
-  bool operator==(const HoldsLease&) const = default;
-};
-
-using Condition = std::variant<ProcessEnded, IsReadOnly, IsWritable, HoldsLease>;
+using Condition = std::variant<ProcessEnded, IsReadOnly, IsWritable>;
 
 struct Step {
   Action action;
-  std::string because;                // one sentence, shown everywhere
-  std::vector<Condition> requires_;   // all must hold, or the plan stops here
+  std::string because;               // one sentence, shown everywhere
+  std::vector<Condition> requires_;  // all must hold, or the plan stops here
   Duration deadline = Seconds(10);
 
   bool operator==(const Step&) const = default;
 };
 
 struct Plan {
-  std::string purpose;                // "" for an empty plan; "failover to node2 (epoch 4)"
+  std::string purpose;  // "" for an empty plan; "failover to node2 (epoch 4)"
+  // Each step needs the ones before it: the plan stops at the first that is not done. Otherwise a
+  // step that fails holds back only later steps on the same node.
+  bool ordered = false;
   std::vector<Step> steps;
 
   bool empty() const { return steps.empty(); }
@@ -187,41 +185,49 @@ enum class FindingCode {
 
 struct Finding {
   FindingCode code{};
-  std::optional<NodeName> about;     // none: the whole cluster
+  std::optional<NodeName> about;  // none: the whole cluster
   Severity severity = Severity::kInfo;
-  std::string says;                  // the whole sentence, with what to do
+  std::string says;  // the whole sentence, with what to do
 
   bool operator==(const Finding&) const = default;
 };
 
 // Why a failover (or another needed change) is not done now.
 enum class BlockReason {
-  kGatheringEvidence,   // the declared looks are not over yet
-  kStillReplicating,    // a replica still receives from the primary
-  kRestartAllowance,    // the crashed server may still be restarted in place
+  kGatheringEvidence,  // the declared looks are not over yet
+  kStillReplicating,   // a replica still receives from the primary
+  kRestartAllowance,   // the crashed server may still be restarted in place
   kNoCandidate,
   kAmbiguousCandidates,
-  kUnprovenFence,       // nobody can prove that the old primary cannot write
-  kLeaseRunning,        // the old primary's self-fence lease has not run out
-  kNoWitness,           // policy witness: no independent witness agrees
-  kMayLoseRows,         // semiSync was promised and the candidate has lost its right
-  kCoolDown,
+  kUnprovenFence,  // nobody can prove that the old primary cannot write
+  kLeaseRunning,   // the old primary's self-fence lease has not run out
+  kNoWitness,      // policy witness: no independent witness agrees
+  kMayLoseRows,    // semiSync was promised and the candidate has lost its right
   kSuspended,
   kSplitBrain,
   kEpochAhead,
-  kAccessDenied,        // the server lives; our account is refused
+  kAccessDenied,  // the server lives; our account is refused
 };
 
 struct Blocked {
   BlockReason reason{};
-  std::string says;                  // the whole sentence
-  std::string who;                   // who can unblock it and how
-  std::optional<TimePoint> until;    // when it ends by itself
+  std::string says;                // the whole sentence
+  std::string who;                 // who can unblock it and how
+  std::optional<TimePoint> until;  // when it ends by itself
 
   bool operator==(const Blocked&) const = default;
 };
 
-enum class ClusterState { kHealthy, kDegraded, kFailed, kLost, kSplitBrain, kResyncing, kSuspended, kUnknown };
+enum class ClusterState {
+  kHealthy,
+  kDegraded,
+  kFailed,
+  kLost,
+  kSplitBrain,
+  kResyncing,
+  kSuspended,
+  kUnknown
+};
 
 // One candidate's place in an election, with the rung of the ladder that decided.
 struct CandidateVerdict {
@@ -234,11 +240,12 @@ struct CandidateVerdict {
 
 struct Decision {
   ClusterState state = ClusterState::kUnknown;
-  std::vector<Finding> findings;            // by severity, then declared order
-  std::vector<Blocked> blocked;             // empty: nothing needed is held back
-  std::vector<CandidateVerdict> candidates; // of the last election of this decision; else empty
+  std::vector<Finding> findings;             // by severity, then declared order
+  std::vector<Blocked> blocked;              // empty: nothing needed is held back
+  std::vector<CandidateVerdict> candidates;  // of the last election of this decision; else empty
   Plan plan;
-  Memory memory;                            // to be stored before the plan's first step
+  bool beat = false;  // the open primary's heartbeat row is to be renewed
+  Memory memory;      // to be stored before the plan's first step
   Duration look_again_in = Seconds(1);
 
   bool operator==(const Decision&) const = default;
@@ -249,9 +256,9 @@ struct Decision {
 enum class StepOutcome { kDone, kFailed, kUnknown, kNotTried };
 
 struct StepReport {
-  std::string step;          // Describe(action)
+  std::string step;  // Describe(action)
   StepOutcome outcome = StepOutcome::kNotTried;
-  std::string error;         // empty when done
+  std::string error;  // empty when done
   Duration took{};
 
   bool operator==(const StepReport&) const = default;
@@ -259,7 +266,7 @@ struct StepReport {
 
 struct Report {
   std::vector<StepReport> steps;
-  bool complete = true;      // every step done
+  bool complete = true;  // every step done
 
   bool operator==(const Report&) const = default;
 };
@@ -270,6 +277,10 @@ std::string_view ToString(BlockReason reason);  // "UnprovenFence"
 std::string_view ToString(ClusterState state);  // "Healthy"
 std::string_view ToString(SemiSyncRole role);
 std::string_view ToString(StepOutcome outcome);
+
+std::string Describe(const Action& action);  // "open node2 for writing (epoch 4)"
+std::string Describe(const Condition& condition);
+NodeName TargetOf(const Action& action);  // empty for WithdrawPublication
 
 // All codes in declared order, for tables and tests.
 std::vector<FindingCode> AllFindingCodes();

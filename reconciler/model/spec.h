@@ -1,8 +1,8 @@
 // What people declare: the PandoraCluster document as values.
 //
 // The shape is that of crd/pandoracluster.yaml, field for field; the defaults here are the schema's
-// (a test compares them). Nothing in this file knows YAML. Passwords are never part of the document:
-// it says only where each one is found.
+// (a test compares them). Nothing in this file knows YAML. Passwords are never part of the
+// document: it says only where each one is found.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ enum class FailoverPolicy { kAvailability, kConsistency, kWitness };
 
 enum class Failback { kManual, kWhenCaughtUp };
 
-// Async: an acknowledged row may exist on the primary only. SemiSync: an acknowledged row has reached
-// a replica's relay log.
+// Async: an acknowledged row may exist on the primary only. SemiSync: an acknowledged row has
+// reached a replica's relay log.
 enum class DurabilityMode { kAsync, kSemiSync };
 
 // What a semi-sync primary does when no replica can acknowledge. Block: writes wait. Degrade: the
@@ -33,9 +33,9 @@ enum class WithoutReplica { kBlock, kDegrade };
 
 // Where a password is found: exactly one of the three is set.
 struct SecretSource {
-  std::string file;                        // path; the first line is the password
-  std::string environment;                 // variable of the daemon itself
-  std::string secret_name, secret_key;     // Kubernetes: secretKeyRef {name, key}
+  std::string file;                     // path; the first line is the password
+  std::string environment;              // variable of the daemon itself
+  std::string secret_name, secret_key;  // Kubernetes: secretKeyRef {name, key}
 
   bool operator==(const SecretSource&) const = default;
 };
@@ -64,19 +64,19 @@ struct SshSpec {
 
 struct DatabaseNodeSpec {
   NodeName name;
-  std::string address;       // host part; the port is DatabaseSpec::port
-  ServerId server_id = 0;    // unique in the cluster
-  std::string site;          // empty: not said
-  std::string label;         // shown to people; empty: the name
+  std::string address;     // host part; the port is DatabaseSpec::port
+  ServerId server_id = 0;  // unique in the cluster
+  std::string site;        // empty: not said
+  std::string label;       // shown to people; empty: the name
   std::optional<SshSpec> ssh;
 
   bool operator==(const DatabaseNodeSpec&) const = default;
 };
 
-// Paths on the daemon's machine. Verified means: the CA is trusted by us only, the certificate names
-// the node's address, and the session is really encrypted.
+// Paths on the daemon's machine. Verified means: the CA is trusted by us only, the certificate
+// names the node's address, and the session is really encrypted.
 struct TlsSpec {
-  bool enabled = false;      // false: the document has no `tls`
+  bool enabled = false;  // false: the document has no `tls`
   std::string ca_file;
   std::string certificate_file;  // empty: no client certificate
   std::string key_file;
@@ -87,7 +87,7 @@ struct TlsSpec {
 struct ReplicationSpec {
   DurabilityMode durability = DurabilityMode::kAsync;
   WithoutReplica without_replica = WithoutReplica::kDegrade;
-  Seconds max_lag{60};       // beyond it a replica is reported as lagging
+  Seconds max_lag{60};  // beyond it a replica is reported as lagging
 
   bool operator==(const ReplicationSpec&) const = default;
 };
@@ -133,13 +133,13 @@ struct ResyncSpec {
   ResyncMethod method = ResyncMethod::kAuto;
   int wait_retries = 3;
   Seconds sleep{10};
-  std::string script;        // method: script
+  std::string script;  // method: script
 
   bool operator==(const ResyncSpec&) const = default;
 };
 
 struct VirtualIpSpec {
-  std::string address;       // CIDR
+  std::string address;  // CIDR
   std::string interface;
 
   bool operator==(const VirtualIpSpec&) const = default;
@@ -148,9 +148,9 @@ struct VirtualIpSpec {
 struct DatabaseSpec {
   std::string schema = "pandora";
   std::uint16_t port = 3306;
-  std::vector<DatabaseNodeSpec> nodes;        // local and hosts
-  int replicas = 0;                           // kubernetes: members of the StatefulSet; 0: not said
-  std::vector<NodeName> master_preference;    // empty: the order of `nodes`
+  std::vector<DatabaseNodeSpec> nodes;      // local and hosts
+  int replicas = 0;                         // kubernetes: members of the StatefulSet; 0: not said
+  std::vector<NodeName> master_preference;  // empty: the order of `nodes`
   Failback failback = Failback::kManual;
   Credentials credentials;
   TlsSpec tls;
@@ -183,30 +183,38 @@ struct LeaseSpec {
 };
 
 struct EndpointSpec {
-  std::optional<Address> listen;   // none: no writer endpoint in this process
-  Seconds hold{10};                // how long a new connection waits for a primary
+  std::optional<Address> listen;  // none: no writer endpoint in this process
+  Seconds hold{10};               // how long a new connection waits for a primary
 
   bool operator==(const EndpointSpec&) const = default;
 };
 
 struct DataInSpec {
   std::string path = "/var/spool/pandora/data_in";
-  std::vector<std::string> shared;   // subdirectories; empty: the documented five
-  std::string attachment;            // the console's attachment directory; empty: not managed
-  std::string storage_class;         // kubernetes
-  std::string storage_size;          // kubernetes
+  std::vector<std::string> shared;  // subdirectories; empty: the documented five
+  std::string attachment;           // the console's attachment directory; empty: not managed
+  std::string storage_class;        // kubernetes
+  std::string storage_size;         // kubernetes
 
   bool operator==(const DataInSpec&) const = default;
 };
 
 enum class ServerComponent {
-  kData, kNetwork, kWmi, kPlugin, kWeb, kPrediction, kDiscovery, kInventory, kSnmp
+  kData,
+  kNetwork,
+  kWmi,
+  kPlugin,
+  kWeb,
+  kPrediction,
+  kDiscovery,
+  kInventory,
+  kSnmp
 };
 
 struct PandoraServerSpec {
-  NodeName name;               // the `servername` of the Pandora server
+  NodeName name;  // the `servername` of the Pandora server
   std::string address;
-  int master = 1;              // 0: never Pandora master; 1..7: the highest wins
+  int master = 1;  // 0: never Pandora master; 1..7: the highest wins
   std::vector<ServerComponent> components;
 
   bool operator==(const PandoraServerSpec&) const = default;
@@ -221,29 +229,29 @@ struct ConsoleSpec {
 
 // substrate: local. Where this machine keeps the servers that it runs itself.
 struct LocalSpec {
-  std::string directory;              // data, sockets, logs and supervisors of all nodes
+  std::string directory;  // data, sockets, logs and supervisors of all nodes
   Flavor flavor = Flavor::kMariaDb;
-  std::string server_root;            // a root folder with the server's files; empty: the installed one
+  std::string server_root;  // a root folder with the server's files; empty: the installed one
 
   bool operator==(const LocalSpec&) const = default;
 };
 
 struct KubernetesSpec {
-  std::map<std::string, std::string> images;     // database, server, console
+  std::map<std::string, std::string> images;  // database, server, console
   std::string storage_class;
   std::string storage_size;
-  std::map<std::string, std::string> requests;   // cpu, memory of the database container
+  std::map<std::string, std::string> requests;  // cpu, memory of the database container
   std::map<std::string, std::string> limits;
 
   bool operator==(const KubernetesSpec&) const = default;
 };
 
 struct ClusterSpec {
-  std::string name;                 // metadata.name
-  std::string name_space;           // metadata.namespace; empty on plain hosts
-  std::int64_t generation = 0;      // grows with every accepted change of the document
+  std::string name;             // metadata.name
+  std::string name_space;       // metadata.namespace; empty on plain hosts
+  std::int64_t generation = 0;  // grows with every accepted change of the document
   SubstrateKind substrate = SubstrateKind::kHosts;
-  bool suspend = false;             // observe and report, change nothing
+  bool suspend = false;  // observe and report, change nothing
   FailoverPolicy failover_policy = FailoverPolicy::kConsistency;
   DatabaseSpec database;
   LeaseSpec lease;

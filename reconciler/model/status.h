@@ -23,7 +23,7 @@ enum class Truth { kTrue, kFalse, kUnknown };
 struct ConditionStatus {
   std::string type;
   Truth status = Truth::kUnknown;
-  std::string reason;    // CamelCase
+  std::string reason;  // CamelCase
   std::string message;
 
   bool operator==(const ConditionStatus&) const = default;
@@ -39,15 +39,17 @@ struct NodeStatus {
   Role role = Role::kUnknown;
   bool preferred = false;
   Contact contact = Contact::kNeverTried;
-  std::string version;                       // empty: unknown
+  std::string version;  // empty: unknown
   std::optional<bool> writable;
-  std::string replication;                   // "running", "connecting", "stopped", "error 1062", "" for a primary, "unknown"
-  std::optional<Seconds> lag;                // none: unknown or not a replica
-  std::optional<std::uint64_t> behind;       // transactions the primary has and this node has not received
-  std::string semi_sync;                     // "acknowledging", "waiting for 1", "off", …
-  std::string position;                      // GTID set, printed
+  std::string
+      replication;  // "running", "connecting", "stopped", "error 1062", "" for a primary, "unknown"
+  std::optional<Seconds> lag;  // none: unknown or not a replica
+  std::optional<std::uint64_t>
+      behind;             // transactions the primary has and this node has not received
+  std::string semi_sync;  // "acknowledging", "waiting for 1", "off", …
+  std::string position;   // GTID set, printed
   bool lossless = false;
-  std::string note;                          // first finding about the node; empty: none
+  std::string note;  // first finding about the node; empty: none
 
   bool operator==(const NodeStatus&) const = default;
 };
@@ -56,7 +58,7 @@ struct ClusterStatus {
   std::string name;
   std::int64_t observed_generation = 0;
   ClusterState state = ClusterState::kUnknown;
-  std::string verdict;                       // one sentence: what is the matter and why (not) acted
+  std::string verdict;  // one sentence: what is the matter and why (not) acted
   std::optional<NodeName> primary;
   Epoch epoch;
   std::string policy_sentence;
@@ -75,10 +77,10 @@ struct ClusterStatus {
 
 // One line of history.
 struct Event {
-  std::string id;                            // unique; the same event always gets the same one
+  std::string id;  // unique; the same event always gets the same one
   WallTime at{};
   Severity severity = Severity::kInfo;
-  std::string reason;                        // CamelCase, from a closed set: see docs/events.md
+  std::string reason;  // CamelCase, from a closed set: see docs/events.md
   std::optional<NodeName> about;
   Epoch epoch;
   std::string message;
@@ -99,8 +101,8 @@ struct Counters {
   std::uint64_t look_errors = 0;
   std::uint64_t failovers_done = 0, failovers_failed = 0;
   std::uint64_t steps_done = 0, steps_failed = 0;
-  std::map<std::string, std::uint64_t> findings_raised;    // by code
-  std::vector<FailoverTiming> failover_timings;            // bounded: the newest 64
+  std::map<std::string, std::uint64_t> findings_raised;  // by code
+  std::vector<FailoverTiming> failover_timings;          // bounded: the newest 64
 
   bool operator==(const Counters&) const = default;
 };
@@ -116,7 +118,7 @@ struct Snapshot {
   Duration tick_took{};
 };
 
-std::string_view ToString(Truth truth);   // "True", "False", "Unknown"
-std::string_view ToString(Role role);     // "primary", "replica", "none", "unknown"
+std::string_view ToString(Truth truth);  // "True", "False", "Unknown"
+std::string_view ToString(Role role);    // "primary", "replica", "none", "unknown"
 
 }  // namespace pandora_ha

@@ -8,7 +8,7 @@
 namespace pandora_ha {
 
 struct StartOptions {
-  bool discard_unacknowledged = false;   // see StartServer in model/plan.h
+  bool discard_unacknowledged = false;  // see StartServer in model/plan.h
 };
 
 // Thread-safe. A host that cannot do something returns kUnsupported.
@@ -16,8 +16,8 @@ class Host {
  public:
   virtual ~Host() = default;
 
-  // The last word of the owner; it is pushed, so this does not wait. Unknown when the owner itself is
-  // not reached.
+  // The last word of the owner; it is pushed, so this does not wait. Unknown when the owner itself
+  // is not reached.
   virtual Seen<ProcessState> Process() const = 0;
   // Somebody here can end the process (or cut its port) when asked.
   virtual bool CanFence() const = 0;

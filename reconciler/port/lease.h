@@ -10,8 +10,8 @@ namespace pandora_ha {
 class Lease {
  public:
   virtual ~Lease() = default;
-  // True while this manager, and no other, may change the cluster. Asked before every tick and before
-  // every step.
+  // True while this manager, and no other, may change the cluster. Asked before every tick and
+  // before every step.
   virtual bool Held() = 0;
   // Who holds it, for people; empty when unknown.
   virtual std::string Holder() = 0;

@@ -40,10 +40,11 @@ TEST(GtidMySql, ReadsTagsAsSourcesOfTheirOwn) {
 }
 
 TEST(GtidMySql, RefusesWhatIsNoSet) {
-  for (const char* text : {"x", "3e11fa47-71ca-11e1-9e33-c80aa9429562", "3e11fa47-71ca-11e1-9e33-c80aa9429562:0",
-                           "3e11fa47-71ca-11e1-9e33-c80aa9429562:5-3", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1,",
-                           "3e11fa47-71ca-11e1-9e33-c80aa9429562:blue", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-99999999999999999999",
-                           "0-1-5"}) {
+  for (const char* text :
+       {"x", "3e11fa47-71ca-11e1-9e33-c80aa9429562", "3e11fa47-71ca-11e1-9e33-c80aa9429562:0",
+        "3e11fa47-71ca-11e1-9e33-c80aa9429562:5-3", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1,",
+        "3e11fa47-71ca-11e1-9e33-c80aa9429562:blue",
+        "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-99999999999999999999", "0-1-5"}) {
     EXPECT_FALSE(GtidSet::Parse(Flavor::kMySql, text).ok()) << text;
   }
 }
@@ -105,7 +106,8 @@ TEST(Gtid, AgreesWithNaiveSetsOnRandomInput) {
     for (const auto& id : naive[1]) {
       if (!naive[0].contains(id)) missing.insert(id);
     }
-    ASSERT_EQ(sets[0].Contains(sets[1]), missing.empty()) << sets[0].ToString() << " / " << sets[1].ToString();
+    ASSERT_EQ(sets[0].Contains(sets[1]), missing.empty())
+        << sets[0].ToString() << " / " << sets[1].ToString();
     ASSERT_EQ(sets[1].CountMissingIn(sets[0]), missing.size());
     ASSERT_TRUE(sets[0].Union(sets[1]).Contains(sets[0]));
     ASSERT_TRUE(sets[0].Union(sets[1]) == sets[1].Union(sets[0]));

@@ -1,0 +1,52 @@
+#include "reconciler/decide/context.h"
+
+#include <algorithm>
+
+namespace pandora_ha {
+namespace {
+
+SemiSyncRole OpeningRole(const Context& c) {
+  const ReplicationSpec& replication = c.spec.database.replication;
+  if (replication.durability == DurabilityMode::kAsync) return SemiSyncRole::kOff;
+  return c.memory.durability_in_force == DurabilityMode::kSemiSync ? SemiSyncRole::kSource
+                                                                   : SemiSyncRole::kSourceDegraded;
+}
+
+}  // namespace
+
+bool StartIfEnded(Context& c, const NodeName& node, const std::string& because) {
+  const DatabaseSeen* database = FindSeen(c.seen, node);
+  if (database == nullptr || !database->process.known() ||
+      database->process->phase == ProcessState::Phase::kRunning) {
+    return false;
+  }
+  NodeMemory& remembered = MemoryOf(c.memory, node);
+  if (remembered.start_not_before && c.now() < *remembered.start_not_before) return false;
+  ++remembered.starts;
+  remembered.start_not_before =
+      c.now() + std::min<Duration>(Seconds(60), Seconds(1) * (1 << std::min(remembered.starts, 6)));
+  const bool discard =
+      remembered.deposed && c.spec.database.replication.durability == DurabilityMode::kSemiSync;
+  c.Do(StartServer{node, discard}, because, kStartStep);
+  return true;
+}
+
+void AddOpeningSteps(Context& c, const NodeName& node, const std::string& because,
+                     std::vector<Condition> before_opening) {
+  const DatabaseState& state = *FindSeen(c.seen, node)->state;
+  if (state.replication) c.Do(LeaveReplication{node}, because, kQuickStep, before_opening);
+  const SemiSyncRole role = OpeningRole(c);
+  if (role != SemiSyncRole::kOff || state.semi_sync.source_enabled) {
+    c.Do(SetSemiSync{node, role}, because, kQuickStep);
+  }
+  c.Do(OpenWritable{node, c.memory.epoch}, because, kQuickStep, std::move(before_opening));
+  // While commits wait for an acknowledgement that nobody can give yet, the provisioning and the
+  // marker would wait too: clients are admitted first (they wait by the same rule) and the marker
+  // follows with the first acknowledgement.
+  const bool waits = role == SemiSyncRole::kSource;
+  if (!state.provisioned) c.Do(Provision{node}, "the database is not prepared yet", kStartStep);
+  if (!waits) c.Do(WriteMarker{node, c.memory.epoch}, because, kQuickStep);
+  c.Do(Publish{node, c.memory.epoch}, because, kQuickStep, {IsWritable{node}});
+}
+
+}  // namespace pandora_ha

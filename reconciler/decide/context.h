@@ -1,0 +1,47 @@
+// What the parts of one decision share. Internal to decide/.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "reconciler/model/memory.h"
+#include "reconciler/model/observation.h"
+#include "reconciler/model/plan.h"
+#include "reconciler/model/spec.h"
+
+namespace pandora_ha {
+
+struct Context {
+  const ClusterSpec& spec;
+  const Observation& seen;
+  const Memory& before;  // as it was given to Decide
+  Memory& memory;        // decision.memory, being written
+  Decision& decision;
+
+  TimePoint now() const { return seen.taken_at.mono; }
+
+  void Block(BlockReason reason, std::string says, std::string who,
+             std::optional<TimePoint> until = std::nullopt) {
+    decision.blocked.push_back({reason, std::move(says), std::move(who), until});
+  }
+  void Do(Action action, std::string because, Duration deadline,
+          std::vector<Condition> requires_ = {}) {
+    decision.plan.steps.push_back(
+        {std::move(action), std::move(because), std::move(requires_), deadline});
+  }
+};
+
+// Deadlines of steps. A promotion's waits are bounded by the tick's next look, not by hope.
+inline constexpr Duration kQuickStep = Seconds(2);
+inline constexpr Duration kStartStep = Seconds(30);
+inline constexpr Duration kDrainStep = Seconds(10);
+
+// Starts the server's process when it has ended and its owner can be asked, with a growing pause
+// between attempts. True when a step was added.
+bool StartIfEnded(Context& c, const NodeName& node, const std::string& because);
+
+// Steps that open `node` in the memory's epoch: semi-sync role, open, provision, marker, publish.
+void AddOpeningSteps(Context& c, const NodeName& node, const std::string& because,
+                     std::vector<Condition> before_opening);
+
+}  // namespace pandora_ha

@@ -1,0 +1,140 @@
+#include "reconciler/decide/decide.h"
+
+#include <algorithm>
+
+#include "reconciler/decide/context.h"
+#include "reconciler/decide/diagnose.h"
+#include "reconciler/decide/evidence.h"
+#include "reconciler/decide/failover.h"
+#include "reconciler/decide/remember.h"
+#include "reconciler/decide/state.h"
+#include "reconciler/decide/upkeep.h"
+
+namespace pandora_ha {
+namespace {
+
+// A node that carries a higher epoch than we know proves that somebody else decided. When the world
+// is clear (its writer answers and alone accepts writes) we adopt it; else we keep our hands off.
+bool AcceptForeignEpoch(Context& c) {
+  const DatabaseSeen* ahead = nullptr;
+  int writable = 0;
+  for (const DatabaseSeen& node : c.seen.databases) {
+    if (!node.state.known()) continue;
+    writable += node.state->writable ? 1 : 0;
+    if (node.state->heartbeat && node.state->heartbeat->epoch > c.memory.epoch &&
+        (ahead == nullptr || node.state->heartbeat->epoch > ahead->state->heartbeat->epoch)) {
+      ahead = &node;
+    }
+  }
+  if (ahead == nullptr) return true;
+  const HeartbeatSeen heartbeat = *ahead->state->heartbeat;
+  const DatabaseSeen* writer = FindSeen(c.seen, heartbeat.writer);
+  if (writer != nullptr && writer->state.known() && writer->state->writable && writable == 1) {
+    c.memory.epoch = heartbeat.epoch;
+    c.memory.primary = heartbeat.writer;
+    c.memory.promotion.reset();
+    c.memory.durability_in_force = DurabilityMode::kAsync;
+    for (auto& [name, node] : c.memory.nodes) {
+      node = NodeMemory{};
+    }
+    return true;
+  }
+  if (!c.memory.primary && !c.memory.promotion) return true;  // the first start counts on from it
+  c.Block(BlockReason::kEpochAhead,
+          ahead->name.text + " carries epoch " + std::to_string(heartbeat.epoch.number) +
+              ", decided by somebody else; nothing is changed.",
+          "whoever can bring " + heartbeat.writer.text + " back, or stop the other manager");
+  return false;
+}
+
+void DecidePlan(Context& c) {
+  if (!AcceptForeignEpoch(c)) return;
+  if (c.memory.promotion && !ContinuePromotion(c)) return;
+  if (!c.memory.primary) {
+    DecideFirstPrimary(c);
+    return;
+  }
+  Evidence evidence = Judge(c.spec, c.seen, c.memory, *c.memory.primary);
+  if (evidence.life == Life::kAlive) {
+    if (const std::string lost = LostTailOf(c.seen, c.memory, *c.memory.primary); !lost.empty()) {
+      evidence.because = lost;
+    } else {
+      DecideUpkeep(c);
+      return;
+    }
+  }
+  DecideFailover(c, evidence);
+}
+
+// Suspended: what would be done is said, and nothing that was decided is kept.
+void Suspend(Context& c) {
+  Decision& decision = c.decision;
+  c.memory = Remember(c.spec, c.seen, c.before);
+  decision.beat = false;
+  decision.findings.push_back(MakeFinding(FindingCode::kSuspended, std::nullopt,
+                                          "spec.suspend is set: nothing is changed."));
+  if (decision.plan.empty()) return;
+  c.Block(BlockReason::kSuspended,
+          "Suspended; otherwise this would be done now: " + decision.plan.purpose + ".",
+          "an operator, with suspend: false");
+  decision.plan = {};
+}
+
+bool PrimaryNeedsHelp(const Context& c) {
+  if (!c.memory.primary || c.memory.promotion) return false;
+  const DatabaseSeen* primary = FindSeen(c.seen, *c.memory.primary);
+  return primary == nullptr || !primary->state.known() || primary->contact != Contact::kAnswered;
+}
+
+Duration LookAgainIn(const Context& c) {
+  const Decision& decision = c.decision;
+  const DetectionSpec& detection = c.spec.database.detection;
+  if (!decision.plan.empty()) return Duration::zero();
+  Duration wait = detection.interval;
+  for (const Blocked& blocked : decision.blocked) {
+    if (blocked.until) wait = std::min(wait, std::max(*blocked.until - c.now(), Duration::zero()));
+  }
+  if (PrimaryNeedsHelp(c)) {
+    const NodeMemory& primary = MemoryOf(c.memory, *c.memory.primary);
+    // The second look follows the first at once; the declared retries are a timeout apart.
+    if (primary.failed_looks == 1) return Duration::zero();
+    if (primary.failed_looks <= detection.connect_retries)
+      wait = std::min<Duration>(wait, detection.timeout);
+  }
+  for (const auto& [name, node] : c.memory.nodes) {
+    const DatabaseSeen* seen = FindSeen(c.seen, name);
+    const bool judging = node.history == History::kUnjudged && name != c.memory.primary &&
+                         seen != nullptr && seen->state.known() && c.memory.primary &&
+                         !c.memory.promotion;
+    if (judging) wait = std::min(wait, kJudgingAge);
+  }
+  return wait;
+}
+
+}  // namespace
+
+Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& memory) {
+  Decision decision;
+  decision.memory = Remember(spec, seen, memory);
+  Context c{spec, seen, memory, decision.memory, decision};
+  DecidePlan(c);
+  if (spec.suspend) Suspend(c);
+  std::vector<Finding> findings = Diagnose(spec, seen, decision.memory);
+  for (const Blocked& blocked : decision.blocked) {
+    if (blocked.reason == BlockReason::kGatheringEvidence ||
+        blocked.reason == BlockReason::kSuspended)
+      continue;
+    decision.findings.push_back(
+        MakeFinding(FindingCode::kFailoverBlocked, decision.memory.primary,
+                    std::string(ToString(blocked.reason)) + ": " + blocked.says));
+  }
+  findings.insert(findings.end(), decision.findings.begin(), decision.findings.end());
+  std::stable_sort(findings.begin(), findings.end(),
+                   [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
+  decision.findings = std::move(findings);
+  decision.state = StateOf(c);
+  decision.look_again_in = LookAgainIn(c);
+  return decision;
+}
+
+}  // namespace pandora_ha

@@ -1,0 +1,315 @@
+#include "reconciler/decide/diagnose.h"
+
+#include <algorithm>
+
+#include "reconciler/decide/election.h"
+#include "reconciler/decide/evidence.h"
+#include "reconciler/model/not_reconciled.h"
+
+namespace pandora_ha {
+namespace {
+
+struct Situation {
+  const ClusterSpec& spec;
+  const Observation& seen;
+  const Memory& memory;
+  std::vector<Finding>* out;
+
+  void Add(FindingCode code, const NodeName& node, std::string says) const {
+    out->push_back(MakeFinding(code, node, std::move(says)));
+  }
+};
+
+std::string Source(const ReplicationSeen& channel) {
+  return channel.source.host.empty() ? std::string("nobody") : ToString(channel.source);
+}
+
+void DiagnosePrimary(const Situation& s, const DatabaseSeen& primary) {
+  const std::string& name = primary.name.text;
+  const Evidence evidence = Judge(s.spec, s.seen, s.memory, primary.name);
+  switch (evidence.life) {
+    case Life::kDead:
+      s.Add(FindingCode::kPrimaryDead, primary.name,
+            "The primary " + name + " is down: " + evidence.because + ".");
+      return;
+    case Life::kRestarting:
+      s.Add(FindingCode::kPrimaryRestarting, primary.name,
+            "The primary " + name + " is down: " + evidence.because + ".");
+      return;
+    case Life::kGathering:
+    case Life::kCutOff:
+      s.Add(FindingCode::kPrimaryUnreachable, primary.name,
+            "The primary " + name + " does not answer: " + evidence.because + ".");
+      return;
+    case Life::kStillReplicating:
+      s.Add(FindingCode::kPrimaryUnreachableButReplicating, primary.name,
+            "The primary " + name + " does not answer us, but " + evidence.because +
+                ": the path between us and it is the problem.");
+      return;
+    case Life::kRefusesUs:
+      s.Add(FindingCode::kPrimaryRefusesUs, primary.name,
+            "The primary " + name + " is alive, but " + evidence.because + ".");
+      return;
+    case Life::kAlive:
+      break;
+  }
+  if (!primary.state->writable) {
+    s.Add(FindingCode::kPrimaryReadOnly, primary.name, "The primary " + name + " is read-only.");
+  }
+  const auto order = PreferenceOrder(s.spec);
+  if (!order.empty() && order.front() != primary.name) {
+    s.Add(FindingCode::kPrimaryNotPreferred, primary.name,
+          "The primary is " + name + ", and masterPreference begins with " + order.front().text +
+              ".");
+  }
+  if (s.spec.database.replication.durability != DurabilityMode::kSemiSync ||
+      !primary.state->writable)
+    return;
+  if (s.memory.durability_in_force == DurabilityMode::kAsync) {
+    s.Add(FindingCode::kSemiSyncDegraded, primary.name,
+          "Commits on " + name +
+              " do not wait for a replica now: a failover could lose acknowledged rows.");
+  } else if (!primary.state->semi_sync.source_waiting) {
+    s.Add(
+        FindingCode::kSemiSyncNotWaiting, primary.name,
+        "semiSync is declared and in force, but " + name + " does not wait for acknowledgements.");
+  }
+}
+
+void DiagnoseChannel(const Situation& s, const DatabaseSeen& node, const DatabaseNodeSpec* source) {
+  const std::string& name = node.name.text;
+  if (!node.state->replication) {
+    s.Add(FindingCode::kReplicaStopped, node.name, name + " follows nobody.");
+    return;
+  }
+  const ReplicationSeen& channel = *node.state->replication;
+  if (source != nullptr && channel.source.host != source->address) {
+    s.Add(FindingCode::kReplicaWrongSource, node.name,
+          name + " follows " + Source(channel) + " and not the primary " + source->name.text + ".");
+    return;
+  }
+  if (channel.sql_errno != 0) {
+    s.Add(FindingCode::kReplicaBroken, node.name,
+          name + " stopped applying with error " + std::to_string(channel.sql_errno) + ": " +
+              channel.sql_error);
+  } else if (channel.io_errno != 0 && channel.io != ThreadState::kRunning) {
+    s.Add(FindingCode::kReplicaBroken, node.name,
+          name + " cannot receive from " + Source(channel) + ", error " +
+              std::to_string(channel.io_errno) + ": " + channel.io_error);
+  } else if (channel.sql == ThreadState::kStopped || channel.io == ThreadState::kStopped) {
+    s.Add(FindingCode::kReplicaStopped, node.name,
+          "Replication on " + name + " is stopped, without an error.");
+  } else if (channel.io == ThreadState::kConnecting) {
+    s.Add(FindingCode::kReplicaConnecting, node.name,
+          name + " is connecting to " + Source(channel) + ".");
+  } else if (!channel.lag) {
+    s.Add(FindingCode::kReplicaLagUnknown, node.name, "The lag of " + name + " is not known.");
+  } else if (*channel.lag > s.spec.database.replication.max_lag) {
+    s.Add(FindingCode::kReplicaLagging, node.name,
+          name + " is " + FormatDuration(*channel.lag) + " behind; " +
+              FormatDuration(s.spec.database.replication.max_lag) + " is the declared limit.");
+  }
+}
+
+void DiagnoseReplica(const Situation& s, const DatabaseSeen& node, const DatabaseNodeSpec* source) {
+  const Evidence evidence = Judge(s.spec, s.seen, s.memory, node.name);
+  switch (evidence.life) {
+    case Life::kDead:
+    case Life::kRestarting:
+      s.Add(FindingCode::kReplicaDown, node.name,
+            node.name.text + " is down: " + evidence.because + ".");
+      return;
+    case Life::kGathering:
+    case Life::kCutOff:
+    case Life::kStillReplicating:
+      s.Add(FindingCode::kReplicaUnreachable, node.name,
+            node.name.text + " does not answer: " + evidence.because + ".");
+      return;
+    case Life::kRefusesUs:
+    case Life::kAlive:
+      break;
+  }
+  if (!node.state.known()) return;  // refused us: said by DiagnoseNode
+  const NodeMemory& remembered = MemoryOf(s.memory, node.name);
+  if (node.state->writable) {
+    s.Add(remembered.history == History::kDiverged ? FindingCode::kTwoWritable
+                                                   : FindingCode::kWritableReplica,
+          node.name, node.name.text + " is writable beside the primary.");
+  }
+  if (remembered.history == History::kDiverged) {
+    s.Add(FindingCode::kNodeDiverged, node.name,
+          node.name.text + " has " +
+              std::to_string(remembered.errant.CountMissingIn(s.memory.primary_executed)) +
+              " transactions that the primary lacks: " + remembered.errant.ToString() + ".");
+    return;
+  }
+  if (!HeldBy(*node.state).Contains(remembered.received)) {
+    s.Add(FindingCode::kReceivedTailLost, node.name,
+          node.name.text +
+              " lost transactions that it had received, in a restart; it cannot be promoted "
+              "before it has received them again.");
+  }
+  DiagnoseChannel(s, node, source);
+}
+
+void DiagnoseNode(const Situation& s, const DatabaseSeen& node) {
+  const std::string& name = node.name.text;
+  if (node.contact == Contact::kDenied || node.contact == Contact::kBusy) {
+    s.Add(FindingCode::kAccessDenied, node.name,
+          name + " refuses our account: " + node.contact_error);
+  } else if (node.contact == Contact::kTlsRefused) {
+    s.Add(FindingCode::kTlsRefused, node.name,
+          name + " fails the TLS check: " + node.contact_error);
+  }
+  if (!node.state.known()) return;
+  const DatabaseState& state = *node.state;
+  if (const auto unfit = WhyUnfit(s.spec, s.seen, node.name)) {
+    s.Add(unfit->code, node.name, name + " cannot be part of the cluster: " + unfit->why + ".");
+  }
+  if (!state.durable) {
+    s.Add(FindingCode::kDurabilityRelaxed, node.name,
+          name + " runs without sync_binlog=1 and innodb_flush_log_at_trx_commit=1.");
+  }
+}
+
+void DiagnoseEpoch(const Situation& s) {
+  for (const DatabaseSeen& node : s.seen.databases) {
+    if (!node.state.known() || !node.state->heartbeat) continue;
+    const HeartbeatSeen& heartbeat = *node.state->heartbeat;
+    if (heartbeat.epoch > s.memory.epoch) {
+      s.Add(FindingCode::kEpochAhead, node.name,
+            node.name.text + " carries epoch " + std::to_string(heartbeat.epoch.number) + " of " +
+                heartbeat.writer.text + "; we know only epoch " +
+                std::to_string(s.memory.epoch.number) + ".");
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+const std::vector<FindingRow>& FindingTable() {
+  using F = FindingCode;
+  using enum Severity;
+  static const std::vector<FindingRow> table = {
+      {F::kTwoWritable, kCritical, "Two nodes accept writes and their histories differ.",
+       "the node that is not the primary is made read-only; decide what becomes of its rows"},
+      {F::kPrimaryDead, kCritical, "The primary's process has ended and nobody will start it.",
+       "a failover follows by itself unless it is blocked"},
+      {F::kPrimaryUnreachable, kCritical,
+       "The primary does not answer; whether it lives is not known.",
+       "look at the host and the network; a failover follows as the policy says"},
+      {F::kPrimaryRefusesUs, kCritical, "The primary is alive and refuses us.",
+       "correct the account, the certificate or max_connections; no failover is made for this"},
+      {F::kEpochAhead, kCritical, "A node carries a higher epoch than this manager knows.",
+       "another manager acts here, or this one lost its memory; stop one of them"},
+      {F::kFailoverBlocked, kCritical, "A failover is needed and is not made.",
+       "see who can unblock it"},
+      {F::kNodeDiverged, kCritical, "A node has transactions that the primary lacks.",
+       "it stays read-only and out of replication; archive, merge or re-clone it"},
+      {F::kAccessDenied, kCritical, "A node refuses our account.",
+       "correct user, password or grants"},
+      {F::kTlsRefused, kCritical, "A node fails the TLS check.",
+       "correct the certificate, the CA file or the server's TLS settings"},
+      {F::kDuplicateServerId, kCritical, "Two nodes run with one server_id.",
+       "give each its own server_id"},
+      {F::kDuplicateServerUuid, kCritical, "Two nodes run with one server_uuid.",
+       "delete auto.cnf of the copied one and restart it"},
+      {F::kServerIdMismatch, kCritical, "A node's server_id is not the declared one.",
+       "correct server_id in my.cnf or serverId in the document"},
+      {F::kNodeUnfit, kCritical, "A node lacks a setting that replication needs.",
+       "set it and restart the node"},
+      {F::kSemiSyncNotWaiting, kCritical,
+       "The primary does not wait although semiSync is in force.",
+       "it is switched on again by itself"},
+      {F::kStepFailed, kCritical, "A step of the last plan failed.", "the next look decides anew"},
+      {F::kPrimaryUnreachableButReplicating, kWarning,
+       "The primary does not answer us, but a replica still receives from it.",
+       "repair the path between this manager and the primary; no failover is made for this"},
+      {F::kPrimaryRestarting, kWarning,
+       "The primary's process ended and may be restarted in place.",
+       "wait for the allowance to end"},
+      {F::kPrimaryReadOnly, kWarning, "The recorded primary is read-only.",
+       "it is opened again by itself"},
+      {F::kPromotionUnderWay, kWarning, "A promotion has begun and is not complete.", "wait"},
+      {F::kNoPrimaryYet, kWarning, "The cluster has never had a primary.",
+       "the first start needs an answer from every declared node"},
+      {F::kWritableReplica, kWarning, "A node that is not the primary accepts writes.",
+       "it is made read-only by itself"},
+      {F::kReplicaDown, kWarning, "A replica's process has ended.",
+       "it is started again where its process is ours; else start it"},
+      {F::kReplicaUnreachable, kWarning, "A replica does not answer.",
+       "look at its host and the network"},
+      {F::kReplicaStopped, kWarning, "A replica's replication is stopped without an error.",
+       "it is started by itself"},
+      {F::kReplicaBroken, kWarning, "A replica's replication stopped with an error.",
+       "correct the cause that the error names; a re-clone is the last resort"},
+      {F::kReplicaConnecting, kWarning, "A replica is connecting to its source.", "wait"},
+      {F::kReplicaWrongSource, kWarning, "A replica follows another source than the primary.",
+       "it is repointed by itself"},
+      {F::kReplicaLagging, kWarning, "A replica is further behind than declared.",
+       "look at its load; it can still be promoted after it has caught up"},
+      {F::kReplicaLagUnknown, kWarning, "A replica does not know its lag.", "look at its applier"},
+      {F::kReceivedTailLost, kWarning, "A replica dropped received transactions in a restart.",
+       "it receives them again by itself while the primary lives"},
+      {F::kDurabilityRelaxed, kWarning, "A node may lose committed rows when its host crashes.",
+       "set sync_binlog=1 and innodb_flush_log_at_trx_commit=1"},
+      {F::kSemiSyncDegraded, kWarning, "Commits do not wait for a replica at present.",
+       "bring a replica back; waiting resumes by itself"},
+      {F::kLossPossible, kWarning, "A promotion may have lost acknowledged rows.",
+       "compare with the old primary when it is back"},
+      {F::kPublicationFailed, kWarning, "Clients cannot be told where the primary is.",
+       "correct what the message names"},
+      {F::kSuspended, kWarning, "spec.suspend is set: nothing is changed.", "set suspend: false"},
+      {F::kPrimaryNotPreferred, kInfo, "The primary is not the preferred node.",
+       "switch over when it suits you"},
+      {F::kNotReconciled, kInfo, "The document declares a part that this version does not act on.",
+       "remove it or wait for a version that does"},
+  };
+  return table;
+}
+
+Finding MakeFinding(FindingCode code, std::optional<NodeName> about, std::string says) {
+  const auto& table = FindingTable();
+  const auto row =
+      std::find_if(table.begin(), table.end(), [&](const FindingRow& r) { return r.code == code; });
+  return {code, std::move(about), row->severity, std::move(says)};
+}
+
+std::vector<Finding> Diagnose(const ClusterSpec& spec, const Observation& seen,
+                              const Memory& memory) {
+  std::vector<Finding> findings;
+  const Situation s{spec, seen, memory, &findings};
+  const DatabaseNodeSpec* source = memory.primary ? FindNode(spec, *memory.primary) : nullptr;
+  DiagnoseEpoch(s);
+  for (const DatabaseSeen& node : seen.databases) {
+    DiagnoseNode(s, node);
+    if (memory.primary == node.name) {
+      DiagnosePrimary(s, node);
+    } else if (memory.primary) {
+      DiagnoseReplica(s, node, source);
+    }
+  }
+  if (!memory.primary && !memory.promotion) {
+    findings.push_back(
+        MakeFinding(FindingCode::kNoPrimaryYet, std::nullopt, "The cluster has no primary yet."));
+  }
+  if (memory.promotion) {
+    findings.push_back(MakeFinding(FindingCode::kPromotionUnderWay, memory.promotion->to,
+                                   "Epoch " + std::to_string(memory.promotion->epoch.number) +
+                                       " is being prepared: " + memory.promotion->because + "."));
+  }
+  if (!seen.publication.problem.empty()) {
+    findings.push_back(
+        MakeFinding(FindingCode::kPublicationFailed, std::nullopt, seen.publication.problem));
+  }
+  for (const UnreconciledPart& part : NotReconciled(spec)) {
+    findings.push_back(
+        MakeFinding(FindingCode::kNotReconciled, std::nullopt, part.path + ": " + part.says));
+  }
+  std::stable_sort(findings.begin(), findings.end(),
+                   [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
+  return findings;
+}
+
+}  // namespace pandora_ha

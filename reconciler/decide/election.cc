@@ -1,0 +1,183 @@
+#include "reconciler/decide/election.h"
+
+#include <algorithm>
+
+#include "reconciler/decide/evidence.h"
+
+namespace pandora_ha {
+namespace {
+
+// The ladder: the first rung that a candidate misses is its reason.
+std::string WhyNotEligible(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
+                           const NodeName& node) {
+  const DatabaseSeen* database = FindSeen(seen, node);
+  if (database == nullptr || !database->state.known() || database->contact != Contact::kAnswered) {
+    return "it does not answer" +
+           (database == nullptr ? "" : " (" + std::string(ToString(database->contact)) + ")");
+  }
+  if (Judge(spec, seen, memory, node).life != Life::kAlive) return "its server has ended";
+  if (const auto unfit = WhyUnfit(spec, seen, node)) return unfit->why;
+  const DatabaseState& state = *database->state;
+  const NodeMemory& remembered = MemoryOf(memory, node);
+  if (remembered.deposed) {
+    return "it was primary of an older epoch and has not followed its successor yet";
+  }
+  if (remembered.history == History::kDiverged) {
+    return "it has transactions of its own: " + remembered.errant.ToString();
+  }
+  if (!HeldBy(state).Contains(remembered.received)) {
+    return "it lost received transactions in a restart (it held " + remembered.received.ToString() +
+           ", now " + HeldBy(state).ToString() + ")";
+  }
+  if (state.replication && state.replication->sql_errno != 0) {
+    return "its applier stopped with error " + std::to_string(state.replication->sql_errno) + ": " +
+           state.replication->sql_error;
+  }
+  return "";
+}
+
+// Under semi-sync one replica, whichever it was, has acknowledged each commit: an unseen holder of
+// the right may be the only one that has the last rows.
+std::optional<NodeName> UnseenAcknowledger(const Observation& seen, const Memory& memory,
+                                           const std::optional<NodeName>& old_primary) {
+  for (const auto& [name, node] : memory.nodes) {
+    if (!node.lossless || name == old_primary) continue;
+    const DatabaseSeen* database = FindSeen(seen, name);
+    if (database == nullptr || !database->state.known()) return name;
+  }
+  return std::nullopt;
+}
+
+struct Standing {
+  NodeName node;
+  GtidSet held;
+};
+
+void Block(Election* election, BlockReason reason, std::string says) {
+  election->blocked = reason;
+  election->says = std::move(says);
+}
+
+// Looks at the winner's right to a lossless promotion and counts what may be missing.
+void AssessLoss(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
+                const std::optional<NodeName>& old_primary, const Standing& winner,
+                Election* election) {
+  if (!old_primary) {
+    election->lossless = true;
+    return;
+  }
+  const auto unseen = UnseenAcknowledger(seen, memory, old_primary);
+  election->lossless = spec.database.replication.durability == DurabilityMode::kSemiSync &&
+                       memory.durability_in_force == DurabilityMode::kSemiSync &&
+                       MemoryOf(memory, winner.node).lossless && !unseen;
+  election->possibly_lost = memory.primary_executed.CountMissingIn(winner.held);
+  if (election->lossless || spec.database.replication.durability == DurabilityMode::kAsync ||
+      spec.failover_policy == FailoverPolicy::kAvailability) {
+    return;
+  }
+  const std::string why =
+      unseen ? unseen->text + ", which acknowledged commits, does not answer"
+             : winner.node.text + " did not acknowledge the last commits of " + old_primary->text;
+  election->winner.reset();
+  Block(election, BlockReason::kMayLoseRows,
+        "Promoting " + winner.node.text + " may lose acknowledged rows: " + why + ".");
+}
+
+}  // namespace
+
+GtidSet HeldBy(const DatabaseState& state) {
+  return state.replication ? state.executed.Union(state.replication->received) : state.executed;
+}
+
+std::optional<Unfit> WhyUnfit(const ClusterSpec& spec, const Observation& seen,
+                              const NodeName& node) {
+  const DatabaseSeen* database = FindSeen(seen, node);
+  const DatabaseNodeSpec* declared = FindNode(spec, node);
+  if (database == nullptr || declared == nullptr || !database->state.known()) return std::nullopt;
+  const DatabaseState& state = *database->state;
+  using F = FindingCode;
+  if (!state.log_bin)
+    return Unfit{F::kNodeUnfit, "its binary log is off; set log_bin in its my.cnf and restart it"};
+  if (!state.gtid_on) {
+    return Unfit{F::kNodeUnfit, state.version.flavor == Flavor::kMySql
+                                    ? "GTIDs are off; set gtid_mode=ON"
+                                    : "gtid_strict_mode is off; set gtid_strict_mode=ON"};
+  }
+  if (!state.log_replica_updates) {
+    return Unfit{F::kNodeUnfit, "log_replica_updates is off; set it in its my.cnf and restart it"};
+  }
+  for (const DatabaseSeen& other : seen.databases) {
+    if (other.name == node || !other.state.known()) continue;
+    if (other.state->server_id == state.server_id) {
+      return Unfit{
+          F::kDuplicateServerId,
+          "it has the server_id " + std::to_string(state.server_id) + " of " + other.name.text};
+    }
+    if (!state.server_uuid.empty() && other.state->server_uuid == state.server_uuid) {
+      return Unfit{F::kDuplicateServerUuid,
+                   "it has the server_uuid of " + other.name.text +
+                       "; delete auto.cnf in the data directory of the copied one and restart it"};
+    }
+    if (other.state->version.flavor != state.version.flavor) {
+      return Unfit{F::kNodeUnfit, "it runs " + std::string(ToString(state.version.flavor)) +
+                                      " and " + other.name.text + " runs " +
+                                      std::string(ToString(other.state->version.flavor))};
+    }
+  }
+  if (state.server_id != declared->server_id) {
+    return Unfit{F::kServerIdMismatch, "its server_id is " + std::to_string(state.server_id) +
+                                           " and not the declared " +
+                                           std::to_string(declared->server_id)};
+  }
+  return std::nullopt;
+}
+
+Election Elect(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
+               const std::optional<NodeName>& old_primary) {
+  Election election;
+  std::vector<Standing> standing;
+  GtidSet held_by_any;
+  for (const NodeName& name : PreferenceOrder(spec)) {
+    if (name == old_primary) continue;
+    const std::string why_not = WhyNotEligible(spec, seen, memory, name);
+    election.verdicts.push_back({name, why_not.empty(), why_not});
+    const DatabaseSeen* database = FindSeen(seen, name);
+    if (database == nullptr || !database->state.known()) continue;
+    // A deposed or diverged node's own rows are not what the cluster acknowledged since.
+    const NodeMemory& remembered = MemoryOf(memory, name);
+    if (!remembered.deposed && remembered.history != History::kDiverged) {
+      held_by_any = held_by_any.Union(HeldBy(*database->state));
+    }
+    if (why_not.empty()) standing.push_back({name, HeldBy(*database->state)});
+  }
+  if (standing.empty()) {
+    Block(&election, BlockReason::kNoCandidate, "No other node can be promoted.");
+    return election;
+  }
+  const auto superset = std::find_if(standing.begin(), standing.end(), [&](const Standing& s) {
+    return s.held.Contains(held_by_any);
+  });
+  if (superset == standing.end()) {
+    Block(&election, BlockReason::kAmbiguousCandidates,
+          "No candidate holds everything that the others have received.");
+    return election;
+  }
+  for (CandidateVerdict& verdict : election.verdicts) {
+    if (!verdict.eligible) continue;
+    const auto self = std::find_if(standing.begin(), standing.end(),
+                                   [&](const Standing& s) { return s.node == verdict.node; });
+    if (verdict.node == superset->node) {
+      verdict.reason = "it holds everything that any candidate has received";
+    } else if (self->held.Contains(held_by_any)) {
+      verdict.reason = "it holds as much as " + superset->node.text + ", which is preferred";
+    } else {
+      verdict.reason = "it misses " + std::to_string(superset->held.CountMissingIn(self->held)) +
+                       " transactions that " + superset->node.text + " has";
+    }
+  }
+  election.winner = superset->node;
+  AssessLoss(spec, seen, memory, old_primary, *superset, &election);
+  return election;
+}
+
+}  // namespace pandora_ha

@@ -1,0 +1,319 @@
+#include "reconciler/decide/failover.h"
+
+#include <algorithm>
+
+#include "reconciler/decide/diagnose.h"
+#include "reconciler/decide/election.h"
+#include "reconciler/decide/fencing.h"
+
+namespace pandora_ha {
+namespace {
+
+constexpr char kAnOperator[] = "an operator, after repairing the node it names";
+
+void BlockOn(Context& c, const Election& election) {
+  std::string says = election.says;
+  for (const CandidateVerdict& verdict : election.verdicts) {
+    if (!verdict.eligible) says += " " + verdict.node.text + ": " + verdict.reason + ".";
+  }
+  const std::string who =
+      election.blocked == BlockReason::kMayLoseRows
+          ? "the return of the old primary or of the missing replica; or an operator who "
+            "accepts the loss with failoverPolicy: availability"
+          : kAnOperator;
+  c.Block(*election.blocked, says, who);
+}
+
+void AddLossFinding(Context& c, const Election& election, const NodeName& from) {
+  if (election.lossless || election.possibly_lost.value_or(0) == 0) return;
+  c.decision.findings.push_back(
+      MakeFinding(FindingCode::kLossPossible, election.winner,
+                  "At least " + std::to_string(*election.possibly_lost) + " transactions of " +
+                      from.text + " are not on " + election.winner->text +
+                      " (an estimate from the last look; exact when " + from.text + " is back)."));
+}
+
+// True when some answering candidate may still receive; the steps that stop it are added.
+bool StopReceivingCandidates(Context& c, const std::optional<NodeName>& from,
+                             const std::string& because) {
+  bool receiving = false;
+  for (const DatabaseSeen& node : c.seen.databases) {
+    if (node.name == from || !node.state.known() || !node.state->replication ||
+        node.state->replication->io == ThreadState::kStopped) {
+      continue;
+    }
+    receiving = true;
+    c.Do(StopReceiving{node.name}, because, Seconds(5));
+  }
+  return receiving;
+}
+
+// From the election on: the winner is recorded and opened.
+void PromoteTo(Context& c, const NodeName& winner, std::vector<Condition> fence) {
+  Promotion& promotion = *c.memory.promotion;
+  if (promotion.to != winner) {
+    promotion.to = winner;
+    for (auto& [name, node] : c.memory.nodes) node.lossless = false;
+    const ReplicationSpec& replication = c.spec.database.replication;
+    c.memory.durability_in_force = replication.durability == DurabilityMode::kSemiSync &&
+                                           replication.without_replica == WithoutReplica::kBlock
+                                       ? DurabilityMode::kSemiSync
+                                       : DurabilityMode::kAsync;
+  }
+  Plan& plan = c.decision.plan;
+  plan.ordered = true;
+  plan.purpose =
+      (promotion.from ? "failover from " + promotion.from->text + " to " : "first primary: ") +
+      winner.text + " (epoch " + std::to_string(promotion.epoch.number) + ")";
+  const DatabaseState& state = *FindSeen(c.seen, winner)->state;
+  if (state.replication && !state.replication->applied_all) {
+    c.Do(ApplyReceived{winner}, "nothing that was received may be left out", kDrainStep);
+  }
+  AddOpeningSteps(c, winner, promotion.because, std::move(fence));
+}
+
+// The promotion has succeeded, or its target has become the node whose failure is to be judged.
+void Complete(Context& c) {
+  const Promotion promotion = *c.memory.promotion;
+  c.memory.promotion.reset();
+  c.memory.primary = promotion.to;
+  c.memory.primary_executed = {};
+  c.memory.primary_waited = false;
+  for (auto& [name, node] : c.memory.nodes) {
+    node.history = History::kUnjudged;
+    node.errant = {};
+    node.executed = {};
+    node.received = {};
+    node.not_acknowledging_since.reset();
+  }
+  if (promotion.from && promotion.from != promotion.to)
+    MemoryOf(c.memory, *promotion.from).deposed = true;
+  MemoryOf(c.memory, *promotion.to).deposed = false;
+}
+
+bool Opened(const DatabaseSeen& node, Epoch epoch) {
+  if (!node.state.known() || !node.state->writable) return false;
+  const bool marked = node.state->heartbeat && node.state->heartbeat->epoch == epoch;
+  // A source that waits for its first acknowledgement cannot be marked yet.
+  return marked ||
+         (node.state->semi_sync.source_waiting && node.state->semi_sync.acknowledgers == 0);
+}
+
+// The target has been chosen. True when nothing is left to decide here.
+bool FinishTarget(Context& c, bool* over) {
+  const Promotion& promotion = *c.memory.promotion;
+  const DatabaseSeen* target = FindSeen(c.seen, *promotion.to);
+  if (target == nullptr) return false;
+  const Evidence evidence = Judge(c.spec, c.seen, c.memory, target->name);
+  if (Opened(*target, promotion.epoch) || evidence.life == Life::kDead ||
+      evidence.life == Life::kCutOff) {
+    Complete(c);
+    *over = true;
+    return true;
+  }
+  if (evidence.life != Life::kAlive) {
+    c.Block(BlockReason::kGatheringEvidence,
+            target->name.text + ", which is being promoted, " +
+                "does not answer: " + evidence.because + ".",
+            "its return, or the end of the declared looks", evidence.until);
+    return true;
+  }
+  return false;
+}
+
+void Begin(Context& c, const std::optional<NodeName>& from, Epoch epoch, std::string because) {
+  c.memory.epoch = epoch;
+  c.memory.promotion = Promotion{
+      epoch, from, std::nullopt, std::move(because), c.seen.taken_at.wall, c.seen.taken_at.mono,
+      false};
+}
+
+Epoch HighestMarker(const Observation& seen) {
+  Epoch highest;
+  for (const DatabaseSeen& node : seen.databases) {
+    if (node.state.known() && node.state->heartbeat)
+      highest = std::max(highest, node.state->heartbeat->epoch);
+  }
+  return highest;
+}
+
+// Fence, silence the candidates, elect, promote: as far as this look allows.
+void Advance(Context& c) {
+  Promotion& promotion = *c.memory.promotion;
+  Plan& plan = c.decision.plan;
+  std::vector<Condition> conditions;
+  bool fenced = true;
+  if (promotion.from) {
+    const Fencing fencing = FenceOf(c, *promotion.from, promotion);
+    if (fencing.blocked) {
+      c.decision.blocked.push_back(*fencing.blocked);
+      return;
+    }
+    promotion.fence_waived = fencing.waived;
+    conditions = fencing.conditions;
+    fenced = fencing.done;
+    plan.ordered = true;
+    plan.purpose = "failover from " + promotion.from->text + " (epoch " +
+                   std::to_string(promotion.epoch.number) + ")";
+    if (c.seen.publication.primary == promotion.from)
+      c.Do(WithdrawPublication{}, promotion.because, kQuickStep);
+    if (!fenced) c.Do(FenceServer{*promotion.from}, promotion.because, Seconds(5));
+  }
+  if (StopReceivingCandidates(c, promotion.from,
+                              "positions are compared only when they stand still") ||
+      !fenced) {
+    return;
+  }
+  const Election election = Elect(c.spec, c.seen, c.memory, promotion.from);
+  c.decision.candidates = election.verdicts;
+  if (!election.winner) {
+    BlockOn(c, election);
+    // The old primary has everything that was acknowledged: bringing it back in place loses
+    // nothing.
+    if (promotion.from &&
+        StartIfEnded(c, *promotion.from, "nobody else may be promoted: " + election.says)) {
+      c.memory.promotion.reset();
+      plan.ordered = false;
+      plan.purpose = "bring " + c.memory.primary->text + " back in place";
+    }
+    return;
+  }
+  if (promotion.from) AddLossFinding(c, election, *promotion.from);
+  PromoteTo(c, *election.winner, std::move(conditions));
+}
+
+void BlockOnEvidence(Context& c, const NodeName& primary, const Evidence& evidence) {
+  BlockReason reason = BlockReason::kGatheringEvidence;
+  std::string who = "nobody needs to: the next looks decide";
+  switch (evidence.life) {
+    case Life::kRefusesUs:
+      reason = BlockReason::kAccessDenied;
+      who = "whoever can correct the account, the certificate or the connection limit of " +
+            primary.text;
+      break;
+    case Life::kStillReplicating:
+      reason = BlockReason::kStillReplicating;
+      who = "whoever can repair the path between this manager and " + primary.text;
+      break;
+    case Life::kRestarting:
+      reason = BlockReason::kRestartAllowance;
+      break;
+    case Life::kGathering:
+    case Life::kAlive:
+    case Life::kCutOff:
+    case Life::kDead:
+      break;
+  }
+  c.Block(reason, "No failover from " + primary.text + " now: " + evidence.because + ".", who,
+          evidence.until);
+}
+
+}  // namespace
+
+std::string LostTailOf(const Observation& seen, const Memory& memory, const NodeName& primary) {
+  const DatabaseSeen* database = FindSeen(seen, primary);
+  if (database == nullptr || !database->state.known() || database->state->writable) return "";
+  for (const DatabaseSeen& other : seen.databases) {
+    if (other.name == primary || !other.state.known()) continue;
+    const NodeMemory& remembered = MemoryOf(memory, other.name);
+    if (remembered.deposed || remembered.history == History::kDiverged) continue;
+    const std::uint64_t missing = HeldBy(*other.state).CountMissingIn(database->state->executed);
+    if (missing > 0) {
+      return "it came back without " + std::to_string(missing) + " transactions that " +
+             other.name.text + " received from it";
+    }
+  }
+  return "";
+}
+
+void DecideFailover(Context& c, const Evidence& evidence) {
+  const NodeName primary = *c.memory.primary;
+  const bool lost_tail = evidence.life == Life::kAlive;
+  if (!lost_tail && evidence.life != Life::kDead && evidence.life != Life::kCutOff) {
+    BlockOnEvidence(c, primary, evidence);
+    return;
+  }
+  // Nothing is touched before somebody can take over.
+  const Election election = Elect(c.spec, c.seen, c.memory, primary);
+  c.decision.candidates = election.verdicts;
+  if (!election.winner) {
+    BlockOn(c, election);
+    for (const DatabaseNodeSpec& node : c.spec.database.nodes) {
+      StartIfEnded(c, node.name, "nobody can take over: " + election.says);
+    }
+    if (!c.decision.plan.empty()) c.decision.plan.purpose = "bring servers back in place";
+    return;
+  }
+  Begin(c, primary, c.memory.epoch.Next(), primary.text + " is gone: " + evidence.because);
+  Advance(c);
+  if (!c.decision.blocked.empty() && c.decision.plan.empty()) {
+    // Blocked before anything was touched: no epoch is spent on waiting.
+    c.memory.promotion.reset();
+    c.memory.epoch = c.before.epoch;
+  }
+}
+
+bool ContinuePromotion(Context& c) {
+  const Promotion promotion = *c.memory.promotion;
+  bool over = false;
+  if (promotion.to && FinishTarget(c, &over)) return over;
+  const DatabaseSeen* target = promotion.to ? FindSeen(c.seen, *promotion.to) : nullptr;
+  const bool unopened =
+      !promotion.to || (target != nullptr && target->state.known() && !target->state->writable);
+  if (promotion.from && unopened) {
+    const Evidence evidence = Judge(c.spec, c.seen, c.memory, *promotion.from);
+    if (evidence.life == Life::kAlive && LostTailOf(c.seen, c.memory, *promotion.from).empty()) {
+      // Back before anybody was opened: it goes on, under the new epoch.
+      c.memory.promotion.reset();
+      return true;
+    }
+  }
+  Advance(c);
+  return false;
+}
+
+void DecideFirstPrimary(Context& c) {
+  std::string waiting;
+  std::vector<NodeName> writable;
+  for (const DatabaseNodeSpec& node : c.spec.database.nodes) {
+    StartIfEnded(c, node.name, "the cluster is being started");
+    const DatabaseSeen* database = FindSeen(c.seen, node.name);
+    if (database == nullptr || !database->state.known()) {
+      waiting +=
+          (waiting.empty() ? "" : ", ") + node.name.text + " (" +
+          (database == nullptr ? "not looked at" : std::string(ToString(database->contact))) + ")";
+    } else if (database->state->writable) {
+      writable.push_back(node.name);
+    }
+  }
+  if (!c.decision.plan.empty()) c.decision.plan.purpose = "start the servers";
+  if (!waiting.empty()) {
+    c.Block(BlockReason::kNoCandidate,
+            "The first start needs an answer from every declared node; missing: " + waiting + ".",
+            "whoever can start the missing nodes, or remove them from the document");
+    return;
+  }
+  if (writable.size() > 1) {
+    c.Block(BlockReason::kSplitBrain,
+            writable[0].text + " and " + writable[1].text +
+                " both accept writes, and which of them is right is not recorded.",
+            "an operator, by setting read_only on the wrong one");
+    return;
+  }
+  const Epoch epoch = std::max(c.memory.epoch, HighestMarker(c.seen)).Next();
+  if (writable.size() == 1) {
+    // Rows that the others hold and it lacks would be lost to the cluster: they are judged
+    // afterwards.
+    Begin(c, std::nullopt, epoch, writable[0].text + " is the one node that accepts writes");
+    PromoteTo(c, writable[0], {});
+    return;
+  }
+  Begin(c, std::nullopt, epoch, "the cluster starts with its preferred node");
+  Advance(c);
+  if (!c.memory.promotion->to && c.decision.plan.empty()) {
+    c.memory.promotion.reset();
+    c.memory.epoch = c.before.epoch;
+  }
+}
+
+}  // namespace pandora_ha

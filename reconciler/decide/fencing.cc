@@ -1,0 +1,87 @@
+#include "reconciler/decide/fencing.h"
+
+#include <algorithm>
+
+namespace pandora_ha {
+namespace {
+
+// Policy witness: an agent ends the isolated primary when its lease has run out; we wait for longer
+// than that by our own clock (a tenth and a second for clocks that do not run equally fast).
+Fencing ByLease(const Context& c, const NodeName& node) {
+  Fencing fencing;
+  const DatabaseSeen* database = FindSeen(c.seen, node);
+  if (database == nullptr || !database->self_fencing) {
+    fencing.blocked =
+        Blocked{BlockReason::kUnprovenFence,
+                "Nobody can prove that " + node.text +
+                    " has stopped writing: no agent there "
+                    "ends it when its lease runs out.",
+                "an operator who has stopped " + node.text + " and its host", std::nullopt};
+    return fencing;
+  }
+  const bool agreed =
+      std::any_of(c.seen.witnesses.begin(), c.seen.witnesses.end(), [](const WitnessSeen& w) {
+        return w.independent && w.sees_primary.known() && !*w.sees_primary;
+      });
+  if (!agreed) {
+    fencing.blocked = Blocked{
+        BlockReason::kNoWitness, "No independent witness says that " + node.text + " is gone.",
+        "the return of a witness at a third site, or an operator", std::nullopt};
+    return fencing;
+  }
+  const TimePoint since = MemoryOf(c.memory, node).unanswered_since.value_or(c.now());
+  const TimePoint runs_out =
+      since + c.spec.lease.duration + c.spec.lease.duration / 10 + Seconds(1);
+  if (c.now() < runs_out) {
+    fencing.blocked = Blocked{BlockReason::kLeaseRunning,
+                              "The lease of " + node.text + " runs for another " +
+                                  FormatDuration(runs_out - c.now()) + ".",
+                              "nobody needs to: it ends by itself", runs_out};
+    return fencing;
+  }
+  fencing.done = true;
+  return fencing;
+}
+
+}  // namespace
+
+Fencing FenceOf(const Context& c, const NodeName& node, const Promotion& promotion) {
+  Fencing fencing;
+  const DatabaseSeen* database = FindSeen(c.seen, node);
+  const bool process_known = database != nullptr && database->process.known();
+  if (process_known && database->process->phase != ProcessState::Phase::kRunning &&
+      database->process->restart_inhibited) {
+    fencing.done = true;
+    fencing.conditions = {ProcessEnded{node}};
+    return fencing;
+  }
+  if (database != nullptr && database->can_fence) {
+    fencing.conditions = {ProcessEnded{node}};
+    return fencing;
+  }
+  // It answers, read-only (it came back without transactions that others have): that can be asked
+  // again.
+  if (database != nullptr && database->state.known() && !database->state->writable) {
+    fencing.done = true;
+    fencing.conditions = {IsReadOnly{node}};
+    return fencing;
+  }
+  switch (c.spec.failover_policy) {
+    case FailoverPolicy::kAvailability:
+      fencing.done = true;
+      fencing.waived = true;
+      return fencing;
+    case FailoverPolicy::kConsistency:
+      fencing.blocked =
+          Blocked{BlockReason::kUnprovenFence,
+                  "Nobody can prove that " + node.text + " has stopped writing (" +
+                      promotion.because + ").",
+                  "an operator who has stopped " + node.text + " and its host", std::nullopt};
+      return fencing;
+    case FailoverPolicy::kWitness:
+      return ByLease(c, node);
+  }
+  return fencing;
+}
+
+}  // namespace pandora_ha

@@ -1,0 +1,74 @@
+#include "reconciler/decide/remember.h"
+
+namespace pandora_ha {
+namespace {
+
+void RememberContact(const DatabaseSeen& database, TimePoint now, NodeMemory* node) {
+  if (database.contact == Contact::kAnswered) {
+    node->failed_looks = 0;
+    node->unanswered_since.reset();
+    node->starts = 0;
+    node->start_not_before.reset();
+  } else if (database.attempts != node->attempts_counted) {
+    ++node->failed_looks;
+    if (!node->unanswered_since) node->unanswered_since = database.unanswered_since.value_or(now);
+  }
+  node->attempts_counted = database.attempts;
+}
+
+void RememberChannel(const DatabaseSeen& database, NodeMemory* node) {
+  if (!database.state.known() || !database.state->replication) return;
+  const ReplicationSeen& channel = *database.state->replication;
+  node->received = node->received.Union(channel.received);
+  if (node->arrival_token != channel.arrival_token) {
+    node->arrival_token = channel.arrival_token;
+    node->arrival_changed = database.state.at();
+  }
+}
+
+void JudgeHistory(const DatabaseSeen& database, const GtidSet& primary, NodeMemory* node) {
+  const GtidSet& executed = database.state->executed;
+  const TimePoint at = database.state.at();
+  if (primary.Contains(executed)) {
+    node->history = History::kContained;
+    node->errant = {};
+    node->executed = executed;
+    node->executed_at = at;
+    return;
+  }
+  if (node->executed.empty()) {
+    node->executed = executed;
+    node->executed_at = at;
+  }
+  if (at - node->executed_at < kJudgingAge) return;
+  node->errant = node->executed.Subtract(primary);
+  node->history = node->errant.empty() ? History::kContained : History::kDiverged;
+  node->executed = executed;
+  node->executed_at = at;
+}
+
+}  // namespace
+
+Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& before) {
+  Memory memory = before;
+  memory.cluster = spec.name;
+  std::erase_if(memory.nodes,
+                [&](const auto& entry) { return FindNode(spec, entry.first) == nullptr; });
+  const DatabaseSeen* primary =
+      memory.primary && !memory.promotion ? FindSeen(seen, *memory.primary) : nullptr;
+  // Only an open primary's word counts: a read-only one may have come back with less.
+  const bool primary_open =
+      primary != nullptr && primary->state.known() && primary->state->writable;
+  if (primary_open) memory.primary_executed = primary->state->executed;
+  for (const DatabaseSeen& database : seen.databases) {
+    NodeMemory& node = MemoryOf(memory, database.name);
+    RememberContact(database, seen.taken_at.mono, &node);
+    if (memory.primary == database.name) continue;
+    RememberChannel(database, &node);
+    if (primary_open && database.state.known())
+      JudgeHistory(database, memory.primary_executed, &node);
+  }
+  return memory;
+}
+
+}  // namespace pandora_ha

@@ -1,0 +1,96 @@
+#include "reconciler/decide/semi_sync.h"
+
+#include <algorithm>
+
+#include "reconciler/decide/election.h"
+#include "reconciler/decide/evidence.h"
+
+namespace pandora_ha {
+namespace {
+
+bool Acknowledges(const Context& c, const DatabaseSeen& node) {
+  return node.state.known() && node.state->replication &&
+         node.state->replication->io == ThreadState::kRunning &&
+         node.state->semi_sync.replica_active &&
+         MemoryOf(c.memory, node.name).history == History::kContained;
+}
+
+// A replica that answers and does not acknowledge, or that is down, keeps its right for one
+// detection timeout: a reconnect is not a failure. One that only we cannot reach keeps it while the
+// primary still counts acknowledgers.
+bool LosesRight(Context& c, const DatabaseSeen& node, const DatabaseSeen& primary) {
+  NodeMemory& remembered = MemoryOf(c.memory, node.name);
+  const Life life = Judge(c.spec, c.seen, c.memory, node.name).life;
+  if (life == Life::kDead) return true;
+  if (life != Life::kAlive && life != Life::kRestarting) {
+    return life == Life::kCutOff && primary.state->semi_sync.acknowledgers == 0;
+  }
+  if (!remembered.not_acknowledging_since) remembered.not_acknowledging_since = c.now();
+  return c.now() - *remembered.not_acknowledging_since >= c.spec.database.detection.timeout;
+}
+
+bool CaughtUp(const Context& c, const DatabaseSeen& node) {
+  return c.before.primary_waited && HeldBy(*node.state).Contains(c.before.primary_executed);
+}
+
+void UpdateRights(Context& c, const DatabaseSeen& primary) {
+  for (const DatabaseSeen& node : c.seen.databases) {
+    if (node.name == primary.name) continue;
+    NodeMemory& remembered = MemoryOf(c.memory, node.name);
+    if (Acknowledges(c, node)) {
+      remembered.not_acknowledging_since.reset();
+      if (primary.state->semi_sync.source_waiting && CaughtUp(c, node)) remembered.lossless = true;
+    } else if (remembered.lossless && LosesRight(c, node, primary)) {
+      remembered.lossless = false;
+    }
+  }
+}
+
+void SwitchReplicasOn(Context& c, const DatabaseSeen& primary) {
+  for (const DatabaseSeen& node : c.seen.databases) {
+    if (node.name == primary.name || !node.state.known() || !node.state->replication) continue;
+    const SemiSyncSeen& semi_sync = node.state->semi_sync;
+    if (node.state->replication->io == ThreadState::kRunning &&
+        (!semi_sync.replica_enabled || !semi_sync.replica_active)) {
+      c.Do(SetSemiSync{node.name, SemiSyncRole::kReplica},
+           "semiSync is declared and it does not acknowledge", Seconds(5));
+    }
+  }
+}
+
+}  // namespace
+
+void KeepSemiSync(Context& c, const DatabaseSeen& primary) {
+  const ReplicationSpec& replication = c.spec.database.replication;
+  const SemiSyncSeen& semi_sync = primary.state->semi_sync;
+  c.memory.primary_waited = semi_sync.source_waiting;
+  if (replication.durability == DurabilityMode::kAsync) {
+    c.memory.durability_in_force = DurabilityMode::kAsync;
+    for (auto& [name, node] : c.memory.nodes) node.lossless = false;
+    if (semi_sync.source_enabled) {
+      c.Do(SetSemiSync{primary.name, SemiSyncRole::kOff}, "durability async is declared",
+           kQuickStep);
+    }
+    return;
+  }
+  UpdateRights(c, primary);
+  SwitchReplicasOn(c, primary);
+  const bool any_right = std::any_of(c.memory.nodes.begin(), c.memory.nodes.end(),
+                                     [](const auto& entry) { return entry.second.lossless; });
+  const bool blocks = replication.without_replica == WithoutReplica::kBlock;
+  const bool anybody_acknowledges = std::any_of(
+      c.seen.databases.begin(), c.seen.databases.end(),
+      [&](const DatabaseSeen& node) { return node.name != primary.name && Acknowledges(c, node); });
+  c.memory.durability_in_force =
+      any_right || blocks ? DurabilityMode::kSemiSync : DurabilityMode::kAsync;
+  if (!semi_sync.source_waiting && (any_right || blocks || anybody_acknowledges)) {
+    c.Do(SetSemiSync{primary.name, SemiSyncRole::kSource},
+         anybody_acknowledges ? "a replica acknowledges again" : "semiSync is declared",
+         kQuickStep);
+  } else if (semi_sync.source_waiting && !any_right && !anybody_acknowledges && !blocks) {
+    c.Do(SetSemiSync{primary.name, SemiSyncRole::kSourceDegraded},
+         "no replica acknowledges, and withoutReplica is degrade", kQuickStep);
+  }
+}
+
+}  // namespace pandora_ha

@@ -1,0 +1,47 @@
+#include "reconciler/decide/state.h"
+
+#include <algorithm>
+
+#include "reconciler/decide/evidence.h"
+
+namespace pandora_ha {
+namespace {
+
+bool Has(const Context& c, FindingCode code) {
+  const auto& findings = c.decision.findings;
+  return std::any_of(findings.begin(), findings.end(),
+                     [&](const Finding& f) { return f.code == code; });
+}
+
+bool PrimaryServes(const Context& c) {
+  if (!c.memory.primary || c.memory.promotion) return false;
+  const DatabaseSeen* primary = FindSeen(c.seen, *c.memory.primary);
+  return primary != nullptr && primary->state.known() && primary->state->writable &&
+         Judge(c.spec, c.seen, c.memory, primary->name).life == Life::kAlive;
+}
+
+}  // namespace
+
+ClusterState StateOf(const Context& c) {
+  if (c.spec.suspend) return ClusterState::kSuspended;
+  if (Has(c, FindingCode::kTwoWritable)) return ClusterState::kSplitBrain;
+  if (PrimaryServes(c)) {
+    const auto& findings = c.decision.findings;
+    const bool flawed = std::any_of(findings.begin(), findings.end(),
+                                    [](const Finding& f) { return f.severity != Severity::kInfo; });
+    return flawed ? ClusterState::kDegraded : ClusterState::kHealthy;
+  }
+  const auto& nodes = c.seen.databases;
+  const bool anybody_answers = std::any_of(nodes.begin(), nodes.end(),
+                                           [](const DatabaseSeen& n) { return n.state.known(); });
+  const bool anything_known =
+      anybody_answers || std::any_of(nodes.begin(), nodes.end(),
+                                     [](const DatabaseSeen& n) { return n.process.known(); });
+  if (!anything_known) return ClusterState::kUnknown;
+  const bool refused = Has(c, FindingCode::kPrimaryRefusesUs) ||
+                       Has(c, FindingCode::kPrimaryUnreachableButReplicating);
+  if (refused) return ClusterState::kUnknown;
+  return anybody_answers ? ClusterState::kFailed : ClusterState::kLost;
+}
+
+}  // namespace pandora_ha

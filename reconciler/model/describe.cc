@@ -1,0 +1,71 @@
+// Every action and condition in words; the same words in log, plan, history and tests.
+#include "reconciler/model/plan.h"
+
+namespace pandora_ha {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+std::string InEpoch(Epoch epoch) {
+  return " (epoch " + std::to_string(epoch.number) + ")";
+}
+
+}  // namespace
+
+std::string Describe(const Action& action) {
+  return std::visit(
+      Overloaded{
+          [](const StartServer& a) {
+            return "start the server of " + a.node.text +
+                   (a.discard_unacknowledged ? ", taking back what no replica acknowledged" : "");
+          },
+          [](const FenceServer& a) {
+            return "fence " + a.node.text + ": kill its server and keep it down";
+          },
+          [](const SetReadOnly& a) { return "make " + a.node.text + " read-only"; },
+          [](const WithdrawPublication&) {
+            return std::string("cut the clients and let new ones wait");
+          },
+          [](const StopReceiving& a) { return "stop " + a.node.text + " receiving"; },
+          [](const ApplyReceived& a) {
+            return "wait until " + a.node.text + " has executed everything it received";
+          },
+          [](const LeaveReplication& a) { return "let " + a.node.text + " follow nobody"; },
+          [](const SetSemiSync& a) {
+            return "set semi-sync of " + a.node.text + " to " + std::string(ToString(a.role));
+          },
+          [](const Provision& a) { return "create schema and accounts on " + a.node.text; },
+          [](const OpenWritable& a) {
+            return "open " + a.node.text + " for writing" + InEpoch(a.epoch);
+          },
+          [](const WriteMarker& a) {
+            return "write the marker row on " + a.node.text + InEpoch(a.epoch);
+          },
+          [](const Publish& a) { return "send clients to " + a.node.text + InEpoch(a.epoch); },
+          [](const ReplicateFrom& a) { return "let " + a.node.text + " follow " + a.source.text; },
+      },
+      action);
+}
+
+std::string Describe(const Condition& condition) {
+  return std::visit(
+      Overloaded{
+          [](const ProcessEnded& c) { return c.node.text + "'s server has ended and stays down"; },
+          [](const IsReadOnly& c) { return c.node.text + " is read-only"; },
+          [](const IsWritable& c) { return c.node.text + " is writable"; },
+      },
+      condition);
+}
+
+NodeName TargetOf(const Action& action) {
+  return std::visit(Overloaded{[](const WithdrawPublication&) { return NodeName(); },
+                               [](const auto& a) { return a.node; }},
+                    action);
+}
+
+}  // namespace pandora_ha
