@@ -11,9 +11,9 @@ namespace pandora_ha {
 ClusterStatus StatusOf(const ClusterSpec& spec, const Observation& seen, const Decision& decision,
                        const Report& report);
 
-// What a tick adds to the history: changes of primary, epoch, state, durability in force and findings
-// between the memory and status before and after, and steps that failed. The same change always gets
-// the same id, so that an event that is told twice can be recognised.
+// What a tick adds to the history: changes of primary, epoch, state, durability in force and
+// findings between the memory and status before and after, and steps that failed. The same change
+// always gets the same id, so that an event that is told twice can be recognised.
 std::vector<Event> EventsOf(const ClusterStatus& before, const ClusterStatus& after,
                             const Decision& decision, const Report& report);
 
