@@ -10,7 +10,7 @@
 #include "reconciler/base/clock.h"
 #include "reconciler/base/result.h"
 #include "reconciler/port/publisher.h"
-#include "reconciler/publish/safe_file.h"
+#include "reconciler/base/safe_file.h"
 
 namespace pandora_ha {
 

@@ -11,7 +11,7 @@
 
 #include "reconciler/base/result.h"
 #include "reconciler/model/ids.h"
-#include "reconciler/publish/descriptor.h"
+#include "reconciler/base/descriptor.h"
 
 namespace pandora_ha {
 

@@ -9,7 +9,7 @@
 
 #include "reconciler/base/clock.h"
 #include "reconciler/base/result.h"
-#include "reconciler/publish/descriptor.h"
+#include "reconciler/base/descriptor.h"
 
 namespace pandora_ha {
 
@@ -37,8 +37,9 @@ struct SmallFile {
 Result<Descriptor> OpenDirectory(const std::string& path);
 
 // Nothing when there is no such file. Refuses (kRefused) what is not a regular file and what is larger
-// than 64 KiB.
-Result<std::optional<SmallFile>> ReadSmallFile(const Descriptor& directory, const std::string& name);
+// than `largest` bytes.
+Result<std::optional<SmallFile>> ReadSmallFile(const Descriptor& directory, const std::string& name,
+                                               std::size_t largest = 64 * 1024);
 
 enum class Durability { kSynced, kCacheOnly };   // kCacheOnly: lost by a power failure, never torn
 

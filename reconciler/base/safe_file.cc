@@ -1,4 +1,4 @@
-#include "reconciler/publish/safe_file.h"
+#include "reconciler/base/safe_file.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -11,7 +11,6 @@
 namespace pandora_ha {
 namespace {
 
-constexpr std::size_t kLargest = 64 * 1024;
 constexpr mode_t kPermissionBits = 0777;
 constexpr int kLockPollMilliseconds = 2;
 
@@ -67,7 +66,8 @@ Result<Descriptor> OpenDirectory(const std::string& path) {
   return directory;
 }
 
-Result<std::optional<SmallFile>> ReadSmallFile(const Descriptor& directory, const std::string& name) {
+Result<std::optional<SmallFile>> ReadSmallFile(const Descriptor& directory, const std::string& name,
+                                               std::size_t largest) {
   // O_NONBLOCK: a FIFO planted under this name must not make us wait.
   Descriptor file(openat(directory.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!file.open() && errno == ENOENT) return std::optional<SmallFile>();
@@ -77,7 +77,7 @@ Result<std::optional<SmallFile>> ReadSmallFile(const Descriptor& directory, cons
   if (!file.open()) return FileError("open", name);
   struct stat facts {};
   if (fstat(file.get(), &facts) != 0) return FileError("look at", name);
-  if (!S_ISREG(facts.st_mode) || facts.st_size > static_cast<off_t>(kLargest)) {
+  if (!S_ISREG(facts.st_mode) || facts.st_size > static_cast<off_t>(largest)) {
     return Error{ErrorCode::kRefused, name + " is no regular file of a plausible size; remove it."};
   }
   SmallFile out;
@@ -88,7 +88,7 @@ Result<std::optional<SmallFile>> ReadSmallFile(const Descriptor& directory, cons
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return FileError("read", name);
     out.content.append(chunk, static_cast<std::size_t>(got));
-    if (out.content.size() > kLargest) return Error{ErrorCode::kRefused, name + " grows while it is read."};
+    if (out.content.size() > largest) return Error{ErrorCode::kRefused, name + " grows while it is read."};
   }
   return std::optional(std::move(out));
 }
