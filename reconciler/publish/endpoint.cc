@@ -26,7 +26,7 @@ constexpr Seconds kCallLimit{5};
 constexpr Milliseconds kPauseWithoutDescriptors{100};
 constexpr Seconds kPauseBetweenLookups{1};
 constexpr int kAcceptsInARow = 64;
-constexpr std::size_t kOtherDescriptors = 256;   // of the rest of the process
+constexpr std::size_t kOtherDescriptors = 256;  // of the rest of the process
 constexpr std::uint16_t kTooManyConnections = 1040;
 constexpr std::uint16_t kServerShutdown = 1053;
 
@@ -83,11 +83,18 @@ class Endpoint::Core final : public SessionHost {
     commands_waiting_.store(true, std::memory_order_release);
     boost::asio::post(io_, [this] { RunCommands(); });
     if (answer.wait_for(kCallLimit) != std::future_status::ready) {
-      return Error{ErrorCode::kTimeout, "The writer endpoint " + ToString(bound_) +
-                                            " did not answer within 5 s; whether it still forwards to the "
-                                            "old primary is unknown. Restart this process."};
+      return Error{ErrorCode::kTimeout,
+                   "The writer endpoint " + ToString(bound_) +
+                       " did not answer within 5 s; whether it still forwards to the "
+                       "old primary is unknown. Restart this process."};
     }
-    return answer.get();
+    try {
+      return answer.get();
+    } catch (const std::exception& thrown) {
+      return Error{ErrorCode::kInternal, "The writer endpoint " + ToString(bound_) +
+                                             " failed halfway: " + thrown.what() +
+                                             ". Restart this process."};
+    }
   }
 
   Status Publish(const PublishedPrimary& primary, TimePoint known_at);
@@ -145,12 +152,12 @@ class Endpoint::Core final : public SessionHost {
   bool closing_ = false;
 
   SessionList waiting_, forwarded_;
-  std::optional<PublishedPrimary> target_;   // none: withdrawn, or never published
-  std::optional<PublishedPrimary> last_;     // survives a withdrawal
-  std::vector<SocketAddress> addresses_;     // of target_; empty: not looked up yet
+  std::optional<PublishedPrimary> target_;  // none: withdrawn, or never published
+  std::optional<PublishedPrimary> last_;    // survives a withdrawal
+  std::vector<SocketAddress> addresses_;    // of target_; empty: not looked up yet
   std::size_t next_address_ = 0;
-  std::uint64_t lookup_ = 0;                 // tells a lookup of an older target
-  bool refusing_ = false;                    // the last attempt failed: one client at a time tries
+  std::uint64_t lookup_ = 0;  // tells a lookup of an older target
+  bool refusing_ = false;     // the last attempt failed: one client at a time tries
   bool retry_armed_ = false;
   Duration lease_{};
   TimePoint lease_ends_{};
@@ -172,7 +179,8 @@ void Endpoint::Core::Run() {
       return;
     } catch (const std::exception& thrown) {
       // One client's trouble (memory, a kernel table that is full) must not end the others.
-      Log(LogLevel::kError, "The writer endpoint met an error and goes on.", {{"error", thrown.what()}});
+      Log(LogLevel::kError, "The writer endpoint met an error and goes on.",
+          {{"error", thrown.what()}});
     }
   }
 }
@@ -190,11 +198,12 @@ void Endpoint::Core::RunCommands() {
 Status Endpoint::Core::Publish(const PublishedPrimary& primary, TimePoint known_at) {
   if (last_ && (primary.epoch < last_->epoch ||
                 (primary.epoch == last_->epoch && primary.node != last_->node))) {
-    return Error{ErrorCode::kConflict,
-                 "The writer endpoint " + ToString(bound_) + " was told that " + last_->node.text +
-                     " is the primary of epoch " + std::to_string(last_->epoch.number) + " and refuses " +
-                     primary.node.text + " of epoch " + std::to_string(primary.epoch.number) +
-                     ". Another manager has promoted a node meanwhile; look at `pandora-ha history`."};
+    return Error{
+        ErrorCode::kConflict,
+        "The writer endpoint " + ToString(bound_) + " was told that " + last_->node.text +
+            " is the primary of epoch " + std::to_string(last_->epoch.number) + " and refuses " +
+            primary.node.text + " of epoch " + std::to_string(primary.epoch.number) +
+            ". Another manager has promoted a node meanwhile; look at `pandora-ha history`."};
   }
   const bool same = target_ && target_->node == primary.node && target_->address == primary.address;
   target_ = last_ = primary;
@@ -285,7 +294,12 @@ void Endpoint::Core::AcceptReady() {
     Descriptor client(
         accept4(listener_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (client.open()) {
-      Admit(std::move(client));
+      try {
+        Admit(std::move(client));
+      } catch (const std::exception& thrown) {  // this client is lost; the next one must not be
+        Log(LogLevel::kError, "The writer endpoint cannot take a client.",
+            {{"error", thrown.what()}});
+      }
       continue;
     }
     if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) break;
@@ -306,9 +320,10 @@ void Endpoint::Core::Admit(Descriptor client) {
     counts_.refused.fetch_add(1, std::memory_order_relaxed);
     return RefuseClient(
         std::move(client),
-        ErrorPacket(kTooManyConnections,
-                    full ? "Pandora HA: too many connections at the writer endpoint"
-                         : "Pandora HA: too many connections wait for a primary; see pandora-ha explain"));
+        ErrorPacket(
+            kTooManyConnections,
+            full ? "Pandora HA: too many connections at the writer endpoint"
+                 : "Pandora HA: too many connections wait for a primary; see pandora-ha explain"));
   }
   waiting_.push_back(std::make_shared<Session>(*this, std::move(client)));
   Session& session = *waiting_.back();
@@ -429,13 +444,15 @@ void Endpoint::Core::OnHoldExpired(Session& session) {
 }
 
 void Endpoint::Core::OnEnd(Session& session) {
-  // A session that was forwarded at its end is in forwarded_ and nowhere else; erase works on either.
+  // A session that was forwarded at its end is in forwarded_ and nowhere else; erase works on
+  // either.
   (session.was_forwarded() ? forwarded_ : waiting_).erase(session.place);
   counts_.sessions_now.store(forwarded_.size(), std::memory_order_relaxed);
   counts_.held_now.store(waiting_.size(), std::memory_order_relaxed);
 }
 
-Result<std::unique_ptr<Endpoint>> Endpoint::Start(const EndpointOptions& options, const Clock& clock) {
+Result<std::unique_ptr<Endpoint>> Endpoint::Start(const EndpointOptions& options,
+                                                  const Clock& clock) {
   const std::size_t files = 2 * options.max_sessions + kOtherDescriptors;
   if (const std::size_t allowed = AllowOpenFiles(files); allowed < files) {
     Log(LogLevel::kWarning, "The limit of open files is too low for the endpoint's max_sessions.",
@@ -454,7 +471,9 @@ Result<std::unique_ptr<Endpoint>> Endpoint::Start(const EndpointOptions& options
 Endpoint::Endpoint(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 Endpoint::~Endpoint() = default;
 
-const Address& Endpoint::listen() const { return core_->bound(); }
+const Address& Endpoint::listen() const {
+  return core_->bound();
+}
 
 Status Endpoint::Publish(const PublishedPrimary& primary) {
   return PublishKnownAt(primary, core_->clock().Now().mono);
@@ -469,7 +488,9 @@ Status Endpoint::Withdraw() {
   return core_->Call([core = core_.get()] { return core->Withdraw(); });
 }
 
-PublicationSeen Endpoint::Current() const { return core_->Current(); }
+PublicationSeen Endpoint::Current() const {
+  return core_->Current();
+}
 
 Status Endpoint::SetLease(Duration lease) {
   return core_->Call([core = core_.get(), lease] { return core->SetLease(lease); });
