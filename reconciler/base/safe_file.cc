@@ -16,10 +16,13 @@ constexpr int kLockPollMilliseconds = 2;
 
 Error FileError(const std::string& what, const std::string& name) {
   const int number = errno;
-  return {ErrorCode::kIo, "Cannot " + what + " " + name + ": " + std::strerror(number) + ".", number};
+  return {ErrorCode::kIo, "Cannot " + what + " " + name + ": " + std::strerror(number) + ".",
+          number};
 }
 
-std::string TemporaryName(const std::string& name) { return "." + name + ".tmp"; }
+std::string TemporaryName(const std::string& name) {
+  return "." + name + ".tmp";
+}
 
 Status WriteAll(int file, const std::string& content, const std::string& name) {
   std::size_t done = 0;
@@ -32,14 +35,25 @@ Status WriteAll(int file, const std::string& content, const std::string& name) {
   return Ok();
 }
 
-Status FillTemporary(int file, const std::string& content, const FileRights& rights,
-                     const std::string& name, Durability durability) {
+// O_EXCL follows no link, so a link planted under the temporary name only makes this fail.
+Result<Descriptor> CreateTemporary(const Descriptor& directory, const std::string& name,
+                                   const FileRights& rights) {
+  const std::string temporary = TemporaryName(name);
+  RemoveLeftover(directory, name);
+  Descriptor file(openat(directory.get(), temporary.c_str(),
+                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  if (!file.open()) return FileError("create", temporary);
   // Owner before mode: chown clears bits. A process that may not give files away keeps its own.
-  if (fchown(file, rights.owner, rights.group) != 0 &&
-      fchown(file, static_cast<uid_t>(-1), rights.group) != 0 && errno != EPERM) {
-    return FileError("set the owner of", name);
+  if (fchown(file.get(), rights.owner, rights.group) != 0 &&
+      fchown(file.get(), static_cast<uid_t>(-1), rights.group) != 0 && errno != EPERM) {
+    return FileError("set the owner of", temporary);
   }
-  if (fchmod(file, rights.mode) != 0) return FileError("set the mode of", name);
+  if (fchmod(file.get(), rights.mode) != 0) return FileError("set the mode of", temporary);
+  return file;
+}
+
+Status FillTemporary(int file, const std::string& content, const std::string& name,
+                     Durability durability) {
   PHA_TRY(WriteAll(file, content, name));
   if (durability == Durability::kSynced && fsync(file) != 0) return FileError("sync", name);
   return Ok();
@@ -69,7 +83,8 @@ Result<Descriptor> OpenDirectory(const std::string& path) {
 Result<std::optional<SmallFile>> ReadSmallFile(const Descriptor& directory, const std::string& name,
                                                std::size_t largest) {
   // O_NONBLOCK: a FIFO planted under this name must not make us wait.
-  Descriptor file(openat(directory.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  Descriptor file(
+      openat(directory.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!file.open() && errno == ENOENT) return std::optional<SmallFile>();
   if (!file.open() && errno == ELOOP) {
     return Error{ErrorCode::kRefused, name + " is a symbolic link; remove it."};
@@ -96,17 +111,24 @@ Result<std::optional<SmallFile>> ReadSmallFile(const Descriptor& directory, cons
 Status ReplaceFile(const Descriptor& directory, const std::string& name, const std::string& content,
                    const FileRights& rights, Durability durability) {
   const std::string temporary = TemporaryName(name);
-  RemoveLeftover(directory, name);
-  // O_EXCL follows no link, so a link planted under the temporary name only makes this fail.
-  Descriptor file(openat(directory.get(), temporary.c_str(),
-                         O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, S_IRUSR | S_IWUSR));
-  if (!file.open()) return FileError("create", temporary);
-  Status filled = FillTemporary(file.get(), content, rights, temporary, durability);
-  if (filled.ok() && renameat(directory.get(), temporary.c_str(), directory.get(), name.c_str()) != 0) {
+  PHA_ASSIGN_OR_RETURN(const auto file, CreateTemporary(directory, name, rights));
+  Status filled = FillTemporary(file.get(), content, temporary, durability);
+  if (filled.ok() &&
+      renameat(directory.get(), temporary.c_str(), directory.get(), name.c_str()) != 0) {
     filled = FileError("put the new content in place of", name);
   }
   if (!filled.ok()) RemoveLeftover(directory, name);
   return filled;
+}
+
+Result<FileRights> AttainableRights(const Descriptor& directory, const std::string& name,
+                                    const FileRights& wanted) {
+  if (geteuid() == 0) return wanted;
+  PHA_ASSIGN_OR_RETURN(const auto file, CreateTemporary(directory, name, wanted));
+  RemoveLeftover(directory, name);
+  struct stat facts {};
+  if (fstat(file.get(), &facts) != 0) return FileError("look at", name);
+  return FileRights{facts.st_uid, facts.st_gid, facts.st_mode & kPermissionBits};
 }
 
 Status SyncDirectory(const Descriptor& directory) {
@@ -118,7 +140,8 @@ void RemoveLeftover(const Descriptor& directory, const std::string& name) {
   unlinkat(directory.get(), TemporaryName(name).c_str(), 0);
 }
 
-Result<Descriptor> LockFile(const Descriptor& directory, const std::string& name, Deadline deadline) {
+Result<Descriptor> LockFile(const Descriptor& directory, const std::string& name,
+                            Deadline deadline) {
   const std::string lock = "." + name + ".lock";
   Descriptor file(openat(directory.get(), lock.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
                          S_IRUSR | S_IWUSR));

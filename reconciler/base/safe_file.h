@@ -1,5 +1,6 @@
-// Small files in a directory that others may write to: no symbolic link is followed, no half-written
-// content is ever seen, and a crash leaves at most a temporary file that the next write replaces.
+// Small files in a directory that others may write to: no symbolic link is followed, no
+// half-written content is ever seen, and a crash leaves at most a temporary file that the next
+// write replaces.
 #pragma once
 
 #include <sys/stat.h>
@@ -23,7 +24,7 @@ SplitPath Split(const std::string& path);
 struct FileRights {
   uid_t owner = 0;
   gid_t group = 0;
-  mode_t mode = 0640;   // the nine permission bits
+  mode_t mode = 0640;  // the nine permission bits
 
   bool operator==(const FileRights&) const = default;
 };
@@ -41,18 +42,24 @@ Result<Descriptor> OpenDirectory(const std::string& path);
 Result<std::optional<SmallFile>> ReadSmallFile(const Descriptor& directory, const std::string& name,
                                                std::size_t largest = 64 * 1024);
 
-enum class Durability { kSynced, kCacheOnly };   // kCacheOnly: lost by a power failure, never torn
+enum class Durability { kSynced, kCacheOnly };  // kCacheOnly: lost by a power failure, never torn
 
-// Replaces the file by rename of ".NAME.tmp". The owner and group are set as far as this process may.
-// SyncDirectory() makes the rename itself durable.
+// Replaces the file by rename of ".NAME.tmp". The owner and group are set as far as this process
+// may. SyncDirectory() makes the rename itself durable.
 Status ReplaceFile(const Descriptor& directory, const std::string& name, const std::string& content,
                    const FileRights& rights, Durability durability);
+// What a new file gets when ReplaceFile() is asked for `wanted`: an ordinary user cannot give files
+// to others, nor to a group that is not his.
+Result<FileRights> AttainableRights(const Descriptor& directory, const std::string& name,
+                                    const FileRights& wanted);
 Status SyncDirectory(const Descriptor& directory);
 
 // Removes what a crash of ReplaceFile left.
 void RemoveLeftover(const Descriptor& directory, const std::string& name);
 
-// Keeps other processes out while it lives (flock on ".NAME.lock"). kConflict when the deadline passes.
-Result<Descriptor> LockFile(const Descriptor& directory, const std::string& name, Deadline deadline);
+// Keeps other processes out while it lives (flock on ".NAME.lock"). kConflict when the deadline
+// passes.
+Result<Descriptor> LockFile(const Descriptor& directory, const std::string& name,
+                            Deadline deadline);
 
 }  // namespace pandora_ha
