@@ -32,15 +32,18 @@ struct Session {
 
 }  // namespace
 
-Result<ServerProgram> TestedServer(Flavor flavor) {
+std::optional<ServerProgram> TestedServer(const std::string& name) {
   const char* root = "";
-  if (flavor == Flavor::kMySql) {
-    root = std::getenv("PANDORA_HA_TEST_MYSQL_ROOT");
-    if (root == nullptr) {
-      return Error{ErrorCode::kNotFound, "PANDORA_HA_TEST_MYSQL_ROOT is not set: no MySQL server to test with"};
-    }
+  if (name == "MySQL") root = std::getenv("PANDORA_HA_TEST_MYSQL_ROOT");
+  if (name == "MariaDB118") root = std::getenv("PANDORA_HA_TEST_MARIADB118_ROOT");
+  if (root == nullptr) return std::nullopt;
+  const Flavor flavor = name == "MySQL" ? Flavor::kMySql : Flavor::kMariaDb;
+  auto program = FindServerProgram(flavor, root, Deadline(SystemClock(), Seconds(10)));
+  if (!program.ok()) {
+    ADD_FAILURE() << program.error().message;
+    std::abort();
   }
-  return FindServerProgram(flavor, root, Deadline(SystemClock(), Seconds(10)));
+  return *program;
 }
 
 LocalServer::LocalServer(ServerProgram program, Seconds restart_allowed) {

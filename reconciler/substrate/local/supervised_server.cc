@@ -146,6 +146,7 @@ void SupervisedServer::Start(const SupervisorRequest& request) {
     state_.fenced = false;
   }
   start_result_ = state_.initialised ? BeginServe(how_.serve) : BeginInitialise();
+  how_.initialise = {};  // holds a password
 }
 
 Status SupervisedServer::BeginInitialise() {
@@ -156,7 +157,6 @@ Status SupervisedServer::BeginInitialise() {
     return SystemError("cannot make " + directory_ + "/data.new", errno);
   }
   PHA_ASSIGN_OR_RETURN(const UniqueFd input, InputFile(how_.initialise));
-  how_.initialise.after.clear();  // the password
   PHA_ASSIGN_OR_RETURN(process_, SpawnServer(how_.initialise.argv, input.get(), "/initialise.out"));
   work_ = Work::kInitialising;
   return Ok();

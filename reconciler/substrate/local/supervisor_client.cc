@@ -108,7 +108,15 @@ Status SupervisorClient::StopAndQuit(Deadline deadline) {
     const std::lock_guard lock(inside_->mutex);
     inside_->may_spawn = false;
   }
-  return ask(SupervisorVerb::kQuit, deadline);
+  const Seen<SupervisorState> last = State();
+  const auto process = IdentifyProcess(last.known() ? static_cast<pid_t>(last->supervisor_pid) : 0);
+  const UniqueFd supervisor = process ? OpenProcess(*process) : UniqueFd();
+  PHA_TRY(ask(SupervisorVerb::kQuit, deadline));
+  pollfd end{supervisor.get(), POLLIN, 0};
+  if (supervisor.valid() && poll(&end, 1, deadline.poll_milliseconds()) == 0) {
+    return Error{ErrorCode::kTimeout, "the supervisor in " + inside_->options.directory + " does not end"};
+  }
+  return Ok();
 }
 
 // The supervisor reads all the time, so this blocks only when it is stopped; the socket has a timeout.
