@@ -120,8 +120,11 @@ int main(int argc, char** argv) {
     }
     if (!outcome.broken) continue;
     if (options.keep_going) {
-      if (broken[std::to_string(outcome.broken->invariant) + " " +
-                 outcome.broken->says.substr(0, 90)]++ == 0)
+      // Numbers aside, the same sentence is the same failure.
+      std::string what = std::to_string(outcome.broken->invariant) + " ";
+      for (const char letter : outcome.broken->says.substr(0, 120))
+        what += letter >= '0' && letter <= '9' ? '#' : letter;
+      if (broken[what]++ == 0)
         std::printf("seed %llu: %d %s\n", static_cast<unsigned long long>(schedule.seed),
                     outcome.broken->invariant, outcome.broken->says.c_str());
       continue;

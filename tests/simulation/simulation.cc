@@ -186,7 +186,7 @@ class Simulation {
     }
     m.stored = m.memory;
     if (!Hook(m)) return;
-    if (decision.beat && random_.Chance(50)) Beat(m);
+    if (decision.beat && !world_.calm && random_.Chance(50)) Beat(m);
     Apply(m, decision);
     if (m.alive) m.next_tick = world_.now() + std::max<Duration>(decision.look_again_in,
                                                                  Milliseconds(1));
@@ -235,8 +235,13 @@ class Simulation {
       healthy_ = 0;
     }
     last_state_ = decision.state;
+    // Trying to take writes away from a server that only a person can end is rest, too: it is said.
+    const bool at_rest =
+        decision.plan.empty() ||
+        (!decision.blocked.empty() && decision.plan.steps.size() == 1 &&
+         std::holds_alternative<SetReadOnly>(decision.plan.steps[0].action));
     const bool final_state =
-        decision.plan.empty() &&
+        at_rest &&
         (decision.state == ClusterState::kHealthy || WaitsForPeople(decision));
     quiet_ = final_state ? quiet_ + 1 : 0;
     if (!final_state) {
@@ -249,6 +254,7 @@ class Simulation {
 
   // Ends that need a person or a re-clone, and are said.
   bool WaitsForPeople(const Decision& decision) const {
+    if (!decision.plan.empty()) return true;
     if (Says(decision, FindingCode::kNodeDiverged) || Says(decision, FindingCode::kReplicaBroken))
       return true;
     return std::any_of(decision.blocked.begin(), decision.blocked.end(), [](const Blocked& b) {
@@ -355,7 +361,10 @@ class Simulation {
   void WaitApplied(const Manager& m, const ApplyReceived& apply, const Step& step) {
     const int node = world_.IndexOf(apply.node);
     const TimePoint until = world_.now() + step.deadline;
-    const Server& server = world_.servers()[static_cast<std::size_t>(node)];
+    Server& server = world_.servers()[static_cast<std::size_t>(node)];
+    // The step starts an applier that somebody stopped.
+    if (server.channel && server.answers() && world_.Linked(m.place(), node))
+      server.channel->sql = ThreadState::kRunning;
     while (!over() && world_.now() < until && server.answers() && !server.relay.empty() &&
            world_.Linked(m.place(), node) && !world_.bad().skip_apply)
       Pass(Milliseconds(100));
@@ -373,7 +382,7 @@ class Simulation {
     if (fresh && opened_.rbegin()->first != open.epoch.number)
       Break(9, "an older epoch was opened after a newer one");
     if (fresh) ++outcome_.statistics.promotions;
-    waived_ = m.memory.promotion && m.memory.promotion->fence_waived;
+    if (fresh) waived_ = m.memory.promotion && m.memory.promotion->fence_waived;
     if (!server.relay.empty()) Break(4, open.node.text + " is opened with unapplied transactions");
     std::size_t lost = 0, promised = 0;
     for (std::size_t id = 0; id < world_.transactions.size(); ++id) {
@@ -554,7 +563,7 @@ class Simulation {
     ++outcome_.statistics.ends[std::string(ToString(last_state_))];
     if (last_state_ != ClusterState::kHealthy) return;
     world_.calm = true;
-    for (int i = 0; i < 8 && !over(); ++i) TickNext(std::nullopt);
+    for (int i = 0; i < 20 && !over(); ++i) TickNext(std::nullopt);
     const auto& servers = world_.servers();
     for (const Server& server : servers) {
       if (!over() && !(server.done == servers[0].done))

@@ -151,10 +151,10 @@ void World::Receive(int node) {
       arrived = true;
       --most;
     }
-    if (replica.replica_active && acks_lost == 0) {
-      source.acked = std::max(source.acked, channel.cursor + 1);
-    }
   }
+  // An acknowledgement covers everything before it, and a broken path only delays it.
+  if (replica.replica_active && acks_lost == 0)
+    source.acked = std::max(source.acked, channel.cursor);
   if (arrived) {
     ++channel.arrivals;
     channel.last_arrival = now_;
