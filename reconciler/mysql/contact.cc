@@ -14,6 +14,7 @@ constexpr int kLockWaitTimeout = 1205;
 constexpr int kTooManyUserConnections = 1203;
 constexpr int kUserLimitReached = 1226;
 constexpr int kConnectionKilled = 1927;
+constexpr int kStatementTimeout = 1969;
 constexpr int kOptionPreventsStatement = 1290;
 constexpr int kSocketConnect = 2002;
 constexpr int kHostConnect = 2003;
@@ -65,7 +66,8 @@ ErrorCode CodeOf(int number) {
     case kDbAccessDenied:
     case kAccessDenied:
     case kTls: return ErrorCode::kDenied;
-    case kLockWaitTimeout: return ErrorCode::kConflict;
+    case kLockWaitTimeout:
+    case kStatementTimeout: return ErrorCode::kConflict;
     case kOptionPreventsStatement: return ErrorCode::kRefused;
     case kShutdownInProgress:
     case kConnectionKilled:

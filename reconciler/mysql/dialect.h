@@ -112,11 +112,16 @@ std::string StatusQuery(const std::string& table, const std::vector<std::string>
 Result<StatusValues> ReadStatus(const Rows& rows);
 
 // The tail that both looks share: heartbeat row (or its absence) and `provisioned`.
-std::string AccountsAndHeartbeatQuery(const std::string& user_table, const Watched& watched);
+// `at_once` goes before the row's SELECT and keeps it from waiting for a locked table.
+std::string AccountsAndHeartbeatQuery(const std::string& user_table, const std::string& at_once,
+                                      const Watched& watched);
 Status ReadAccountsAndHeartbeat(const Answers& answers, std::size_t first, const Watched& watched,
                                 DatabaseState* state);
 
 ThreadState ReadThread(const std::string& running);
+// None unless both threads run: MySQL reports 0 for a replica that has lost its source and applied
+// what it had.
+std::optional<Seconds> ReadLag(std::optional<std::int64_t> reported, ThreadState io, ThreadState sql);
 // "1.250"
 std::string SecondsText(Milliseconds time);
 

@@ -30,7 +30,7 @@ class MySqlDialect final : public Dialect {
     return sql + "; " +
            StatusQuery("performance_schema.global_status",
                        {source_ + "_status", source_ + "_clients", replica_ + "_status"}) +
-           "; " + LookAtReplica() + "; " + AccountsAndHeartbeatQuery("mysql.user", watched);
+           "; " + LookAtReplica() + "; " + AccountsAndHeartbeatQuery("mysql.user", "", watched);
   }
 
   Result<DatabaseState> ReadLook(const Answers& answers, const Watched& watched) const override {
@@ -86,7 +86,7 @@ class MySqlDialect final : public Dialect {
     seen.sql_errno = static_cast<int>(row.Number("Last_SQL_Errno").value_or(0));
     seen.io_error = row.Text("Last_IO_Error");
     seen.sql_error = row.Text("Last_SQL_Error");
-    if (const auto lag = row.Number("Seconds_Behind_Source")) seen.lag = Seconds(*lag);
+    seen.lag = ReadLag(row.Number("Seconds_Behind_Source"), seen.io, seen.sql);
     PHA_ASSIGN_OR_RETURN(const GtidSet retrieved,
                          GtidSet::Parse(Flavor::kMySql, row.Text("Retrieved_Gtid_Set")));
     seen.received = standing.executed.Union(retrieved);

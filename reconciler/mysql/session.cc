@@ -80,7 +80,7 @@ Rows TakeRows(MYSQL* mysql, MYSQL_RES* result) {
 
 std::string SetUp(const std::string& server_version) {
   std::string sql =
-      "SET SESSION sql_mode='', time_zone='+00:00', autocommit=1, lock_wait_timeout=5, "
+      "SET SESSION sql_mode='', time_zone='+00:00', autocommit=1, lock_wait_timeout=1, "
       "innodb_lock_wait_timeout=2";
   if (server_version.find("MariaDB") != std::string::npos) sql += ", max_statement_time=0";
   return sql;
