@@ -205,8 +205,8 @@ void Session::End() {
 void Session::Refuse(std::string_view packet) {
   Descriptor client(client_.release());
   Cut();
+  host_.OnEnd(*this);  // counted before the client can know
   RefuseClient(std::move(client), packet);
-  host_.OnEnd(*this);
 }
 
 }  // namespace pandora_ha
