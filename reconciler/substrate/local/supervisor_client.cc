@@ -42,7 +42,7 @@ struct SupervisorClient::Inside {
 
   const SupervisorClientOptions options;
   const Clock& clock;
-  const UniqueFd wake;   // written once: the client is being destroyed
+  const UniqueFd wake;  // written once: the client is being destroyed
   std::thread thread;
 
   mutable std::mutex mutex;
@@ -50,7 +50,7 @@ struct SupervisorClient::Inside {
   // Guarded by mutex:
   UniqueFd socket;
   Seen<SupervisorState> state;
-  std::map<std::uint64_t, std::optional<Status>> calls;   // by id; empty: not answered yet
+  std::map<std::uint64_t, std::optional<Status>> calls;  // by id; empty: not answered yet
   std::uint64_t last_id = 0;
   bool may_spawn = true;
 };
@@ -73,7 +73,8 @@ Seen<SupervisorState> SupervisorClient::State() const {
 bool SupervisorClient::WaitFor(const std::function<bool(const Seen<SupervisorState>&)>& condition,
                                Deadline deadline) const {
   std::unique_lock lock(inside_->mutex);
-  return inside_->changed.wait_for(lock, deadline.left(), [&] { return condition(inside_->state); });
+  return inside_->changed.wait_for(lock, deadline.left(),
+                                   [&] { return condition(inside_->state); });
 }
 
 Status SupervisorClient::Call(SupervisorRequest request, Deadline deadline) {
@@ -93,7 +94,8 @@ Status SupervisorClient::Call(SupervisorRequest request, Deadline deadline) {
       in.changed.wait_for(lock, deadline.left(), [&] { return in.calls[request.id].has_value(); });
   const auto answer = in.calls.extract(request.id);
   if (answered) return *answer.mapped();
-  return Error{ErrorCode::kTimeout, "the supervisor in " + in.options.directory + " did not finish in time"};
+  return Error{ErrorCode::kTimeout,
+               "the supervisor in " + in.options.directory + " did not finish in time"};
 }
 
 Status SupervisorClient::StopAndQuit(Deadline deadline) {
@@ -114,19 +116,22 @@ Status SupervisorClient::StopAndQuit(Deadline deadline) {
   PHA_TRY(ask(SupervisorVerb::kQuit, deadline));
   pollfd end{supervisor.get(), POLLIN, 0};
   if (supervisor.valid() && poll(&end, 1, deadline.poll_milliseconds()) == 0) {
-    return Error{ErrorCode::kTimeout, "the supervisor in " + inside_->options.directory + " does not end"};
+    return Error{ErrorCode::kTimeout,
+                 "the supervisor in " + inside_->options.directory + " does not end"};
   }
   return Ok();
 }
 
-// The supervisor reads all the time, so this blocks only when it is stopped; the socket has a timeout.
+// The supervisor reads all the time, so this blocks only when it is stopped; the socket has a
+// timeout.
 Status SupervisorClient::Inside::Send(const std::string& line) {
   for (std::size_t done = 0; done < line.size();) {
     const ssize_t sent = send(socket.get(), line.data() + done, line.size() - done, MSG_NOSIGNAL);
     if (sent < 0) {
       // A line that was sent in part must not be continued by the next one.
       shutdown(socket.get(), SHUT_RDWR);
-      return Error{ErrorCode::kUnreachable, "the supervisor in " + options.directory + " does not read", errno};
+      return Error{ErrorCode::kUnreachable,
+                   "the supervisor in " + options.directory + " does not read", errno};
     }
     done += static_cast<std::size_t>(sent);
   }
