@@ -1,7 +1,9 @@
 #include "reconciler/mysql/client_calls.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -42,6 +44,21 @@ int WaitFor(MYSQL* mysql, int wanted, Deadline deadline) {
     if (got != 0) return wanted & (MYSQL_WAIT_READ | MYSQL_WAIT_WRITE);
   } while (!deadline.passed());
   return 0;
+}
+
+// The TLS handshake is the one part of a connect that the library does with blocking reads; these
+// bound it, by the deadline and, should the library try again, by whole seconds.
+void BoundHandshake(MYSQL* mysql, Deadline deadline) {
+  const int fd = static_cast<int>(mysql_get_socket(mysql));
+  const unsigned int seconds = static_cast<unsigned>(deadline.poll_milliseconds() / 1000 + 1);
+  if (fd < 0) {
+    mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
+    return;
+  }
+  const auto left = std::max<std::int64_t>(1, deadline.left().count());
+  const timeval limit{left / 1000000, left % 1000000};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
 // Runs a start/cont pair of the library. A call that is out of time is told so until it has unwound
@@ -128,16 +145,24 @@ void SetTls(MYSQL* mysql, const TlsSpec& tls) {
 
 CallResult ConnectCall(MYSQL* mysql, const std::string& host, unsigned port, const std::string& user,
                        const std::string& password, Deadline deadline) {
+  BoundHandshake(mysql, deadline);
   MYSQL* connected = nullptr;
   const bool in_time = Drive(
       mysql, deadline,
       [&] {
-        return mysql_real_connect_start(&connected, mysql, host.c_str(), user.c_str(),
-                                        password.c_str(), nullptr, port, nullptr, kClientFlags);
+        const int wanted =
+            mysql_real_connect_start(&connected, mysql, host.c_str(), user.c_str(),
+                                     password.c_str(), nullptr, port, nullptr, kClientFlags);
+        BoundHandshake(mysql, deadline);
+        return wanted;
       },
       [&](int status) { return mysql_real_connect_cont(&connected, mysql, status); });
   if (!in_time) return CallResult::kTimedOut;
-  return connected == nullptr ? CallResult::kFailed : CallResult::kDone;
+  if (connected == nullptr) return CallResult::kFailed;
+  // Left blocking, a TLS session's reads would wait in OpenSSL instead of in our poll.
+  const int fd = static_cast<int>(mysql_get_socket(mysql));
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  return CallResult::kDone;
 }
 
 CallResult QueryCall(MYSQL* mysql, const std::string& sql, Deadline deadline) {
