@@ -122,6 +122,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   void Report(Position at, std::string message) {
+    if (problems_.size() > kMaxProblems) return;
     problems_.push_back({file_, at, Path(), std::move(message), ""});
   }
 
@@ -208,8 +209,8 @@ std::string ExplainSyntax(const std::string& message) {
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kWords = {{
       {"end of map not found", "the indentation does not fit the lines above; align the keys of one section"},
       {"end of sequence not found", "the indentation does not fit the list above; align its '-'"},
-      {"end of map flow not found", "a '{' is never closed with '}', or a ',' is missing"},
-      {"end of sequence flow not found", "a '[' is never closed with ']', or a ',' is missing"},
+      {"end of map flow not found", "inside {…} a ',', a '}' or a closing quotation mark is missing, or text that holds ': ' is not in quotes"},
+      {"end of sequence flow not found", "inside […] a ',', a ']' or a closing quotation mark is missing, or text that holds ': ' is not in quotes"},
       {"illegal map value", "a ':' where none is expected; put text that holds ': ' in quotes"},
       {"illegal block entry", "a '-' where no list is expected; check the indentation"},
       {"illegal map key", "a key where none is expected; check the indentation"},
