@@ -69,7 +69,7 @@ TEST(BadDocuments, BreakEveryRule) {
 TEST(BadDocuments, TooLargeAndTooDeepEndEarly) {
   const std::string head = "apiVersion: ha.pandorafms.io/v1alpha1\n";
   EXPECT_THAT(Lines(LoadSpecText("x", head + "#" + std::string(300 * 1024, 'x'))), testing::HasSubstr("at most 262144"));
-  EXPECT_THAT(Lines(LoadSpecText("x", std::string(200'000, '['))), testing::HasSubstr("1:65: more than 64 levels"));
+  EXPECT_THAT(Lines(LoadSpecText("x", std::string(200'000, '['))), testing::HasSubstr("more than 64 levels"));
   std::string indented;
   for (int i = 0; i < 400; ++i) indented += std::string(static_cast<std::size_t>(i), ' ') + "a:\n";
   EXPECT_THAT(Lines(LoadSpecText("x", indented)), testing::HasSubstr("more than 64 levels"));

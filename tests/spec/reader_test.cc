@@ -59,6 +59,15 @@ TEST(Reader, AllowsMarkersAroundOneDocument) {
   EXPECT_FALSE(ReadYaml("x", "---\na: 1\n---\nb: 2\n").problems.empty());
 }
 
+// yaml-cpp 0.7 gives empty documents without end at a token that begins nothing.
+TEST(Reader, EndsAtATokenThatBeginsNothing) {
+  for (const char* text : {", a", "a: 1\n,", "[a] ,", "] a", "}", "{a: b}}", "- a\nb"}) {
+    const ReadTree read = ReadYaml("x", text);
+    EXPECT_TRUE(!read.whole || read.root.kind != NodeKind::kNull) << text;
+  }
+  EXPECT_FALSE(ReadYaml("x", ", a").problems.empty());
+}
+
 TEST(Reader, CollectsProblemsOfEveryKind) {
   const ReadTree read = ReadYaml("x", "a: &x 1\nb: *x\nc: !t 2\nd: yes\nd: 3\n<<: {}\n? [k]\n: v\n");
   EXPECT_TRUE(read.whole);
