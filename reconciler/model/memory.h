@@ -24,6 +24,7 @@ struct Promotion {
   std::string because;           // the evidence, as a sentence
   WallTime began_at{};
   TimePoint began{};          // for durations; comparable only within one boot
+  bool lossless = false;      // `to` had the right to a lossless promotion when it was chosen
   bool fence_waived = false;  // policy `availability` took the risk of an unproven fence
 
   bool operator==(const Promotion&) const = default;
