@@ -45,6 +45,7 @@ struct NodeMemory {
   // Everything this node is known to have received, ever, in the present epoch. A node that holds
   // less than this has dropped received events and must not be promoted.
   GtidSet received;
+  std::string run_id;  // of its server at the last answer; empty: never answered
   // The node acknowledges every commit of the primary, so promoting it loses none (semiSync only).
   bool lossless = false;
   // Its channel has not acknowledged since then; none while it does.
