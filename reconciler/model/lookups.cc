@@ -32,6 +32,20 @@ const DatabaseSeen* FindSeen(const Observation& seen, const NodeName& name) {
   return found == seen.databases.end() ? nullptr : &*found;
 }
 
+bool SameIntent(const Memory& a, const Memory& b) {
+  if (a.cluster != b.cluster || a.boot_id != b.boot_id || a.epoch != b.epoch ||
+      a.primary != b.primary || a.promotion != b.promotion ||
+      a.durability_in_force != b.durability_in_force || a.nodes.size() != b.nodes.size()) {
+    return false;
+  }
+  return std::equal(
+      a.nodes.begin(), a.nodes.end(), b.nodes.begin(), [](const auto& x, const auto& y) {
+        return x.first == y.first && x.second.lossless == y.second.lossless &&
+               x.second.deposed == y.second.deposed && x.second.history == y.second.history &&
+               x.second.errant == y.second.errant;
+      });
+}
+
 NodeMemory& MemoryOf(Memory& memory, const NodeName& name) {
   return memory.nodes[name];
 }

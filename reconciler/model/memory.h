@@ -82,6 +82,10 @@ struct Memory {
   bool operator==(const Memory&) const = default;
 };
 
+// True when nothing that was decided differs: epoch, primary, promotion, rights, verdicts.
+// Counters, positions and dates may; they are stored only now and then.
+bool SameIntent(const Memory& a, const Memory& b);
+
 // The node's entry, made when it is missing.
 NodeMemory& MemoryOf(Memory& memory, const NodeName& name);
 // An empty entry when it is missing.

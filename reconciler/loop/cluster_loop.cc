@@ -1,0 +1,217 @@
+#include "reconciler/loop/cluster_loop.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "reconciler/base/log.h"
+#include "reconciler/decide/decide.h"
+#include "reconciler/decide/diagnose.h"
+#include "reconciler/decide/invariants.h"
+#include "reconciler/decide/status_of.h"
+
+namespace pandora_ha {
+namespace {
+
+// Positions and counters are worth keeping, not worth an fsync a second.
+constexpr Duration kStoreQuietChangesEvery = Seconds(30);
+constexpr Duration kAfterFailedPlan = Milliseconds(200);
+constexpr std::size_t kTimingsKept = 64;
+
+LogLevel LevelOf(Severity severity) {
+  switch (severity) {
+    case Severity::kInfo:
+      return LogLevel::kInfo;
+    case Severity::kWarning:
+      return LogLevel::kWarning;
+    case Severity::kCritical:
+      return LogLevel::kError;
+  }
+  return LogLevel::kInfo;
+}
+
+Report NotTried(const Plan& plan) {
+  Report report;
+  for (const Step& step : plan.steps)
+    report.steps.push_back({Describe(step.action), StepOutcome::kNotTried, "", {}});
+  report.complete = plan.empty();
+  return report;
+}
+
+}  // namespace
+
+ClusterLoop::ClusterLoop(const LoopParts& parts) : parts_(parts), clock_(parts.hands.clock) {}
+
+Status ClusterLoop::Start() {
+  PHA_ASSIGN_OR_RETURN(auto stored, parts_.store.ReadMemory());
+  const std::string& cluster = parts_.hands.spec.name;
+  if (stored) {
+    if (stored->cluster != cluster) {
+      return Error{ErrorCode::kConflict, "The stored memory belongs to the cluster \"" +
+                                             stored->cluster + "\" and not to \"" + cluster +
+                                             "\"; give each cluster a state directory of its own."};
+    }
+    memory_ = *std::move(stored);
+  }
+  memory_.cluster = cluster;
+  if (memory_.boot_id != clock_.BootId()) {
+    // The machine was restarted: monotonic dates of before mean nothing now.
+    memory_.boot_id = clock_.BootId();
+    if (memory_.promotion) memory_.promotion->began = clock_.Now().mono;
+    for (auto& [name, node] : memory_.nodes) {
+      node.failed_looks = 0;
+      node.unanswered_since.reset();
+      node.arrival_changed = {};
+      node.executed = {};
+      node.not_acknowledging_since.reset();
+      node.start_not_before.reset();
+    }
+  }
+  // Looks are counted from one again by a new process.
+  for (auto& [name, node] : memory_.nodes) node.attempts_counted = 0;
+  return Ok();
+}
+
+void ClusterLoop::Wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    wake_ = true;
+  }
+  woken_.notify_all();
+}
+
+void ClusterLoop::Run(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    {
+      const std::lock_guard lock(mutex_);
+      wake_ = false;
+    }
+    const Duration wait = Tick();
+    std::unique_lock lock(mutex_);
+    woken_.wait_for(lock, stop, wait, [&] { return wake_; });
+  }
+}
+
+// False when what was decided could not be made durable.
+bool ClusterLoop::Remember(const Memory& decided) {
+  const TimePoint now = clock_.Now().mono;
+  const bool intent = !SameIntent(memory_, decided);
+  if (intent || (now - stored_at_ >= kStoreQuietChangesEvery && memory_ != decided)) {
+    const Status stored = parts_.store.WriteMemory(decided);
+    if (!stored.ok() && intent) {
+      Log(LogLevel::kError, "The memory could not be stored, so nothing is done.",
+          {{"error", stored.error().message}});
+      return false;
+    }
+    stored_at_ = now;
+  }
+  memory_ = decided;
+  return true;
+}
+
+void ClusterLoop::Refuse(Decision* decision, const std::string& why) {
+  Log(LogLevel::kError, why, {{"cluster", parts_.hands.spec.name}});
+  decision->findings.insert(decision->findings.begin(),
+                            MakeFinding(FindingCode::kStepFailed, std::nullopt, why));
+  decision->plan = {};
+  decision->beat = false;
+  decision->look_again_in = parts_.hands.spec.database.detection.interval;
+}
+
+Duration ClusterLoop::Tick() {
+  const TimePoint began = clock_.Now().mono;
+  ++counters_.looks;
+  const ClusterSpec& spec = parts_.hands.spec;
+  Observation seen = parts_.observer.Look();
+  Decision decision = Decide(spec, seen, memory_);
+  const bool held = parts_.hands.lease.Held();
+  for (const Violation& violation : CheckInvariants(spec, seen, memory_, decision)) {
+    Refuse(&decision, "Refused a plan that breaks invariant " +
+                          std::to_string(violation.invariant) + ": " + violation.says +
+                          ". This is a bug; please report it with `pandora-ha explain`.");
+    decision.memory = memory_;
+    break;
+  }
+  if (!held) {
+    // Another manager acts. What was seen is told; what was decided is not kept.
+    decision.plan = {};
+    decision.beat = false;
+    decision.memory = memory_;
+  } else if (!Remember(decision.memory)) {
+    Refuse(&decision,
+           "The memory could not be stored, so nothing is done; look at the disk of the state "
+           "directory.");
+  }
+  const Report report = held ? Apply(decision.plan, parts_.hands) : NotTried(decision.plan);
+  if (decision.beat) parts_.beater.Beat(*memory_.primary, memory_.epoch);
+  failing_ = !report.complete;
+  CountFailover(seen, decision, report);
+  const Duration wait = failing_ ? std::max<Duration>(decision.look_again_in, kAfterFailedPlan)
+                                 : decision.look_again_in;
+  Tell(std::move(seen), std::move(decision), report, began);
+  return wait;
+}
+
+void ClusterLoop::CountFailover(const Observation& seen, const Decision& decision,
+                                const Report& report) {
+  for (const StepReport& step : report.steps) {
+    if (step.outcome == StepOutcome::kDone) ++counters_.steps_done;
+    if (step.outcome == StepOutcome::kFailed || step.outcome == StepOutcome::kUnknown)
+      ++counters_.steps_failed;
+  }
+  const auto& promotion = decision.memory.promotion;
+  if (!promotion || !promotion->from) return;
+  const DatabaseSeen* from = FindSeen(seen, *promotion->from);
+  if (promotion->began == seen.taken_at.mono && from != nullptr) {
+    timing_ = {};
+    timing_.detect = seen.taken_at.mono - from->unanswered_since.value_or(seen.taken_at.mono);
+  }
+  for (std::size_t i = 0; i < report.steps.size(); ++i) {
+    const Action& action = decision.plan.steps[i].action;
+    const Duration took = report.steps[i].took;
+    const bool fence = std::holds_alternative<FenceServer>(action) ||
+                       std::holds_alternative<WithdrawPublication>(action);
+    const bool publish = std::holds_alternative<Publish>(action);
+    (fence ? timing_.fence : publish ? timing_.publish : timing_.promote) += took;
+    if (!publish) continue;
+    if (report.steps[i].outcome != StepOutcome::kDone) {
+      ++counters_.failovers_failed;
+      continue;
+    }
+    ++counters_.failovers_done;
+    timing_.total = timing_.detect + (clock_.Now().mono - promotion->began);
+    auto& kept = counters_.failover_timings;
+    if (kept.size() == kTimingsKept) kept.erase(kept.begin());
+    kept.push_back(timing_);
+  }
+}
+
+void ClusterLoop::Tell(Observation seen, Decision decision, Report report, TimePoint began) {
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->spec = parts_.hands.spec;
+  snapshot->status = StatusOf(snapshot->spec, seen, decision, report);
+  for (const Event& event : EventsOf(last_status_, snapshot->status, decision, report)) {
+    Log(LevelOf(event.severity), event.message,
+        {{"cluster", snapshot->spec.name},
+         {"reason", event.reason},
+         {"epoch", std::to_string(event.epoch.number)}});
+    const Status kept = parts_.store.AppendEvent(event);
+    if (!kept.ok())
+      Log(LogLevel::kError, "An event could not be kept.", {{"error", kept.error().message}});
+  }
+  for (const Finding& finding : snapshot->status.findings) {
+    const bool already = std::any_of(
+        last_status_.findings.begin(), last_status_.findings.end(),
+        [&](const Finding& f) { return f.code == finding.code && f.about == finding.about; });
+    if (!already) ++counters_.findings_raised[std::string(ToString(finding.code))];
+  }
+  last_status_ = snapshot->status;
+  snapshot->seen = std::move(seen);
+  snapshot->decision = std::move(decision);
+  snapshot->report = std::move(report);
+  snapshot->counters = counters_;
+  snapshot->tick_took = clock_.Now().mono - began;
+  parts_.noticeboard.Pin(std::move(snapshot));
+}
+
+}  // namespace pandora_ha

@@ -1,0 +1,65 @@
+// The loop of one cluster: look, decide, remember, act, tell; and again.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <stop_token>
+
+#include "reconciler/act/executor.h"
+#include "reconciler/base/clock.h"
+#include "reconciler/loop/beater.h"
+#include "reconciler/loop/noticeboard.h"
+#include "reconciler/observe/observer.h"
+#include "reconciler/port/store.h"
+
+namespace pandora_ha {
+
+// What a loop works with. All must outlive it.
+struct LoopParts {
+  Observer& observer;
+  const Hands& hands;
+  Store& store;
+  Beater& beater;
+  Noticeboard& noticeboard;
+};
+
+class ClusterLoop {
+ public:
+  explicit ClusterLoop(const LoopParts& parts);
+
+  // Reads the memory. An unreadable one is an error: a cluster without its epoch must not be acted
+  // on.
+  Status Start();
+
+  // Ticks until stop is requested. On the caller's thread.
+  void Run(std::stop_token stop);
+
+  // One tick; returns how long to wait for the next one when nothing happens. For tests and Run.
+  // REQUIRES: Start() succeeded.
+  Duration Tick();
+
+  // Look now. Thread-safe, never blocks for long.
+  void Wake();
+
+ private:
+  bool Remember(const Memory& decided);
+  void Refuse(Decision* decision, const std::string& why);
+  void Tell(Observation seen, Decision decision, Report report, TimePoint began);
+  void CountFailover(const Observation& seen, const Decision& decision, const Report& report);
+
+  const LoopParts parts_;
+  const Clock& clock_;
+  Memory memory_;
+  TimePoint stored_at_{};
+  ClusterStatus last_status_;
+  Counters counters_;
+  FailoverTiming timing_;
+  bool failing_ = false;  // the last plan was not completed
+
+  std::mutex mutex_;
+  std::condition_variable_any woken_;
+  bool wake_ = false;
+};
+
+}  // namespace pandora_ha
