@@ -168,14 +168,18 @@ class Simulation {
     if (over() || !m.alive || !HoldsLease(m)) return;
     ++outcome_.statistics.ticks;
     if (world_.bad().forget_received) {
-      for (auto& [name, node] : m.memory.nodes) node.received = {};
+      for (auto& [name, node] : m.memory.nodes) {
+        node.received = {};
+        node.run_id.clear();
+      }
     }
     Decision decision = DecideChecked(m, seen);
     if (over()) return;
     if (world_.bad().keep_rights) KeepRights(m.memory, &decision.memory);
     m.memory = decision.memory;
     m.seen = seen;
-    m.says_loss = Says(decision, FindingCode::kLossPossible);
+    if (Says(decision, FindingCode::kLossPossible))
+      loss_said_.insert(decision.memory.epoch.number);
     CountHealth(decision);
     CheckSaid(seen, decision);
     TracePlan(m, decision);
@@ -235,6 +239,13 @@ class Simulation {
       healthy_ = 0;
     }
     last_state_ = decision.state;
+    last_codes_ = std::string(ToString(decision.state));
+    for (const Finding& f : decision.findings) {
+      const std::string code(ToString(f.code));
+      if (f.severity != Severity::kInfo && last_codes_.find(code) == std::string::npos)
+        last_codes_ += "+" + code;
+    }
+    for (const Blocked& b : decision.blocked) last_codes_ += "!" + std::string(ToString(b.reason));
     // Trying to take writes away from a server that only a person can end is rest, too: it is said.
     const bool at_rest =
         decision.plan.empty() ||
@@ -388,17 +399,18 @@ class Simulation {
     for (std::size_t id = 0; id < world_.transactions.size(); ++id) {
       Transaction& t = world_.transactions[id];
       if (!t.acknowledged || server.has[id]) continue;
-      ++lost;
+      // What a superseded primary still acknowledged is counted when it is back, as its divergence.
+      lost += t.superseded ? 0 : 1;
       promised += t.promised ? 1 : 0;
       t.acknowledged = t.promised = false;  // counted once
     }
-    if (lost == 0) return;
+    if (lost + promised == 0) return;
     Trace(std::to_string(lost) + " acknowledged transactions are missing (" +
           std::to_string(promised) + " promised), faults since healthy " +
           std::to_string(faults_since_healthy_));
     if (promised > 0 && faults_since_healthy_ <= 1)
       Break(2, std::to_string(promised) + " transactions acknowledged under semiSync are lost");
-    if (!m.says_loss)
+    if (lost > 0 && loss_said_.count(open.epoch.number) == 0)
       Break(2, std::to_string(lost) + " acknowledged transactions are missing on " +
                    open.node.text + ", in silence");
   }
@@ -560,7 +572,7 @@ class Simulation {
       Break(0, "no rest after the faults: " + unsettled_);
       return;
     }
-    ++outcome_.statistics.ends[std::string(ToString(last_state_))];
+    ++outcome_.statistics.ends[last_codes_];
     if (last_state_ != ClusterState::kHealthy) return;
     world_.calm = true;
     for (int i = 0; i < 20 && !over(); ++i) TickNext(std::nullopt);
@@ -583,8 +595,9 @@ class Simulation {
   bool nested_ = false, healed_ = false, waived_ = false;
   int healthy_ = 0, quiet_ = 0, faults_since_healthy_ = 0;
   ClusterState last_state_ = ClusterState::kUnknown;
-  std::string unsettled_, last_line_;
+  std::string unsettled_, last_line_, last_codes_;
   std::map<std::uint64_t, int> opened_;
+  std::set<std::uint64_t> loss_said_;  // epochs whose promotion said that rows may be lost
   Outcome outcome_;
 };
 

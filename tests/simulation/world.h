@@ -37,10 +37,13 @@ struct KnownBad {
   bool without_fence = false;    // the fence reports success, the server lives; nothing is re-asked
   bool publish_first = false;    // the executor publishes before it opens
   bool keep_rights = false;      // a right to a lossless promotion is never revoked
-  bool forget_received = false;  // received positions are not remembered
+  bool forget_received = false;  // neither received positions nor restarts are remembered
   bool no_lease = false;         // two managers act at once
   bool boots_writable = false;   // a server starts writable
   bool skip_apply = false;       // received transactions are not applied before opening
+
+  bool operator==(const KnownBad&) const = default;
+  bool any() const { return !(*this == KnownBad{}); }
 };
 
 // Who can be cut off from whom.
@@ -59,6 +62,7 @@ struct Transaction {
   bool by_client = false;
   bool stubborn = false;
   bool acknowledged = false;
+  bool superseded = false;  // acknowledged by a primary that already had a successor
   bool promised = false;  // acknowledged while semiSync was in force, as durably recorded
 };
 
@@ -84,6 +88,7 @@ struct Server {
   TimePoint ended_at{};
   std::optional<TimePoint> restarts_at;  // by its owner or by systemd
   int starts = 0;
+  TimePoint slow_until{};  // its applier lags until then
   TimePoint told_at{};  // the self-fencing agent's lease was last renewed then
   // The server.
   bool writable = false;
@@ -152,8 +157,7 @@ class World {
   std::vector<Transaction> transactions;
   std::vector<int> promised;      // acknowledged under semiSync in force
   std::uint64_t acknowledged = 0;
-  int lossy_checks = 0;
-  TimePoint both_known_since{};   // two writers answer since then (see Judge in simulation.cc)
+  Epoch newest;  // the highest epoch in which a node was opened
 
  private:
   void Substep(Duration duration);
