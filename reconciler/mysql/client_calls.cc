@@ -14,7 +14,8 @@ namespace {
 // Several statements in one round trip; an UPDATE reports the rows that it matched.
 constexpr unsigned long kClientFlags = CLIENT_MULTI_STATEMENTS | CLIENT_FOUND_ROWS;
 
-// Waits for `events` on the connection for `milliseconds` at most. Returns what happened; 0: nothing.
+// Waits for `events` on the connection for `milliseconds` at most. Returns what happened; 0:
+// nothing.
 int PollSocket(MYSQL* mysql, short events, int milliseconds) {
   pollfd one{SocketOf(mysql), events, 0};
   const int ready = poll(&one, 1, milliseconds);
@@ -156,8 +157,8 @@ void SetTls(MYSQL* mysql, const TlsSpec& tls) {
 
 #ifdef PANDORA_HA_CLIENT_IS_MARIADB
 
-CallResult ConnectCall(MYSQL* mysql, const std::string& host, unsigned port, const std::string& user,
-                       const std::string& password, Deadline deadline) {
+CallResult ConnectCall(MYSQL* mysql, const std::string& host, unsigned port,
+                       const std::string& user, const std::string& password, Deadline deadline) {
   BoundHandshake(mysql, deadline);
   MYSQL* connected = nullptr;
   const bool in_time = Drive(
@@ -209,8 +210,8 @@ CallResult NextResultCall(MYSQL* mysql, bool* more, Deadline deadline) {
 
 #else
 
-CallResult ConnectCall(MYSQL* mysql, const std::string& host, unsigned port, const std::string& user,
-                       const std::string& password, Deadline deadline) {
+CallResult ConnectCall(MYSQL* mysql, const std::string& host, unsigned port,
+                       const std::string& user, const std::string& password, Deadline deadline) {
   return Drive(mysql, deadline, [&] {
     return mysql_real_connect_nonblocking(mysql, host.c_str(), user.c_str(), password.c_str(),
                                           nullptr, port, nullptr, kClientFlags);

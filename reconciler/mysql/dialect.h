@@ -1,5 +1,5 @@
-// Statements and the reading of their answers, per family and version of server. Pure: text in, text
-// and values out; the session is elsewhere.
+// Statements and the reading of their answers, per family and version of server. Pure: text in,
+// text and values out; the session is elsewhere.
 #pragma once
 
 #include <memory>
@@ -76,9 +76,9 @@ class Dialect {
   virtual std::string StartBoth() const = 0;
   // Waits, in the server, until `received` is executed; for `most` at most.
   virtual std::string WaitForExecuted(const GtidSet& received, Milliseconds most) const = 0;
-  // Empty where starting the applier alone keeps the relay log. On MariaDB a START SLAVE of any kind
-  // with both threads stopped throws the relay log of a GTID channel away; these statements run it
-  // by file position instead.
+  // Empty where starting the applier alone keeps the relay log. On MariaDB a START SLAVE of any
+  // kind with both threads stopped throws the relay log of a GTID channel away; these statements
+  // run it by file position instead.
   virtual std::string StartApplierAlone(const RelayPlace& from) const = 0;
   virtual std::string Forget() const = 0;
   // Holds a password.
@@ -101,7 +101,8 @@ std::unique_ptr<Dialect> MakeDialect(const Capabilities& can);
 std::unique_ptr<Dialect> MakeMySqlDialect(const Capabilities& can);
 std::unique_ptr<Dialect> MakeMariaDbDialect(const Capabilities& can);
 
-// ---- For the two dialects. ------------------------------------------------------------------------
+// ---- For the two dialects.
+// ------------------------------------------------------------------------
 
 // Milliseconds of a semi-sync timeout that never comes: ten years. The type's own maximum overflows
 // when the servers turn it into a point in time.
@@ -131,7 +132,8 @@ Status ReadAccountsAndHeartbeat(const Answers& answers, std::size_t first, const
 ThreadState ReadThread(const std::string& running);
 // None unless both threads run: MySQL reports 0 for a replica that has lost its source and applied
 // what it had.
-std::optional<Seconds> ReadLag(std::optional<std::int64_t> reported, ThreadState io, ThreadState sql);
+std::optional<Seconds> ReadLag(std::optional<std::int64_t> reported, ThreadState io,
+                               ThreadState sql);
 // "1.250"
 std::string SecondsText(Milliseconds time);
 

@@ -21,7 +21,8 @@ std::string NextFile(const std::string& file) {
   return file.substr(0, dot + 1) + number;
 }
 
-// The transactions that begin on this page, into `tail`. The event before "GTID 0-1-8" may say BEGIN.
+// The transactions that begin on this page, into `tail`. The event before "GTID 0-1-8" may say
+// BEGIN.
 void ReadPage(const Rows& rows, const std::string& file, const GtidSet& executed, RelayTail* tail) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const RowReader row(rows, i);
@@ -41,15 +42,16 @@ void ReadPage(const Rows& rows, const std::string& file, const GtidSet& executed
 
 }  // namespace
 
-Result<RelayTail> ReadRelayTail(Session& session, const ReplicaStanding& standing, Deadline deadline) {
+Result<RelayTail> ReadRelayTail(Session& session, const ReplicaStanding& standing,
+                                Deadline deadline) {
   RelayTail tail;
   RelayPlace at = standing.executed_to;
   for (int page = 0; page < kMostPages; ++page) {
-    PHA_ASSIGN_OR_RETURN(const Answers answers,
-                         session.QueryAll("SHOW RELAYLOG EVENTS IN " + QuoteLiteral(at.file) + " FROM " +
-                                              std::to_string(at.position) + " LIMIT " +
-                                              std::to_string(kPageRows),
-                                          deadline));
+    PHA_ASSIGN_OR_RETURN(
+        const Answers answers,
+        session.QueryAll("SHOW RELAYLOG EVENTS IN " + QuoteLiteral(at.file) + " FROM " +
+                             std::to_string(at.position) + " LIMIT " + std::to_string(kPageRows),
+                         deadline));
     if (answers.stopped_by) return tail;  // no such file: the one before was the last
     const Rows& rows = answers.tables.front();
     ReadPage(rows, at.file, standing.executed, &tail);

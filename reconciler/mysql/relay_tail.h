@@ -1,8 +1,8 @@
 // What a stopped MariaDB replica's relay log holds beyond what was executed.
 //
 // After a restart the server names neither the transactions in its relay log (Gtid_IO_Pos is empty)
-// nor, after a crash, the place up to which they were executed. An acknowledged row may be there and
-// nowhere else.
+// nor, after a crash, the place up to which they were executed. An acknowledged row may be there
+// and nowhere else.
 #pragma once
 
 #include <optional>
@@ -18,8 +18,9 @@ struct RelayTail {
   bool complete = true;                       // false: it is too long to be read in one go
 };
 
-// Reads from `standing.executed_to` to the end, file after file. An unreadable end counts as the end.
-// Both threads must be stopped.
-Result<RelayTail> ReadRelayTail(Session& session, const ReplicaStanding& standing, Deadline deadline);
+// Reads from `standing.executed_to` to the end, file after file. An unreadable end counts as the
+// end. Both threads must be stopped.
+Result<RelayTail> ReadRelayTail(Session& session, const ReplicaStanding& standing,
+                                Deadline deadline);
 
 }  // namespace pandora_ha

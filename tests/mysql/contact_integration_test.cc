@@ -18,7 +18,8 @@ Milliseconds Took(TimePoint began) {
   return std::chrono::duration_cast<Milliseconds>(SystemClock().Now().mono - began);
 }
 
-std::unique_ptr<DatabaseNode> NodeAt(const Address& address, const std::string& password = "admin-pw") {
+std::unique_ptr<DatabaseNode> NodeAt(const Address& address,
+                                     const std::string& password = "admin-pw") {
   return MakeDatabaseNode({{address, "admin", Secret(password), {}}, "pandora_test", {}});
 }
 
@@ -33,7 +34,8 @@ TEST_P(ContactTest, WrongPasswordIsDenied) {
 TEST_P(ContactTest, MissingPrivilegeIsDenied) {
   TestServer server(GetParam(), 1, 1);
   server.Sql("SET GLOBAL read_only=0; CREATE USER 'poor'@'%' IDENTIFIED BY 'x'");
-  const auto node = MakeDatabaseNode({{server.address(), "poor", Secret("x"), {}}, "pandora_test", {}});
+  const auto node =
+      MakeDatabaseNode({{server.address(), "poor", Secret("x"), {}}, "pandora_test", {}});
   EXPECT_EQ(node->Observe(In(Seconds(5))).contact, Contact::kDenied);
 }
 

@@ -10,8 +10,10 @@ ON_BOTH_SERVERS(SemiSyncTest);
 void MakeSemiSync(Pair& pair) {
   EXPECT_OK(pair.b->SetSemiSync(SemiSyncRole::kReplica, In(Seconds(10))));
   EXPECT_TRUE(WaitUntil(Seconds(10), [&] { return StateOf(*pair.b).semi_sync.replica_active; }));
-  // A degraded primary already counts who could acknowledge: that is how it learns that it may wait again.
-  EXPECT_TRUE(WaitUntil(Seconds(10), [&] { return StateOf(*pair.a).semi_sync.acknowledgers == 1; }));
+  // A degraded primary already counts who could acknowledge: that is how it learns that it may wait
+  // again.
+  EXPECT_TRUE(
+      WaitUntil(Seconds(10), [&] { return StateOf(*pair.a).semi_sync.acknowledgers == 1; }));
   EXPECT_OK(pair.a->SetSemiSync(SemiSyncRole::kSource, In(Seconds(10))));
 }
 
@@ -19,12 +21,18 @@ TEST_P(SemiSyncTest, StateTellsBothSides) {
   Pair pair(GetParam());
   MakeSemiSync(pair);
   EXPECT_OK(Mark(*pair.a, 2));
-  EXPECT_EQ(StateOf(*pair.a).semi_sync,
-            (SemiSyncSeen{.source_enabled = true, .source_waiting = true, .waits_without_replica = true,
-                          .acknowledgers = 1, .replica_enabled = false, .replica_active = false}));
-  EXPECT_EQ(StateOf(*pair.b).semi_sync,
-            (SemiSyncSeen{.source_enabled = false, .source_waiting = false, .waits_without_replica = true,
-                          .acknowledgers = 0, .replica_enabled = true, .replica_active = true}));
+  EXPECT_EQ(StateOf(*pair.a).semi_sync, (SemiSyncSeen{.source_enabled = true,
+                                                      .source_waiting = true,
+                                                      .waits_without_replica = true,
+                                                      .acknowledgers = 1,
+                                                      .replica_enabled = false,
+                                                      .replica_active = false}));
+  EXPECT_EQ(StateOf(*pair.b).semi_sync, (SemiSyncSeen{.source_enabled = false,
+                                                      .source_waiting = false,
+                                                      .waits_without_replica = true,
+                                                      .acknowledgers = 0,
+                                                      .replica_enabled = true,
+                                                      .replica_active = true}));
   // Repeating a role changes nothing.
   EXPECT_OK(pair.a->SetSemiSync(SemiSyncRole::kSource, In(Seconds(10))));
   EXPECT_OK(pair.b->SetSemiSync(SemiSyncRole::kReplica, In(Seconds(10))));
@@ -37,7 +45,8 @@ TEST_P(SemiSyncTest, AWriteWaitsForTheReplicaAndNothingUnblocksItButTheReplica) 
   Pair pair(GetParam());
   MakeSemiSync(pair);
   EXPECT_OK(pair.b->StopReceiving(In(Seconds(10))));
-  ASSERT_TRUE(WaitUntil(Seconds(10), [&] { return StateOf(*pair.a).semi_sync.acknowledgers == 0; }));
+  ASSERT_TRUE(
+      WaitUntil(Seconds(10), [&] { return StateOf(*pair.a).semi_sync.acknowledgers == 0; }));
 
   const TimePoint began = SystemClock().Now().mono;
   const Status blocked = Mark(*pair.a, 2, Milliseconds(400));
@@ -110,7 +119,8 @@ TEST_P(SemiSyncTest, StopReceivingFromAFrozenPrimaryIsBounded) {
   const TimePoint began = SystemClock().Now().mono;
   EXPECT_OK(pair.b->StopReceiving(In(Seconds(5))));
   const auto took = std::chrono::duration_cast<Milliseconds>(SystemClock().Now().mono - began);
-  std::cout << ToString(GetParam()) << ": StopReceiving from a frozen primary took " << took.count() << " ms\n";
+  std::cout << ToString(GetParam()) << ": StopReceiving from a frozen primary took " << took.count()
+            << " ms\n";
   EXPECT_LT(took, Milliseconds(1500));
   pair.one.Signal(SIGCONT);
 }

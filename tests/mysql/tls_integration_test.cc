@@ -14,12 +14,14 @@ ON_BOTH_SERVERS(TlsTest);
 class Authority {
  public:
   Authority(const std::string& name, const std::string& address) : at_(TestDirectory(name)) {
-    Run({"req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=" + name + " CA",
-         "-keyout", at_ + "/ca.key", "-out", at_ + "/ca.pem"});
+    Run({"req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+         "/CN=" + name + " CA", "-keyout", at_ + "/ca.key", "-out", at_ + "/ca.pem"});
     Run({"req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=database", "-addext",
-         "subjectAltName=IP:" + address, "-keyout", at_ + "/key.pem", "-out", at_ + "/request.pem"});
-    Run({"x509", "-req", "-in", at_ + "/request.pem", "-days", "2", "-CA", at_ + "/ca.pem", "-CAkey",
-         at_ + "/ca.key", "-CAcreateserial", "-copy_extensions", "copy", "-out", at_ + "/cert.pem"});
+         "subjectAltName=IP:" + address, "-keyout", at_ + "/key.pem", "-out",
+         at_ + "/request.pem"});
+    Run({"x509", "-req", "-in", at_ + "/request.pem", "-days", "2", "-CA", at_ + "/ca.pem",
+         "-CAkey", at_ + "/ca.key", "-CAcreateserial", "-copy_extensions", "copy", "-out",
+         at_ + "/cert.pem"});
   }
   ~Authority() { std::filesystem::remove_all(at_); }
   std::vector<std::string> ServerArguments() const {
@@ -43,7 +45,8 @@ TlsSpec Demanding(const std::string& ca) {
 }
 
 std::unique_ptr<DatabaseNode> TlsNode(const TestServer& server, const std::string& ca) {
-  return MakeDatabaseNode({{server.address(), "admin", Secret("admin-pw"), Demanding(ca)}, "pandora_test", {}});
+  return MakeDatabaseNode(
+      {{server.address(), "admin", Secret("admin-pw"), Demanding(ca)}, "pandora_test", {}});
 }
 
 TEST_P(TlsTest, OnlyTheRightAuthorityAndTheRightNameAreAccepted) {
@@ -101,7 +104,8 @@ TEST_P(TlsTest, ReplicationIsVerifiedToo) {
     const auto plain = NodeFor(two);
     EXPECT_FALSE(plain->Observe(In(Seconds(5))).state->replication.has_value());
     const Authority unused("unused", two.address().host);
-    const auto b = MakeDatabaseNode({{two.address(), "admin", Secret("admin-pw"), Demanding(own.ca())}, "pandora_test", {}});
+    const auto b = MakeDatabaseNode(
+        {{two.address(), "admin", Secret("admin-pw"), Demanding(own.ca())}, "pandora_test", {}});
     EXPECT_OK(b->ReplicateFrom(one.address(), TestSpec().database.credentials.replication,
                                TestPasswords().replication, In(Seconds(10))));
     EXPECT_TRUE(WaitUntil(Seconds(10), [&] {
