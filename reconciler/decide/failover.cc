@@ -24,13 +24,19 @@ void BlockOn(Context& c, const Election& election) {
   c.Block(*election.blocked, says, who);
 }
 
+// Without the right to a lossless promotion nothing proves that nothing is lost: commits after the
+// last look at the old primary are never ruled out, so this is said even when none is known.
 void AddLossFinding(Context& c, const Election& election, const NodeName& from) {
-  if (election.lossless || election.possibly_lost.value_or(0) == 0) return;
-  c.decision.findings.push_back(
-      MakeFinding(FindingCode::kLossPossible, election.winner,
-                  "At least " + std::to_string(*election.possibly_lost) + " transactions of " +
-                      from.text + " are not on " + election.winner->text +
-                      " (an estimate from the last look; exact when " + from.text + " is back)."));
+  if (election.lossless) return;
+  const std::uint64_t known = election.possibly_lost.value_or(0);
+  const std::string& winner = election.winner->text;
+  c.decision.findings.push_back(MakeFinding(
+      FindingCode::kLossPossible, election.winner,
+      (known == 0 ? winner + " holds all transactions of " + from.text +
+                        " that the last look saw; later ones may be missing"
+                  : "At least " + std::to_string(known) + " transactions of " + from.text +
+                        " are not on " + winner) +
+          " (an estimate from the last look; exact when " + from.text + " is back)."));
 }
 
 // True when some answering candidate may still receive; the steps that stop it are added.

@@ -17,6 +17,25 @@ bool Broken(const ReplicationSeen& channel) {
   return channel.sql_errno != 0 || (channel.io_errno != 0 && channel.io == ThreadState::kStopped);
 }
 
+// A commit that waits for an acknowledgement which nobody gives holds up read_only, and every way to
+// release it commits it (invariant 5): only the end of the process takes the writes away then.
+void TakeWritesAway(Context& c, const DatabaseSeen& node, const NodeName& primary) {
+  const std::string because = "only " + primary.text + " may accept writes";
+  const SemiSyncSeen& semi_sync = node.state->semi_sync;
+  const bool stuck = semi_sync.source_waiting && semi_sync.acknowledgers == 0;
+  if (stuck && node.can_fence) {
+    c.Do(FenceServer{node.name}, because + ", and its waiting commits hold up read_only", Seconds(5));
+    return;
+  }
+  c.Do(SetReadOnly{node.name}, because, kQuickStep);
+  if (!stuck) return;
+  c.Block(BlockReason::kUnprovenFence,
+          node.name.text +
+              " still waits for acknowledgements that nobody gives; while commits wait there, it "
+              "cannot be made read-only.",
+          "an operator, with kill -9 of the server of " + node.name.text + " (never a clean stop)");
+}
+
 void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& primary) {
   if (StartIfEnded(c, node.name, node.name.text + " is down and its process is ours to start"))
     return;
@@ -24,7 +43,7 @@ void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& p
   const DatabaseState& state = *node.state;
   NodeMemory& remembered = MemoryOf(c.memory, node.name);
   if (state.writable) {
-    c.Do(SetReadOnly{node.name}, "only " + primary.name.text + " may accept writes", kQuickStep);
+    TakeWritesAway(c, node, primary.name);
     return;
   }
   if (remembered.history != History::kContained || WhyUnfit(c.spec, c.seen, node.name)) return;

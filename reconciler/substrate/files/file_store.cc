@@ -44,7 +44,7 @@ Result<std::unique_ptr<FileStore>> FileStore::Open(const std::string& directory)
 
 Result<std::optional<Memory>> FileStore::ReadMemory() {
   PHA_ASSIGN_OR_RETURN(const Descriptor opened, OpenDirectory(directory_));
-  PHA_ASSIGN_OR_RETURN(const auto file, ReadSmallFile(opened, kMemory));
+  PHA_ASSIGN_OR_RETURN(const auto file, ReadSmallFile(opened, kMemory, 16 << 20));
   if (!file) return std::optional<Memory>();
   const auto json = nlohmann::json::parse(file->content, nullptr, false);
   auto memory = json.is_discarded() ? Result<Memory>(Error{ErrorCode::kInvalid, "it is not JSON"})

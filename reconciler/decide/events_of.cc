@@ -1,0 +1,240 @@
+// The history: what changed between two looks, in a closed set of reasons.
+#include <algorithm>
+
+#include "reconciler/decide/status_of.h"
+
+namespace pandora_ha {
+namespace {
+
+using enum FindingCode;
+
+const Finding* Find(const ClusterStatus& status, FindingCode code,
+                    const std::optional<NodeName>& about) {
+  const auto& all = status.findings;
+  const auto found = std::find_if(
+      all.begin(), all.end(), [&](const Finding& f) { return f.code == code && f.about == about; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+bool HasAny(const ClusterStatus& status, FindingCode code) {
+  const auto& all = status.findings;
+  return std::any_of(all.begin(), all.end(), [&](const Finding& f) { return f.code == code; });
+}
+
+class Chronicle {
+ public:
+  Chronicle(const ClusterStatus& before, const ClusterStatus& after, const Decision& decision)
+      : before_(before), after_(after), decision_(decision) {}
+
+  std::vector<Event> Write() {
+    if (before_.name.empty()) {
+      Add("ManagerStarted", Severity::kInfo, std::nullopt,
+          "A manager began to look after " + after_.name + ". " + after_.verdict);
+      return std::move(events_);
+    }
+    Promotions();
+    Reopened();
+    Blocks();
+    Replicas();
+    Durability();
+    Findings();
+    States();
+    return std::move(events_);
+  }
+
+ private:
+  // One per look and subject: a look has one date, so the same change gives the same id.
+  void Add(const char* reason, Severity severity, const std::optional<NodeName>& about,
+           std::string message) {
+    const auto number = std::to_string(after_.observed_at.time_since_epoch().count());
+    std::string id = std::string(reason) + "." + (about ? about->text : after_.name) + "." +
+                     std::to_string(after_.epoch.number) + "." + number;
+    const auto same = std::count_if(events_.begin(), events_.end(), [&](const Event& e) {
+      return e.reason == reason && e.about == about;
+    });
+    if (same > 0) id += "." + std::to_string(same);
+    events_.push_back({std::move(id), after_.observed_at, severity, reason, about, after_.epoch,
+                       std::move(message)});
+  }
+
+  void Promotions() {
+    const auto& promotion = decision_.memory.promotion;
+    const bool was_promoting = HasAny(before_, kPromotionUnderWay);
+    const std::string epoch = " (epoch " + std::to_string(after_.epoch.number) + ")";
+    if (promotion && promotion->from && (!was_promoting || before_.epoch != after_.epoch)) {
+      Add("FailoverStarted", Severity::kWarning, promotion->from,
+          "A failover" + epoch + " began: " + promotion->because + ".");
+    }
+    if (after_.primary != before_.primary && after_.primary) {
+      const std::string to = after_.primary->text;
+      if (!was_promoting) {
+        Add("PrimaryAdopted", Severity::kWarning, after_.primary,
+            to + " is taken over as primary" + epoch + ", as somebody else decided.");
+      } else if (before_.primary) {
+        Add("FailoverDone", Severity::kWarning, after_.primary,
+            to + " is primary" + epoch + " in place of " + before_.primary->text + ".");
+      } else {
+        Add("FirstPrimary", Severity::kInfo, after_.primary,
+            to + " is the first primary" + epoch + ".");
+      }
+    } else if (was_promoting && !promotion && after_.primary) {
+      Add("FailoverWithdrawn", Severity::kInfo, after_.primary,
+          "The failover was taken back: " + after_.primary->text + " goes on" + epoch + ".");
+    }
+  }
+
+  void Reopened() {
+    if (!after_.primary || before_.primary != after_.primary) return;
+    if (Find(before_, kPrimaryReadOnly, after_.primary) == nullptr) return;
+    for (const NodeStatus& node : after_.nodes) {
+      if (node.name == after_.primary && node.writable == true) {
+        Add("PrimaryReopened", Severity::kInfo, node.name,
+            node.name.text + " accepts writes again.");
+      }
+    }
+  }
+
+  void Blocks() {
+    for (const Blocked& blocked : after_.blocked) {
+      if (blocked.reason == BlockReason::kGatheringEvidence ||
+          blocked.reason == BlockReason::kSuspended)
+        continue;
+      const bool already =
+          std::any_of(before_.blocked.begin(), before_.blocked.end(),
+                      [&](const Blocked& b) { return b.reason == blocked.reason; });
+      if (already) continue;
+      Add("FailoverBlocked", Severity::kCritical, after_.primary,
+          std::string(ToString(blocked.reason)) + ": " + blocked.says +
+              " Who can unblock it: " + blocked.who + ".");
+    }
+  }
+
+  static const Finding* LostReplica(const ClusterStatus& status, const NodeName& node) {
+    for (const FindingCode code :
+         {kReplicaDown, kReplicaUnreachable, kReplicaBroken, kReplicaStopped}) {
+      if (const Finding* finding = Find(status, code, node)) return finding;
+    }
+    return nullptr;
+  }
+
+  void Replicas() {
+    for (const NodeStatus& node : after_.nodes) {
+      const Finding* lost = LostReplica(after_, node.name);
+      const bool was_lost = LostReplica(before_, node.name) != nullptr;
+      // A promotion stops the replicas' channels itself.
+      const bool by_us = lost != nullptr && lost->code == kReplicaStopped &&
+                         (decision_.memory.promotion || HasAny(before_, kPromotionUnderWay));
+      if (lost != nullptr && !was_lost && !by_us) {
+        Add("ReplicaLost", Severity::kWarning, node.name, lost->says);
+      } else if (was_lost && lost == nullptr && node.name != after_.primary &&
+                 node.replication == "running") {
+        Add("ReplicaBack", Severity::kInfo, node.name, node.name.text + " follows again.");
+      }
+    }
+  }
+
+  void Durability() {
+    if (after_.durability_declared != DurabilityMode::kSemiSync ||
+        before_.durability_in_force == after_.durability_in_force)
+      return;
+    if (after_.durability_in_force == DurabilityMode::kSemiSync) {
+      Add("DurabilityRestored", Severity::kInfo, after_.primary,
+          "An acknowledged row is on two servers again.");
+    } else {
+      Add("DurabilityDegraded", Severity::kWarning, after_.primary,
+          "Commits do not wait for a replica: a failover could lose acknowledged rows.");
+    }
+  }
+
+  // Told by an event of their own, or passing by in every start of a channel.
+  static bool ToldElsewhere(FindingCode code) {
+    static const FindingCode codes[] = {kPromotionUnderWay,  kFailoverBlocked,   kReplicaDown,
+                                        kReplicaUnreachable, kReplicaBroken,     kReplicaStopped,
+                                        kReplicaConnecting,  kReplicaLagUnknown, kSuspended,
+                                        kSemiSyncDegraded,   kNoPrimaryYet,      kPrimaryReadOnly,
+                                        kSemiSyncNotWaiting};
+    return std::find(std::begin(codes), std::end(codes), code) != std::end(codes);
+  }
+
+  void Findings() {
+    for (const Finding& finding : after_.findings) {
+      if (finding.severity == Severity::kInfo || ToldElsewhere(finding.code) ||
+          Find(before_, finding.code, finding.about) != nullptr)
+        continue;
+      const char* reason = finding.code == kStepFailed     ? "StepFailed"
+                           : finding.code == kNodeDiverged ? "NodeDiverged"
+                           : finding.code == kLossPossible ? "LossPossible"
+                                                           : "FindingRaised";
+      const std::string code(ToString(finding.code));
+      Add(reason, finding.severity, finding.about,
+          reason == std::string_view("FindingRaised") ? code + ": " + finding.says : finding.says);
+    }
+    for (const Finding& finding : before_.findings) {
+      if (finding.severity == Severity::kInfo || ToldElsewhere(finding.code) ||
+          finding.code == kStepFailed || finding.code == kLossPossible ||
+          Find(after_, finding.code, finding.about) != nullptr)
+        continue;
+      Add("FindingCleared", Severity::kInfo, finding.about,
+          std::string(ToString(finding.code)) + " is over.");
+    }
+  }
+
+  void States() {
+    if (before_.state == after_.state) return;
+    if (after_.state == ClusterState::kSplitBrain)
+      Add("SplitBrain", Severity::kCritical, after_.primary, after_.verdict);
+    if (after_.state == ClusterState::kSuspended)
+      Add("Suspended", Severity::kInfo, std::nullopt, "spec.suspend was set.");
+    if (before_.state == ClusterState::kSuspended)
+      Add("Resumed", Severity::kInfo, std::nullopt, "spec.suspend was taken away.");
+    const Severity severity = after_.state == ClusterState::kHealthy ? Severity::kInfo
+                              : after_.state == ClusterState::kDegraded ||
+                                      after_.state == ClusterState::kSuspended ||
+                                      after_.state == ClusterState::kResyncing
+                                  ? Severity::kWarning
+                                  : Severity::kCritical;
+    Add("StateChanged", severity, std::nullopt,
+        std::string(ToString(before_.state)) + " → " + after_.verdict);
+  }
+
+  const ClusterStatus& before_;
+  const ClusterStatus& after_;
+  const Decision& decision_;
+  std::vector<Event> events_;
+};
+
+}  // namespace
+
+const std::vector<EventRow>& EventTable() {
+  static const std::vector<EventRow> table = {
+      {"ManagerStarted", "A manager began to look after the cluster."},
+      {"FirstPrimary", "The cluster got its first primary."},
+      {"FailoverStarted", "The primary is gone and a promotion was begun."},
+      {"FailoverDone", "Another node is primary now."},
+      {"FailoverWithdrawn", "The old primary came back before anybody was opened, and goes on."},
+      {"FailoverBlocked", "A failover is needed and is not made; the message says who can help."},
+      {"PrimaryAdopted", "A primary that somebody else decided on was taken over."},
+      {"PrimaryReopened", "The recorded primary was read-only and accepts writes again."},
+      {"LossPossible", "A promotion may have lost acknowledged rows."},
+      {"ReplicaLost", "A replica is down, unreachable, stopped or broken."},
+      {"ReplicaBack", "A lost replica follows again."},
+      {"DurabilityDegraded", "semiSync is declared and commits do not wait for a replica now."},
+      {"DurabilityRestored", "Commits wait for a replica again."},
+      {"SplitBrain", "Two nodes accept writes and their histories differ."},
+      {"NodeDiverged", "A node has transactions that the primary lacks."},
+      {"StepFailed", "A step of a plan failed, or its outcome is not known."},
+      {"FindingRaised", "Something else worth a look appeared; the message begins with its code."},
+      {"FindingCleared", "It is over."},
+      {"Suspended", "spec.suspend was set."},
+      {"Resumed", "spec.suspend was taken away."},
+      {"StateChanged", "The cluster's state changed; the message is the new verdict."},
+  };
+  return table;
+}
+
+std::vector<Event> EventsOf(const ClusterStatus& before, const ClusterStatus& after,
+                            const Decision& decision, const Report& /*report*/) {
+  return Chronicle(before, after, decision).Write();
+}
+
+}  // namespace pandora_ha

@@ -1,0 +1,54 @@
+// Values as JSON: what files keep, what the API answers, what `-o json` prints.
+//
+// Names are camelCase; a field that is not known is absent, never null and never 0. Durations are
+// whole microseconds (`…Microseconds`) or seconds (`…Seconds`), moments are UTC texts as
+// FormatWallTime prints them. Nothing here ever holds a password: the document names only where one
+// is found, and even that is left out.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "reconciler/base/result.h"
+#include "reconciler/model/memory.h"
+#include "reconciler/model/observation.h"
+#include "reconciler/model/plan.h"
+#include "reconciler/model/spec.h"
+#include "reconciler/model/status.h"
+
+namespace pandora_ha {
+
+// One document. kInvalid, with the position, when it is not JSON or is nested deeper than 64.
+Result<nlohmann::json> ParseJson(std::string_view text);
+// indent < 0: one line. Bytes that are not UTF-8 (a server's message) become U+FFFD.
+std::string PrintJson(const nlohmann::json& value, int indent = -1);
+
+// ---- Both ways: what the store keeps. -----------------------------------------------------------
+
+// MemoryFromJson(ToJson(m)) is m. Fields it does not know are passed over; a missing or malformed
+// one is kInvalid and names its path, because half a memory is worse than none.
+nlohmann::json ToJson(const Memory& memory);
+Result<Memory> MemoryFromJson(const nlohmann::json& value);
+
+nlohmann::json ToJson(const Event& event);
+Result<Event> EventFromJson(const nlohmann::json& value);
+
+// ---- One way: what is told. ---------------------------------------------------------------------
+
+nlohmann::json ToJson(const ClusterStatus& status);
+nlohmann::json ToJson(const Finding& finding);
+nlohmann::json ToJson(const CandidateVerdict& verdict);
+nlohmann::json ToJson(const Step& step);
+nlohmann::json ToJson(const Plan& plan);
+nlohmann::json ToJson(const Report& report);
+// The parts of the document that the other answers are read with; no credentials.
+nlohmann::json SummaryToJson(const ClusterSpec& spec);
+// `now` dates the moments that a running machine counts from its start.
+nlohmann::json ToJson(const Blocked& blocked, const Instant& now);
+nlohmann::json ToJson(const Observation& seen);
+// Findings, blocked, candidates and plan; not the memory.
+nlohmann::json ToJson(const Decision& decision, const Instant& now);
+
+}  // namespace pandora_ha

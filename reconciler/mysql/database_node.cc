@@ -1,0 +1,349 @@
+#include "reconciler/mysql/database_node.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "reconciler/mysql/contact.h"
+#include "reconciler/mysql/dialect.h"
+#include "reconciler/mysql/provision.h"
+#include "reconciler/mysql/quote.h"
+
+namespace pandora_ha {
+namespace {
+
+constexpr Milliseconds kLongestServerWait{500};
+
+// A little less than the deadline leaves, so that the server gives up before we do and its answer
+// still reaches us: then the outcome is known.
+Milliseconds ServerShare(Deadline deadline) {
+  const auto left = std::chrono::duration_cast<Milliseconds>(deadline.left());
+  return std::max(Milliseconds(1), left - std::clamp(left / 10, Milliseconds(5), Milliseconds(200)));
+}
+
+class SqlDatabaseNode final : public DatabaseNode {
+ public:
+  explicit SqlDatabaseNode(DatabaseNodeOptions options) : options_(std::move(options)) {}
+
+  Look Observe(Deadline deadline) override;
+  int WatchDescriptor() const override { return descriptor_; }
+  void Disconnect() override;
+  Status SetReadOnly(Deadline deadline) override;
+  Status OpenWritable(Deadline deadline) override;
+  Status StopReceiving(Deadline deadline) override;
+  Status ApplyReceived(Deadline deadline) override;
+  Status LeaveReplication(Deadline deadline) override;
+  Status ReplicateFrom(const Address& source, const Account& account, const Secret& password,
+                       Deadline deadline) override;
+  Status SetSemiSync(SemiSyncRole role, Deadline deadline) override;
+  Status WriteMarker(Epoch epoch, const NodeName& writer, WallTime now, Deadline deadline) override;
+  Status Provision(const ClusterSpec& spec, const ResolvedCredentials& passwords,
+                   Deadline deadline) override;
+
+ private:
+  // Connects and learns the dialect, unless that is done.
+  Status Ready(Deadline deadline);
+  Result<DatabaseState> AskState(Deadline deadline);
+  Status Run(const std::string& sql, Deadline deadline);
+  Result<ReplicaStanding> Standing(Deadline deadline);
+  // Gets the applier going for what is in the relay log, without losing any of it.
+  Status EnsureApplier(const ReplicaStanding& standing, Deadline deadline);
+  Status WaitUntilApplied(ReplicaStanding standing, Deadline deadline);
+  Status RestartReceiverForSemiSync(Deadline deadline);
+  Status RefuseWhileCommitsWait(Deadline deadline);
+  Result<std::optional<std::string>> CaFileForReplication(Deadline deadline);
+  Status ProvisionUnlocked(const ClusterSpec& spec, const ResolvedCredentials& passwords, Deadline deadline);
+  // Keeps what others poll in step with the session; the session may have broken in the last call.
+  void NoteDescriptor();
+  std::string Where() const { return ToString(options_.session.address); }
+
+  const DatabaseNodeOptions options_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<Session> marker_session_;
+  std::unique_ptr<Dialect> dialect_;
+  std::atomic<int> descriptor_{-1};
+};
+
+void SqlDatabaseNode::NoteDescriptor() {
+  if (session_ && session_->broken()) session_.reset();
+  descriptor_ = session_ ? session_->descriptor() : -1;
+}
+
+void SqlDatabaseNode::Disconnect() {
+  descriptor_ = -1;
+  session_.reset();
+  marker_session_.reset();
+}
+
+Status SqlDatabaseNode::Ready(Deadline deadline) {
+  NoteDescriptor();
+  if (session_) return Ok();
+  PHA_ASSIGN_OR_RETURN(auto session, Session::Connect(options_.session, deadline));
+  PHA_ASSIGN_OR_RETURN(const ServerVersion version, ParseServerVersion(session->server_version()));
+  PHA_ASSIGN_OR_RETURN(const Rows rows, session->Query(kCapabilityQuery, deadline));
+  dialect_ = MakeDialect(ReadCapabilities(version, rows));
+  session_ = std::move(session);
+  NoteDescriptor();
+  return Ok();
+}
+
+Status SqlDatabaseNode::Run(const std::string& sql, Deadline deadline) {
+  PHA_TRY(Ready(deadline));
+  const Status done = session_->Execute(sql, deadline);
+  NoteDescriptor();
+  return done;
+}
+
+// ---- Looking. --------------------------------------------------------------------------------------
+
+Look SqlDatabaseNode::Observe(Deadline deadline) {
+  Look look;
+  auto state = AskState(deadline);
+  NoteDescriptor();
+  if (state) {
+    look.contact = Contact::kAnswered;
+    look.state = std::move(*state);
+  } else {
+    look.contact = ContactOf(state.error());
+    look.error = state.error().message;
+  }
+  return look;
+}
+
+Result<DatabaseState> SqlDatabaseNode::AskState(Deadline deadline) {
+  PHA_TRY(Ready(deadline));
+  PHA_ASSIGN_OR_RETURN(const std::string table, HeartbeatTable(options_.schema));
+  const Watched watched{table, options_.accounts};
+  PHA_ASSIGN_OR_RETURN(const Answers answers, session_->QueryAll(dialect_->Look(watched), deadline));
+  PHA_ASSIGN_OR_RETURN(DatabaseState state, dialect_->ReadLook(answers, watched));
+  state.tls_cipher = session_->tls_cipher();
+  return state;
+}
+
+Result<ReplicaStanding> SqlDatabaseNode::Standing(Deadline deadline) {
+  PHA_TRY(Ready(deadline));
+  const auto answers = session_->QueryAll(dialect_->LookAtReplica(), deadline);
+  NoteDescriptor();
+  if (!answers) return answers.error();
+  if (answers->stopped_by) return *answers->stopped_by;
+  return dialect_->ReadReplica(answers->tables, 0);
+}
+
+// ---- Writes on and off. ----------------------------------------------------------------------------
+
+Status SqlDatabaseNode::SetReadOnly(Deadline deadline) {
+  PHA_TRY(Ready(deadline));
+  return Run(dialect_->CloseForClients(ServerShare(deadline)), deadline);
+}
+
+Status SqlDatabaseNode::OpenWritable(Deadline deadline) {
+  PHA_TRY(Ready(deadline));
+  return Run(dialect_->OpenForClients(), deadline);
+}
+
+// ---- Replication. ----------------------------------------------------------------------------------
+
+Status SqlDatabaseNode::StopReceiving(Deadline deadline) {
+  PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing, Standing(deadline));
+  if (!standing.channel || standing.channel->io == ThreadState::kStopped) return Ok();
+  return Run(dialect_->StopReceiver(), deadline);
+}
+
+Status SqlDatabaseNode::EnsureApplier(const ReplicaStanding& standing, Deadline deadline) {
+  if (standing.channel->sql != ThreadState::kStopped) return Ok();
+  const std::string alone = dialect_->StartApplierAlone(standing);
+  const bool both_stopped = standing.channel->io == ThreadState::kStopped;
+  return Run(both_stopped && !alone.empty() ? alone : dialect_->StartApplier(), deadline);
+}
+
+Status SqlDatabaseNode::WaitUntilApplied(ReplicaStanding standing, Deadline deadline) {
+  while (standing.channel && !standing.channel->applied_all) {
+    if (standing.channel->sql_errno != 0) {
+      return Error{ErrorCode::kRefused,
+                   "the replica at " + Where() + " cannot apply what it received: " +
+                       standing.channel->sql_error,
+                   standing.channel->sql_errno};
+    }
+    if (deadline.passed()) {
+      return Error{ErrorCode::kTimeout, "the replica at " + Where() +
+                                            " has not applied everything it received in the time allowed"};
+    }
+    // In slices, because an applier that stops on an error does not end the server's wait.
+    const auto slice = std::min(kLongestServerWait, ServerShare(deadline));
+    // A relay log whose transactions are not known by name can only be asked about again.
+    const bool named = !standing.executed.Contains(standing.channel->received);
+    PHA_TRY(Run(named ? dialect_->WaitForExecuted(standing.channel->received, slice) : "DO SLEEP(0.005)",
+                deadline));
+    PHA_ASSIGN_OR_RETURN(standing, Standing(deadline));
+  }
+  return Ok();
+}
+
+Status SqlDatabaseNode::ApplyReceived(Deadline deadline) {
+  PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing, Standing(deadline));
+  if (!standing.channel || standing.channel->applied_all) return Ok();
+  PHA_TRY(EnsureApplier(standing, deadline));
+  PHA_ASSIGN_OR_RETURN(const ReplicaStanding now, Standing(deadline));
+  return WaitUntilApplied(now, deadline);
+}
+
+Status SqlDatabaseNode::LeaveReplication(Deadline deadline) {
+  PHA_TRY(Ready(deadline));
+  return Run(dialect_->Forget(), deadline);
+}
+
+Result<std::optional<std::string>> SqlDatabaseNode::CaFileForReplication(Deadline deadline) {
+  if (!options_.session.tls.enabled) return std::optional<std::string>();
+  PHA_ASSIGN_OR_RETURN(const Rows rows, session_->Query("SELECT @@global.ssl_ca AS ca", deadline));
+  const std::string ca = RowReader(rows, 0).Text("ca");
+  if (ca.empty()) {
+    return Error{ErrorCode::kUnsupported,
+                 "the server at " + Where() +
+                     " has no ssl_ca and cannot verify the server it is to follow: configure one"};
+  }
+  return std::optional<std::string>(ca);
+}
+
+Status SqlDatabaseNode::ReplicateFrom(const Address& source, const Account& account,
+                                      const Secret& password, Deadline deadline) {
+  PHA_ASSIGN_OR_RETURN(ReplicaStanding standing, Standing(deadline));
+  if (standing.channel && standing.channel->source == source) {
+    const ReplicationSeen& channel = *standing.channel;
+    const bool receiving = channel.io != ThreadState::kStopped;
+    const bool applying = channel.sql != ThreadState::kStopped;
+    if (channel.io == ThreadState::kRunning && applying && standing.by_gtid) return Ok();
+    // One thread is enough to keep the relay log; the other is simply started.
+    if (receiving && !applying) return Run(dialect_->StartApplier(), deadline);
+    if (!channel.applied_all) {
+      PHA_TRY(EnsureApplier(standing, deadline));
+      if (standing.by_gtid && applying) return Run(dialect_->StartReceiver(), deadline);
+      PHA_TRY(ApplyReceived(deadline));
+      PHA_ASSIGN_OR_RETURN(standing, Standing(deadline));
+    }
+  }
+  PHA_ASSIGN_OR_RETURN(const auto ca_file, CaFileForReplication(deadline));
+  const SourceToFollow follow{source, account.user, password, ca_file};
+  const Status done = session_->ExecuteSecret(dialect_->Follow(follow, standing.executed), deadline);
+  NoteDescriptor();
+  return done;
+}
+
+// ---- Semi-synchronous replication. -----------------------------------------------------------------
+
+Status SqlDatabaseNode::RefuseWhileCommitsWait(Deadline deadline) {
+  const auto rows = session_->Query(dialect_->CommitsWaiting(), deadline);
+  NoteDescriptor();
+  if (!rows) return rows.error();
+  if (rows->empty() || RowReader(*rows, 0).Number("waiting").value_or(0) == 0) return Ok();
+  return Error{ErrorCode::kRefused,
+               "the server at " + Where() +
+                   " has commits that wait for an acknowledgement; switching semi-sync off would commit "
+                   "them unacknowledged: fence the server instead"};
+}
+
+Status SqlDatabaseNode::RestartReceiverForSemiSync(Deadline deadline) {
+  PHA_ASSIGN_OR_RETURN(const DatabaseState state, AskState(deadline));
+  NoteDescriptor();
+  if (!state.replication || state.semi_sync.replica_active) return Ok();
+  // With the applier stopped too, MariaDB would throw the relay log away.
+  const bool both_run = state.replication->io == ThreadState::kRunning &&
+                        state.replication->sql == ThreadState::kRunning;
+  if (!both_run) return Ok();
+  return Run(dialect_->StopReceiver() + "; " + dialect_->StartReceiver(), deadline);
+}
+
+Status SqlDatabaseNode::SetSemiSync(SemiSyncRole role, Deadline deadline) {
+  PHA_TRY(Ready(deadline));
+  const std::string sql = dialect_->SemiSync(role);
+  const bool source = role == SemiSyncRole::kSource || role == SemiSyncRole::kSourceDegraded;
+  if (sql.empty() && role != SemiSyncRole::kSource && role != SemiSyncRole::kReplica) return Ok();
+  if (sql.empty()) {
+    return Error{ErrorCode::kUnsupported,
+                 "the server at " + Where() +
+                     " has no semi-sync plugin loaded: add semisync_source.so and semisync_replica.so "
+                     "to its plugin-load-add"};
+  }
+  if (!source) PHA_TRY(RefuseWhileCommitsWait(deadline));
+  PHA_TRY(Run(sql, deadline));
+  return role == SemiSyncRole::kReplica ? RestartReceiverForSemiSync(deadline) : Ok();
+}
+
+// ---- The marker row. -------------------------------------------------------------------------------
+
+Status SqlDatabaseNode::WriteMarker(Epoch epoch, const NodeName& writer, WallTime now, Deadline deadline) {
+  PHA_ASSIGN_OR_RETURN(const std::string table, HeartbeatTable(options_.schema));
+  if (!marker_session_ || marker_session_->broken()) {
+    PHA_ASSIGN_OR_RETURN(marker_session_, Session::Connect(options_.session, deadline));
+  }
+  const std::string number = std::to_string(epoch.number);
+  const std::string name = QuoteLiteral(writer.text);
+  const std::string written = std::to_string(now.time_since_epoch().count());
+  PHA_ASSIGN_OR_RETURN(const Rows updated,
+                       marker_session_->Query("UPDATE " + table + " SET epoch=" + number + ", writer=" + name +
+                                                  ", written_at_ms=" + written + " WHERE id=1 AND epoch<=" + number,
+                                              deadline));
+  if (updated.matched > 0) return Ok();
+  PHA_ASSIGN_OR_RETURN(const Rows inserted,
+                       marker_session_->Query("INSERT IGNORE INTO " + table +
+                                                  " (id, epoch, writer, written_at_ms) VALUES (1, " + number +
+                                                  ", " + name + ", " + written + ")",
+                                              deadline));
+  if (inserted.matched > 0) return Ok();
+  return Error{ErrorCode::kConflict, "the marker row at " + Where() + " already has an epoch above " + number +
+                                         ": another manager promoted a primary since"};
+}
+
+// ---- Provisioning. ---------------------------------------------------------------------------------
+
+Status SqlDatabaseNode::ProvisionUnlocked(const ClusterSpec& spec, const ResolvedCredentials& passwords,
+                                          Deadline deadline) {
+  bool native_password = false;
+  if (dialect_->can().version.flavor == Flavor::kMySql) {
+    PHA_ASSIGN_OR_RETURN(const Rows rows,
+                         session_->Query("SELECT 1 FROM information_schema.PLUGINS WHERE "
+                                         "PLUGIN_NAME='mysql_native_password' AND PLUGIN_STATUS='ACTIVE'",
+                                         deadline));
+    native_password = !rows.empty();
+  }
+  PHA_ASSIGN_OR_RETURN(const std::string sql, ProvisionStatements(*dialect_, spec, passwords, native_password));
+  return session_->ExecuteSecret(sql, deadline);
+}
+
+Status SqlDatabaseNode::Provision(const ClusterSpec& spec, const ResolvedCredentials& passwords,
+                                  Deadline deadline) {
+  PHA_TRY(Ready(deadline));
+  // MySQL's super_read_only stops administrators too. read_only stays on, so clients stay out.
+  bool locked = false;
+  if (dialect_->can().version.flavor == Flavor::kMySql) {
+    PHA_ASSIGN_OR_RETURN(const Rows rows, session_->Query("SELECT @@global.super_read_only AS locked", deadline));
+    locked = RowReader(rows, 0).True("locked");
+  }
+  if (locked) PHA_TRY(Run("SET GLOBAL super_read_only=0", deadline));
+  Status done = ProvisionUnlocked(spec, passwords, deadline);
+  NoteDescriptor();
+  if (locked) {
+    const Status relocked = Run("SET GLOBAL super_read_only=1", deadline);
+    if (done) done = relocked;
+  }
+  return done;
+}
+
+}  // namespace
+
+DatabaseNodeOptions DatabaseNodeOptionsFor(const ClusterSpec& spec, const DatabaseNodeSpec& node,
+                                           const ResolvedCredentials& passwords) {
+  const Credentials& declared = spec.database.credentials;
+  DatabaseNodeOptions options;
+  options.session = {{node.address, spec.database.port}, declared.admin.user, passwords.admin, spec.database.tls};
+  options.schema = spec.database.schema;
+  for (const std::string& user : {declared.replication.user, declared.application.user}) {
+    const bool listed = std::count(options.accounts.begin(), options.accounts.end(), user) > 0;
+    if (!user.empty() && !listed) options.accounts.push_back(user);
+  }
+  return options;
+}
+
+std::unique_ptr<DatabaseNode> MakeDatabaseNode(DatabaseNodeOptions options) {
+  return std::make_unique<SqlDatabaseNode>(std::move(options));
+}
+
+}  // namespace pandora_ha

@@ -1,0 +1,145 @@
+#include "reconciler/publish/follow.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "reconciler/base/log.h"
+#include "reconciler/publish/sidecar.h"
+
+namespace pandora_ha {
+namespace {
+
+constexpr int kReadAgainMilliseconds = 1000;
+constexpr mode_t kOthersMayWrite = 0002;
+
+}  // namespace
+
+class Follower::Impl {
+ public:
+  Impl(const std::string& hosts_file, Endpoint& endpoint, const Clock& clock, Descriptor notify,
+       Descriptor stop)
+      : path_(Split(hosts_file)),
+        name_(SidecarName(path_.name)),
+        endpoint_(endpoint),
+        clock_(clock),
+        notify_(std::move(notify)),
+        stop_(std::move(stop)),
+        thread_([this] { Run(); }) {}
+
+  ~Impl() {
+    eventfd_write(stop_.get(), 1);
+    thread_.join();
+  }
+
+  std::string Problem() const {
+    const std::lock_guard lock(mutex_);
+    return problem_;
+  }
+
+ private:
+  void Run() {
+    pollfd wait[2] = {{stop_.get(), POLLIN, 0}, {notify_.get(), POLLIN, 0}};
+    for (;;) {
+      // Watched before it is read, so that no change falls in between; adding a watch again is
+      // harmless, and needed when the directory has been replaced.
+      inotify_add_watch(notify_.get(), path_.directory.c_str(),
+                        IN_MOVED_TO | IN_DELETE | IN_ONLYDIR);
+      const Status followed = Follow();
+      Report(followed.ok() ? "" : followed.error().message);
+      const int ready = poll(wait, 2, kReadAgainMilliseconds);
+      if (ready > 0 && wait[0].revents != 0) return;
+      char events[4096];
+      while (read(notify_.get(), events, sizeof events) > 0) continue;
+    }
+  }
+
+  Result<Sidecar> Read() const {
+    PHA_ASSIGN_OR_RETURN(const auto directory, OpenDirectory(path_.directory));
+    PHA_ASSIGN_OR_RETURN(const auto file, ReadSmallFile(directory, name_));
+    const std::string where = path_.directory + "/" + name_;
+    if (!file) {
+      return Error{ErrorCode::kNotFound, where + " is not there: no manager has published yet."};
+    }
+    if ((file->rights.mode & kOthersMayWrite) != 0) {
+      return Error{ErrorCode::kRefused,
+                   where + " can be written by everybody; it is not believed."};
+    }
+    return ParseSidecar(file->content, where);
+  }
+
+  Status Follow() {
+    PHA_ASSIGN_OR_RETURN(const Sidecar sidecar, Read());
+    if (done_ && *done_ == sidecar) return Ok();
+    PHA_TRY(Tell(sidecar));
+    done_ = sidecar;
+    return Ok();
+  }
+
+  Status Tell(const Sidecar& sidecar) {
+    const bool newer = !done_ || done_->primary.epoch <= sidecar.primary.epoch;
+    if (sidecar.withdrawn && newer) return endpoint_.Withdraw();
+    if (sidecar.lease.count() == 0) {
+      PHA_TRY(endpoint_.Publish(sidecar.primary));
+      return endpoint_.SetLease(Duration::zero());
+    }
+    const Instant now = clock_.Now();
+    const Duration age = std::max(Duration::zero(), Duration(now.wall - sidecar.written_at));
+    if (age >= sidecar.lease) {
+      return Error{ErrorCode::kRefused, "The sidecar in " + path_.directory + " is " +
+                                            FormatDuration(age) + " old, its lease was " +
+                                            FormatDuration(sidecar.lease) +
+                                            ": no manager renews it."};
+    }
+    PHA_TRY(endpoint_.SetLease(sidecar.lease));
+    return endpoint_.PublishKnownAt(sidecar.primary, now.mono - age);
+  }
+
+  void Report(const std::string& problem) {
+    const std::lock_guard lock(mutex_);
+    if (problem == problem_) return;
+    problem_ = problem;
+    if (!problem.empty())
+      Log(LogLevel::kWarning, problem, {{"listen", ToString(endpoint_.listen())}});
+  }
+
+  const SplitPath path_;
+  const std::string name_;
+  Endpoint& endpoint_;
+  const Clock& clock_;
+  const Descriptor notify_;
+  const Descriptor stop_;
+  std::optional<Sidecar> done_;  // what the endpoint was told last
+  mutable std::mutex mutex_;
+  std::string problem_;
+  std::thread thread_;  // last: it uses all of the above
+};
+
+Result<std::unique_ptr<Follower>> Follower::Start(const std::string& hosts_file, Endpoint& endpoint,
+                                                  const Clock& clock) {
+  Descriptor notify(inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  Descriptor stop(eventfd(0, EFD_CLOEXEC));
+  if (!notify.open() || !stop.open()) {
+    return Error{ErrorCode::kIo,
+                 std::string("Cannot watch ") + hosts_file + ": " + std::strerror(errno) +
+                     ". Raise fs.inotify.max_user_instances or the limit of open files.",
+                 errno};
+  }
+  return std::unique_ptr<Follower>(new Follower(
+      std::make_unique<Impl>(hosts_file, endpoint, clock, std::move(notify), std::move(stop))));
+}
+
+Follower::Follower(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Follower::~Follower() = default;
+std::string Follower::Problem() const {
+  return impl_->Problem();
+}
+
+}  // namespace pandora_ha

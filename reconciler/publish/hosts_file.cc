@@ -1,0 +1,190 @@
+#include "reconciler/publish/hosts_file.h"
+
+#include <algorithm>
+
+namespace pandora_ha {
+namespace {
+
+constexpr std::size_t kLongestHost = 253;
+constexpr mode_t kOthersMayWrite = 0002;
+
+// Pandora takes the file's text as it is; the console splits it at commas.
+Status CheckHost(const std::string& host) {
+  const bool plain = std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '_' || c == ':';
+  });
+  if (plain && !host.empty() && host.size() <= kLongestHost) return Ok();
+  return Error{
+      ErrorCode::kInvalid,
+      "pandora_ha_hosts.conf can hold one host name or address; this is none: \"" + host + "\"."};
+}
+
+}  // namespace
+
+HostsFile::HostsFile(HostsFileOptions options, const Clock& clock)
+    : options_(std::move(options)),
+      path_(Split(options_.path)),
+      sidecar_name_(SidecarName(path_.name)),
+      clock_(clock) {
+  const auto directory = OpenDirectory(path_.directory);
+  if (!directory) return;
+  const auto lock = LockFile(*directory, path_.name, Deadline(clock_, options_.lock_wait));
+  if (!lock) return;
+  RemoveLeftover(*directory, path_.name);
+  RemoveLeftover(*directory, sidecar_name_);
+}
+
+Result<HostsFile::Found> HostsFile::Look(const Descriptor& directory) const {
+  Found found;
+  PHA_ASSIGN_OR_RETURN(found.hosts, ReadSmallFile(directory, path_.name));
+  PHA_ASSIGN_OR_RETURN(const auto text, ReadSmallFile(directory, sidecar_name_));
+  if (text) {
+    PHA_ASSIGN_OR_RETURN(found.sidecar,
+                         ParseSidecar(text->content, path_.directory + "/" + sidecar_name_));
+  }
+  return found;
+}
+
+Status HostsFile::CheckMayPublish(const Found& found, const PublishedPrimary& primary) const {
+  Epoch highest = highest_;
+  if (found.sidecar) {
+    if (found.sidecar->cluster != options_.cluster) {
+      return Error{ErrorCode::kConflict, options_.path + " publishes the cluster " +
+                                             found.sidecar->cluster + ", not " + options_.cluster +
+                                             "; give each cluster its own data_in."};
+    }
+    highest = std::max(highest, found.sidecar->primary.epoch);
+  }
+  const bool other_of_same_epoch = found.sidecar && primary.epoch == found.sidecar->primary.epoch &&
+                                   primary.node != found.sidecar->primary.node;
+  if (primary.epoch < highest || other_of_same_epoch) {
+    return Error{
+        ErrorCode::kConflict,
+        options_.path + " already names the primary of epoch " + std::to_string(highest.number) +
+            " and refuses " + primary.node.text + " of epoch " +
+            std::to_string(primary.epoch.number) +
+            ". Another manager has promoted a node meanwhile; look at `pandora-ha history`."};
+  }
+  return Ok();
+}
+
+// What we wrote last counts more than what is there: a planted file must not choose its own owner.
+Result<FileRights> HostsFile::RightsFor(const Descriptor& directory, const Found& found) const {
+  struct stat facts {};
+  fstat(directory.get(), &facts);
+  FileRights rights{geteuid(), facts.st_gid, options_.mode};
+  if (found.sidecar) {
+    rights = found.sidecar->hosts_rights;
+  } else if (found.hosts) {
+    rights = found.hosts->rights;
+    rights.mode &= static_cast<mode_t>(~kOthersMayWrite);
+  }
+  return AttainableRights(directory, path_.name, rights);
+}
+
+Status HostsFile::WriteSidecar(const Descriptor& directory, const Sidecar& sidecar,
+                               Durability durability) const {
+  return ReplaceFile(directory, sidecar_name_, PrintSidecar(sidecar), sidecar.hosts_rights,
+                     durability);
+}
+
+Status HostsFile::Publish(const PublishedPrimary& primary) {
+  PHA_TRY(CheckHost(primary.address.host));
+  const std::lock_guard lock(mutex_);
+  PHA_ASSIGN_OR_RETURN(const auto directory, OpenDirectory(path_.directory));
+  PHA_ASSIGN_OR_RETURN(const auto file_lock,
+                       LockFile(directory, path_.name, Deadline(clock_, options_.lock_wait)));
+  PHA_ASSIGN_OR_RETURN(const Found found, Look(directory));
+  PHA_TRY(CheckMayPublish(found, primary));
+  highest_ = primary.epoch;
+  const bool told = found.sidecar && found.sidecar->primary == primary &&
+                    !found.sidecar->withdrawn && found.sidecar->lease == options_.lease;
+  if (told && options_.lease.count() == 0 && ProblemOf(found).empty()) return Ok();
+
+  Sidecar sidecar;
+  sidecar.cluster = options_.cluster;
+  sidecar.primary = primary;
+  sidecar.written_at = clock_.Now().wall;
+  sidecar.lease = options_.lease;
+  sidecar.sha256 = Sha256(primary.address.host);
+  PHA_ASSIGN_OR_RETURN(sidecar.hosts_rights, RightsFor(directory, found));
+  PHA_TRY(WriteSidecar(directory, sidecar, Durability::kSynced));
+  PHA_TRY(ReplaceFile(directory, path_.name, primary.address.host, sidecar.hosts_rights,
+                      Durability::kSynced));
+  return SyncDirectory(directory);
+}
+
+Status HostsFile::Withdraw() {
+  const std::lock_guard lock(mutex_);
+  PHA_ASSIGN_OR_RETURN(const auto directory, OpenDirectory(path_.directory));
+  PHA_ASSIGN_OR_RETURN(const auto file_lock,
+                       LockFile(directory, path_.name, Deadline(clock_, options_.lock_wait)));
+  PHA_ASSIGN_OR_RETURN(Found found, Look(directory));
+  if (!found.sidecar || found.sidecar->withdrawn) return Ok();
+  PHA_TRY(CheckMayPublish(found, found.sidecar->primary));
+  found.sidecar->withdrawn = true;
+  found.sidecar->written_at = clock_.Now().wall;
+  PHA_TRY(WriteSidecar(directory, *found.sidecar, Durability::kSynced));
+  return SyncDirectory(directory);
+}
+
+Status HostsFile::Renew() {
+  const std::lock_guard lock(mutex_);
+  PHA_ASSIGN_OR_RETURN(const auto directory, OpenDirectory(path_.directory));
+  PHA_ASSIGN_OR_RETURN(const auto file_lock,
+                       LockFile(directory, path_.name, Deadline(clock_, options_.lock_wait)));
+  PHA_ASSIGN_OR_RETURN(Found found, Look(directory));
+  if (!found.sidecar || found.sidecar->withdrawn) return Ok();
+  // A sidecar of a higher epoch is another manager's: ours must not prolong it.
+  if (found.sidecar->cluster != options_.cluster || found.sidecar->primary.epoch != highest_) {
+    return Error{ErrorCode::kConflict, options_.path + " was published by another manager (epoch " +
+                                           std::to_string(found.sidecar->primary.epoch.number) +
+                                           "); this one does not prolong it."};
+  }
+  found.sidecar->written_at = clock_.Now().wall;
+  found.sidecar->lease = options_.lease;
+  return WriteSidecar(directory, *found.sidecar, Durability::kCacheOnly);
+}
+
+std::string HostsFile::ProblemOf(const Found& found) const {
+  if (!found.sidecar) {
+    return found.hosts ? options_.path + " was written by somebody else: it has no sidecar" : "";
+  }
+  if (found.sidecar->cluster != options_.cluster) {
+    return options_.path + " publishes another cluster, " + found.sidecar->cluster;
+  }
+  if (!found.hosts) return options_.path + " has been removed: an upload could plant one";
+  if (Sha256(found.hosts->content) != found.sidecar->sha256) {
+    return options_.path + " does not hold what was published: somebody else has changed it";
+  }
+  const FileRights& now = found.hosts->rights;
+  const FileRights& ours = found.sidecar->hosts_rights;
+  if (now != ours) {
+    return options_.path + " has another owner, group or mode than it was written with";
+  }
+  return "";
+}
+
+PublicationSeen HostsFile::Current() const {
+  // Between the two renames of a Publish() the files differ, and that is nobody's foreign change.
+  const std::lock_guard lock(mutex_);
+  PublicationSeen seen;
+  const auto directory = OpenDirectory(path_.directory);
+  if (!directory) {
+    seen.problem = directory.error().message;
+    return seen;
+  }
+  const auto found = Look(*directory);
+  if (!found) {
+    seen.problem = found.error().message;
+    return seen;
+  }
+  seen.problem = ProblemOf(*found);
+  if (!found->sidecar || found->sidecar->cluster != options_.cluster) return seen;
+  seen.epoch = found->sidecar->primary.epoch;
+  if (!found->sidecar->withdrawn) seen.primary = found->sidecar->primary.node;
+  return seen;
+}
+
+}  // namespace pandora_ha

@@ -1,0 +1,38 @@
+// The file beside pandora_ha_hosts.conf that says what a bare host name cannot: which epoch, which
+// port, when, and what the hosts file must look like.
+//
+// Its name ends in .json: Tentacle sends uploads into that directory by the endings .conf, .md5 and
+// .zip only, and Pandora reads nothing else there.
+#pragma once
+
+#include <string>
+
+#include "reconciler/base/clock.h"
+#include "reconciler/base/result.h"
+#include "reconciler/port/publisher.h"
+#include "reconciler/base/safe_file.h"
+
+namespace pandora_ha {
+
+struct Sidecar {
+  std::string cluster;
+  PublishedPrimary primary;  // the last one, also when withdrawn
+  bool withdrawn = false;
+  WallTime written_at{};    // by the writing manager's clock
+  Milliseconds lease{0};    // how long from written_at it may be believed; 0: until the next one
+  std::string sha256;       // of the hosts file's content, hex
+  FileRights hosts_rights;  // as the hosts file was written
+
+  bool operator==(const Sidecar&) const = default;
+};
+
+// ".../pandora_ha_hosts.conf" → ".../pandora_ha_hosts.json"
+std::string SidecarName(const std::string& hosts_file);
+
+std::string PrintSidecar(const Sidecar& sidecar);
+// `where` names the file in the error. Every field must be there; unknown ones are ignored.
+Result<Sidecar> ParseSidecar(const std::string& text, const std::string& where);
+
+std::string Sha256(const std::string& text);
+
+}  // namespace pandora_ha

@@ -1,0 +1,50 @@
+// All database servers of a document with `substrate: local`.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "reconciler/model/spec.h"
+#include "reconciler/substrate/local/local_host.h"
+
+namespace pandora_ha {
+
+struct LocalClusterOptions {
+  ClusterSpec spec;                             // REQUIRES: spec.local
+  Secret admin_password;                        // of spec.database.credentials.admin
+  std::vector<std::string> supervisor_command;  // see SupervisorClientOptions
+  std::function<void()> on_change;              // likewise; of any node
+};
+
+// One LocalHost per node, in spec.local->directory/NODE. Thread-safe after Open().
+class LocalCluster {
+ public:
+  // Finds the server's program and connects to the supervisors without waiting for them; starts no
+  // server.
+  static Result<std::unique_ptr<LocalCluster>> Open(const LocalClusterOptions& options,
+                                                    const Clock& clock, Deadline deadline);
+
+  // Null when there is no such node. Lives as long as the cluster.
+  LocalHost* Find(const NodeName& name) const;
+  const ServerProgram& program() const { return program_; }
+
+  // Stops all servers, kills after two thirds of the time those that do not end, and ends their
+  // supervisors.
+  Status StopAll(Deadline deadline);
+
+ private:
+  LocalCluster() = default;
+
+  ServerProgram program_;
+  std::map<NodeName, std::unique_ptr<LocalHost>> hosts_;
+};
+
+// The same for whatever an earlier program left in `directory`, without a document.
+Status StopLocalServers(const std::string& directory,
+                        const std::vector<std::string>& supervisor_command, const Clock& clock,
+                        Deadline deadline);
+
+}  // namespace pandora_ha

@@ -1,0 +1,77 @@
+#include "reconciler/substrate/local/local_host.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "reconciler/substrate/local/process.h"
+
+namespace pandora_ha {
+
+Result<std::unique_ptr<LocalHost>> LocalHost::Open(LocalHostOptions options, const Clock& clock) {
+  std::string& directory = options.settings.directory;
+  std::error_code failed;
+  std::filesystem::create_directories(directory, failed);
+  // Canonical: the supervisor finds a running server by its command line.
+  directory = std::filesystem::canonical(directory, failed).string();
+  if (failed || chmod(directory.c_str(), 0700) != 0) {
+    return Error{ErrorCode::kIo, "cannot make the directory " + options.settings.directory};
+  }
+  PHA_TRY(ServerConfiguration(options.program, options.settings));
+  return std::unique_ptr<LocalHost>(new LocalHost(std::move(options), clock));
+}
+
+LocalHost::LocalHost(LocalHostOptions options, const Clock& clock)
+    : options_(std::move(options)),
+      client_({options_.settings.directory, options_.supervisor_command, options_.on_change},
+              clock) {}
+
+Seen<ProcessState> LocalHost::Process() const {
+  const Seen<SupervisorState> state = client_.State();
+  if (!state.known()) return Seen<ProcessState>::Unknown(state.why_unknown(), state.at());
+  return Seen<ProcessState>::Known(state->process, state.at());
+}
+
+bool LocalHost::CanFence() const {
+  return client_.State().known();
+}
+
+Status LocalHost::Start(const StartOptions& how, Deadline deadline) {
+  const ServerProgram& program = options_.program;
+  const std::string& directory = options_.settings.directory;
+  SupervisorRequest request;
+  request.verb = SupervisorVerb::kStart;
+  request.unfence = true;
+  request.serve = ServeCommand(program, directory, how.discard_unacknowledged);
+  request.serve_again = ServeCommand(program, directory, false);
+  request.restart_allowed = options_.restart_allowed;
+  PHA_ASSIGN_OR_RETURN(request.initialise, InitialiseServer(program, directory, options_.admin_user,
+                                                            options_.admin_password));
+  const Seen<ProcessState> process = Process();
+  if (!process.known() || process->phase != ProcessState::Phase::kRunning) {
+    PHA_ASSIGN_OR_RETURN(const std::string text, ServerConfiguration(program, options_.settings));
+    PHA_TRY(WritePrivateFile(directory + "/my.cnf", text));
+  }
+  return client_.Call(std::move(request), deadline);
+}
+
+Status LocalHost::Ask(SupervisorVerb verb, Deadline deadline) {
+  SupervisorRequest request;
+  request.verb = verb;
+  return client_.Call(std::move(request), deadline);
+}
+
+Status LocalHost::Fence(Deadline deadline) {
+  return Ask(SupervisorVerb::kFence, deadline);
+}
+Status LocalHost::Stop(Deadline deadline) {
+  return Ask(SupervisorVerb::kStop, deadline);
+}
+Status LocalHost::Kill(Deadline deadline) {
+  return Ask(SupervisorVerb::kKill, deadline);
+}
+Status LocalHost::StopAndQuit(Deadline deadline) {
+  return client_.StopAndQuit(deadline);
+}
+
+}  // namespace pandora_ha

@@ -1,0 +1,60 @@
+// The local substrate's Host: one database server of this machine, owned by a supervisor.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "reconciler/base/secret.h"
+#include "reconciler/port/host.h"
+#include "reconciler/substrate/local/server_program.h"
+#include "reconciler/substrate/local/supervisor_client.h"
+
+namespace pandora_ha {
+
+struct LocalHostOptions {
+  ServerProgram program;
+  ServerSettings settings;  // settings.directory is made when missing
+  std::string admin_user;   // the account of a fresh data directory
+  Secret admin_password;
+  Seconds restart_allowed{0};                   // RestartSpec::allow
+  std::vector<std::string> supervisor_command;  // see SupervisorClientOptions
+  std::function<void()> on_change;              // likewise
+};
+
+class LocalHost final : public Host {
+ public:
+  // Does not wait for the supervisor. kInvalid for settings no server can run with. `clock` must
+  // outlive the host.
+  static Result<std::unique_ptr<LocalHost>> Open(LocalHostOptions options, const Clock& clock);
+
+  Seen<ProcessState> Process() const override;
+  bool CanFence() const override;
+  // Also lifts a fence. Does nothing when the server runs.
+  Status Start(const StartOptions& options, Deadline deadline) override;
+  Status Fence(Deadline deadline) override;
+
+  // A clean shutdown. It acknowledges what waits for an acknowledgement (docs/invariants.md): for
+  // the end of a demonstration, never for a failover.
+  Status Stop(Deadline deadline);
+  // SIGKILL, without a fence: what a crash does.
+  Status Kill(Deadline deadline);
+  // See SupervisorClient.
+  Status StopAndQuit(Deadline deadline);
+  bool WaitFor(const std::function<bool(const Seen<SupervisorState>&)>& condition,
+               Deadline deadline) const {
+    return client_.WaitFor(condition, deadline);
+  }
+
+  const std::string& directory() const { return options_.settings.directory; }
+
+ private:
+  LocalHost(LocalHostOptions options, const Clock& clock);
+  Status Ask(SupervisorVerb verb, Deadline deadline);
+
+  const LocalHostOptions options_;
+  SupervisorClient client_;
+};
+
+}  // namespace pandora_ha

@@ -1,0 +1,207 @@
+#include "reconciler/substrate/local/process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+namespace pandora_ha {
+namespace {
+
+std::vector<char*> Pointers(const std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
+  for (const std::string& word : words) pointers.push_back(const_cast<char*>(word.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+bool HasArgument(const std::string& command_line, std::string_view argument) {
+  std::istringstream words(command_line);
+  for (std::string word; std::getline(words, word, '\0');) {
+    if (word == argument) return true;
+  }
+  return false;
+}
+
+std::string ReadWhole(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+}  // namespace
+
+void UniqueFd::Reset(int fd) {
+  if (fd_ >= 0) close(fd_);
+  fd_ = fd;
+}
+
+Error SystemError(std::string what, int number) {
+  return {ErrorCode::kIo, std::move(what) + ": " + std::strerror(number), number};
+}
+
+std::optional<ProcessId> IdentifyProcess(pid_t pid) {
+  const std::string stat = ReadWhole("/proc/" + std::to_string(pid) + "/stat");
+  // The second field is the program's name in brackets and may itself hold brackets and spaces.
+  const auto name_end = stat.rfind(')');
+  if (name_end == std::string::npos) return std::nullopt;
+  std::istringstream fields(stat.substr(name_end + 1));
+  std::string field;
+  fields >> field;
+  if (field == "Z" || field == "X") return std::nullopt;
+  for (int number = 4; number <= 22; ++number) fields >> field;
+  if (!fields) return std::nullopt;
+  return ProcessId{pid, std::strtoull(field.c_str(), nullptr, 10)};
+}
+
+// By number, because glibc 2.36 declares its wrappers of these two without C linkage.
+UniqueFd OpenChild(pid_t child) {
+  return UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
+}
+
+void SignalProcess(const UniqueFd& process, int number) {
+  if (process.valid()) syscall(SYS_pidfd_send_signal, process.get(), number, nullptr, 0);
+}
+
+UniqueFd OpenProcess(const ProcessId& process) {
+  UniqueFd fd = OpenChild(process.pid);
+  // Asked after the opening, so that the descriptor cannot be a later owner of the number.
+  if (!fd.valid() || IdentifyProcess(process.pid) != process) return UniqueFd();
+  return fd;
+}
+
+std::vector<ProcessId> FindProcesses(std::string_view argument) {
+  std::vector<ProcessId> found;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+    const pid_t pid = static_cast<pid_t>(std::strtol(entry.path().filename().c_str(), nullptr, 10));
+    struct stat owner {};
+    if (pid <= 0 || stat(entry.path().c_str(), &owner) != 0 || owner.st_uid != geteuid()) continue;
+    const auto process = IdentifyProcess(pid);
+    if (process && HasArgument(ReadWhole(entry.path().string() + "/cmdline"), argument)) {
+      found.push_back(*process);
+    }
+  }
+  return found;
+}
+
+Result<pid_t> Spawn(const SpawnOptions& options) {
+  std::vector<std::string> environment = options.environment;
+  environment.emplace_back("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  if (options.input >= 0) {
+    posix_spawn_file_actions_adddup2(&files, options.input, STDIN_FILENO);
+  } else {
+    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  }
+  if (options.output >= 0) {
+    posix_spawn_file_actions_adddup2(&files, options.output, STDOUT_FILENO);
+  } else {
+    posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  }
+  posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
+
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigset_t all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+  if (options.new_session) flags = static_cast<short>(flags | POSIX_SPAWN_SETSID);
+  posix_spawnattr_setflags(&attributes, flags);
+
+  pid_t pid = 0;
+  const int failed = posix_spawn(&pid, options.argv.front().c_str(), &files, &attributes,
+                                 Pointers(options.argv).data(), Pointers(environment).data());
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&files);
+  if (failed != 0) return SystemError("cannot start " + options.argv.front(), failed);
+  return pid;
+}
+
+Result<Finished> RunToEnd(SpawnOptions options, Deadline deadline) {
+  const bool capture = options.output < 0;
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return SystemError("cannot make a pipe", errno);
+  UniqueFd reader(ends[0]);
+  UniqueFd writer(ends[1]);
+  if (capture) options.output = writer.get();
+  PHA_ASSIGN_OR_RETURN(const pid_t pid, Spawn(options));
+  writer.Reset();
+  const UniqueFd process = OpenChild(pid);
+
+  Finished finished;
+  bool timed_out = false;
+  constexpr std::size_t kMost = 64 * 1024;
+  // The process's end, not the pipe's, ends the wait: a grandchild may keep the pipe open.
+  for (bool ended = false; !ended;) {
+    pollfd waits[2] = {{process.get(), POLLIN, 0}, {reader.get(), POLLIN, 0}};
+    if (poll(waits, 2, deadline.poll_milliseconds()) == 0) {
+      timed_out = true;
+      kill(pid, SIGKILL);
+      break;
+    }
+    ended = (waits[0].revents & POLLIN) != 0;
+    char buffer[4096];
+    while (waits[1].fd >= 0 && (waits[1].revents & (POLLIN | POLLHUP)) != 0) {
+      const ssize_t got = read(reader.get(), buffer, sizeof buffer);
+      if (got <= 0) {
+        reader.Reset();
+        break;
+      }
+      if (finished.output.size() < kMost)
+        finished.output.append(buffer, static_cast<std::size_t>(got));
+      if (poll(&waits[1], 1, 0) <= 0) break;
+    }
+  }
+  while (waitpid(pid, &finished.exit_status, 0) < 0 && errno == EINTR) {
+  }
+  if (timed_out) {
+    return Error{ErrorCode::kTimeout, options.argv.front() + " did not end in time and was killed"};
+  }
+  return finished;
+}
+
+std::string DescribeExit(int wait_status) {
+  if (WIFSIGNALED(wait_status)) {
+    const int number = WTERMSIG(wait_status);
+    const char* name = sigabbrev_np(number);
+    return "killed by signal " + std::to_string(number) +
+           (name ? " (SIG" + std::string(name) + ")" : "");
+  }
+  return "exit code " + std::to_string(WEXITSTATUS(wait_status));
+}
+
+Status WritePrivateFile(const std::string& path, std::string_view content) {
+  const std::string temporary = path + ".new";
+  {
+    UniqueFd file(
+        open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file.valid()) return SystemError("cannot write " + temporary, errno);
+    for (std::size_t done = 0; done < content.size();) {
+      const ssize_t wrote = write(file.get(), content.data() + done, content.size() - done);
+      if (wrote < 0) return SystemError("cannot write " + temporary, errno);
+      done += static_cast<std::size_t>(wrote);
+    }
+  }
+  if (rename(temporary.c_str(), path.c_str()) != 0)
+    return SystemError("cannot replace " + path, errno);
+  return Ok();
+}
+
+}  // namespace pandora_ha

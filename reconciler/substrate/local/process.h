@@ -1,0 +1,89 @@
+// Processes and descriptors of this machine, as far as a supervisor needs them.
+//
+// A process is named by pid and start time together: a pid alone may already belong to somebody
+// else.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "reconciler/base/clock.h"
+#include "reconciler/base/result.h"
+
+namespace pandora_ha {
+
+// Owns a file descriptor.
+class UniqueFd {
+ public:
+  UniqueFd() = default;
+  explicit UniqueFd(int fd) : fd_(fd) {}
+  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  UniqueFd& operator=(UniqueFd&& other) noexcept {
+    if (this != &other) Reset(std::exchange(other.fd_, -1));
+    return *this;
+  }
+  ~UniqueFd() { Reset(); }
+
+  int get() const { return fd_; }
+  bool valid() const { return fd_ >= 0; }
+  void Reset(int fd = -1);
+
+ private:
+  int fd_ = -1;
+};
+
+struct ProcessId {
+  pid_t pid = 0;
+  std::uint64_t start_ticks = 0;  // field 22 of /proc/PID/stat: clock ticks since boot
+
+  bool operator==(const ProcessId&) const = default;
+};
+
+// Nothing when there is no such process (a zombie counts as none).
+std::optional<ProcessId> IdentifyProcess(pid_t pid);
+
+// A descriptor that becomes readable when exactly this process ends; invalid when it is gone.
+UniqueFd OpenProcess(const ProcessId& process);
+
+// The same for a child of ours that is not reaped yet: its number is still its own.
+UniqueFd OpenChild(pid_t child);
+void SignalProcess(const UniqueFd& process, int number);
+
+// This user's processes with `argument` as one whole word of their command line.
+std::vector<ProcessId> FindProcesses(std::string_view argument);
+
+struct SpawnOptions {
+  std::vector<std::string> argv;         // argv[0] is an absolute path; no shell, no search
+  std::vector<std::string> environment;  // added to a fixed PATH; nothing is inherited
+  int input = -1;                        // becomes standard input; -1: /dev/null
+  int output = -1;                       // becomes standard output and error; -1: /dev/null
+  bool new_session = false;
+};
+
+// The child starts with every signal at its default and none blocked. The caller reaps it.
+Result<pid_t> Spawn(const SpawnOptions& options);
+
+struct Finished {
+  int exit_status = 0;  // as waitpid gives it
+  std::string
+      output;  // at most 64 KiB of standard output and error, unless options.output took them
+};
+
+// Runs a short command to its end; kills it when the deadline passes.
+Result<Finished> RunToEnd(SpawnOptions options, Deadline deadline);
+
+// "exit code 1", "killed by signal 9 (SIGKILL)"
+std::string DescribeExit(int wait_status);
+
+// Creates or replaces a file of mode 0600, whole or not at all.
+Status WritePrivateFile(const std::string& path, std::string_view content);
+// A sentence with errno's text.
+Error SystemError(std::string what, int number);
+
+}  // namespace pandora_ha

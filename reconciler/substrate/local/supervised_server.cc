@@ -1,0 +1,283 @@
+#include "reconciler/substrate/local/supervised_server.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "reconciler/base/log.h"
+
+namespace pandora_ha {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A server asks for its own restart (RESTART, the end of CLONE) by this exit code.
+constexpr int kRestartPlease = 16;
+
+void SyncDirectory(const std::string& directory) {
+  const UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.valid()) fsync(fd.get());
+}
+
+// The last lines of a log, for a sentence.
+std::string Tail(const std::string& path) {
+  std::ifstream file(path);
+  std::string last;
+  std::string error;
+  for (std::string line; std::getline(file, line);) {
+    if (line.find("ERROR") != std::string::npos && error.empty()) error = line;
+    if (!line.empty()) last = line;
+  }
+  return error.empty() ? last : error;
+}
+
+// All of a command's standard input in a nameless file: it holds a password, so no disk sees it.
+Result<UniqueFd> InputFile(const InitialiseCommand& command) {
+  UniqueFd input(memfd_create("pandora-ha-initialise", MFD_CLOEXEC));
+  if (!input.valid()) return SystemError("cannot make a memory file", errno);
+  std::ostringstream text;
+  text << command.before;
+  for (const std::string& path : command.files) {
+    std::ifstream file(path);
+    if (!file) return Error{ErrorCode::kIo, "cannot read " + path};
+    text << file.rdbuf() << '\n';
+  }
+  text << command.after;
+  const std::string all = text.str();
+  if (write(input.get(), all.data(), all.size()) != static_cast<ssize_t>(all.size()) ||
+      lseek(input.get(), 0, SEEK_SET) != 0) {
+    return SystemError("cannot fill a memory file", errno);
+  }
+  return input;
+}
+
+std::vector<ProcessId> ServersOf(const std::string& directory) {
+  return FindProcesses("--defaults-file=" + directory + "/my.cnf");
+}
+
+// What a predecessor left half done: nobody else may write to the directory that we make anew.
+void EndStrayInitialisers(const std::string& directory) {
+  for (const ProcessId& stray : FindProcesses("--datadir=" + directory + "/data.new")) {
+    const UniqueFd process = OpenProcess(stray);
+    if (!process.valid()) continue;
+    SignalProcess(process, SIGKILL);
+    pollfd wait{process.get(), POLLIN, 0};
+    poll(&wait, 1, 10000);
+  }
+}
+
+}  // namespace
+
+SupervisedServer::SupervisedServer(std::string directory, const Clock& clock,
+                                   std::function<void()> changed)
+    : directory_(std::move(directory)), clock_(clock), changed_(std::move(changed)) {
+  state_.initialised = fs::exists(directory_ + "/data");
+  state_.fenced = fs::exists(directory_ + "/fenced");
+  state_.restart_inhibited = true;
+  EndStrayInitialisers(directory_);
+  Adopt();
+}
+
+// A server is found by its command line, which cannot be older or younger than the process itself;
+// the file only tells that there was one.
+void SupervisedServer::Adopt() {
+  for (const ProcessId& found : ServersOf(directory_)) {
+    process_ = OpenProcess(found);
+    if (!process_.valid()) continue;
+    pid_ = found.pid;
+    work_ = Work::kServing;
+    state_.phase = ProcessState::Phase::kRunning;
+    state_.pid = pid_;
+    Log(LogLevel::kInfo, "Adopted the running server.", {{"pid", std::to_string(pid_)}});
+    if (state_.fenced) SignalProcess(process_, SIGKILL);
+    return;
+  }
+  if (!fs::exists(directory_ + "/started")) return;
+  state_.phase = ProcessState::Phase::kEnded;
+  state_.how_ended = "ended while no supervisor was watching";
+  state_.ended_at = clock_.Now().mono;
+}
+
+Result<UniqueFd> SupervisedServer::SpawnServer(const std::vector<std::string>& argv, int input,
+                                               const char* output) {
+  const UniqueFd log(
+      open((directory_ + output).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  SpawnOptions options;
+  options.argv = argv;
+  // Tells the server that somebody will start it again when it asks.
+  options.environment = {"MYSQLD_PARENT_PID=" + std::to_string(getpid())};
+  options.input = input;
+  options.output = log.get();
+  options.new_session = true;
+  PHA_ASSIGN_OR_RETURN(pid_, Spawn(options));
+  is_child_ = true;
+  end_asked_ = false;
+  UniqueFd process = OpenChild(pid_);
+  if (!process.valid()) return SystemError("cannot watch the server's process", errno);
+  return process;
+}
+
+void SupervisedServer::Start(const SupervisorRequest& request) {
+  if (running()) {
+    start_result_ =
+        end_asked_ ? Status(Error{ErrorCode::kConflict, "the server is being ended"}) : Ok();
+    how_ = request;
+    state_.restart_inhibited = request.restart_allowed.count() == 0;
+    return;
+  }
+  if (busy()) return;  // its data directory is being made: the same start, asked twice
+  if (state_.fenced && !request.unfence) {
+    start_result_ =
+        Error{ErrorCode::kRefused, "the node is fenced; only its manager may start it again"};
+    return;
+  }
+  how_ = request;
+  restarted_ = false;
+  if (state_.fenced) {
+    if (unlink((directory_ + "/fenced").c_str()) != 0 && errno != ENOENT) {
+      start_result_ = SystemError("cannot remove the mark of the fence in " + directory_, errno);
+      return;
+    }
+    SyncDirectory(directory_);
+    state_.fenced = false;
+  }
+  start_result_ = state_.initialised ? BeginServe(how_.serve) : BeginInitialise();
+  how_.initialise = {};  // holds a password
+}
+
+Status SupervisedServer::BeginInitialise() {
+  std::error_code failed;
+  fs::remove_all(directory_ + "/data.new", failed);
+  fs::remove(directory_ + "/initialise.err", failed);
+  if (mkdir((directory_ + "/data.new").c_str(), 0700) != 0) {
+    return SystemError("cannot make " + directory_ + "/data.new", errno);
+  }
+  PHA_ASSIGN_OR_RETURN(const UniqueFd input, InputFile(how_.initialise));
+  PHA_ASSIGN_OR_RETURN(process_, SpawnServer(how_.initialise.argv, input.get(), "/initialise.out"));
+  work_ = Work::kInitialising;
+  return Ok();
+}
+
+Status SupervisedServer::BeginServe(const std::vector<std::string>& argv) {
+  PHA_ASSIGN_OR_RETURN(process_, SpawnServer(argv, -1, "/server.out"));
+  work_ = Work::kServing;
+  const UniqueFd mark(
+      open((directory_ + "/started").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  state_.phase = ProcessState::Phase::kRunning;
+  state_.pid = pid_;
+  state_.how_ended.clear();
+  state_.ended_at = {};
+  state_.restart_inhibited = how_.restart_allowed.count() == 0 || restarted_;
+  changed_();
+  return Ok();
+}
+
+void SupervisedServer::OnProcessEnd() {
+  siginfo_t end{};
+  std::string how =
+      "ended; its exit status is not known, because an earlier supervisor had started it";
+  int exit_code = -1;
+  if (is_child_ &&
+      waitid(P_PIDFD, static_cast<id_t>(process_.get()), &end, WEXITED | WNOHANG) == 0) {
+    if (end.si_pid == 0) return;
+    const bool exited = end.si_code == CLD_EXITED;
+    how = DescribeExit(exited ? end.si_status << 8 : end.si_status);
+    if (exited) exit_code = end.si_status;
+  }
+  process_.Reset();
+  pid_ = 0;
+  is_child_ = false;
+  const Work work = std::exchange(work_, Work::kNone);
+  if (work == Work::kInitialising) {
+    FinishInitialise(how, exit_code == 0);
+  } else {
+    FinishServe(how, exit_code);
+  }
+}
+
+void SupervisedServer::FinishInitialise(const std::string& how, bool succeeded) {
+  if (!succeeded || end_asked_) {
+    start_result_ =
+        Error{ErrorCode::kIo, "making the data directory of " + directory_ + " failed (" + how +
+                                  "): " + Tail(directory_ + "/initialise.err")};
+    return;
+  }
+  if (rename((directory_ + "/data.new").c_str(), (directory_ + "/data").c_str()) != 0) {
+    start_result_ =
+        SystemError("cannot put the new data directory in place in " + directory_, errno);
+    return;
+  }
+  SyncDirectory(directory_);
+  state_.initialised = true;
+  start_result_ = BeginServe(how_.serve);
+}
+
+void SupervisedServer::FinishServe(const std::string& how, int exit_code) {
+  const TimePoint now = clock_.Now().mono;
+  const bool asks = exit_code == kRestartPlease;
+  const bool allowed = how_.restart_allowed.count() > 0 &&
+                       !(restarted_ && now - restarted_at_ < how_.restart_allowed);
+  const bool again =
+      !end_asked_ && !state_.fenced && !how_.serve_again.empty() && (asks || allowed);
+  state_.phase = ProcessState::Phase::kEnded;
+  state_.pid = 0;
+  state_.how_ended = how;
+  state_.ended_at = now;
+  state_.restart_inhibited = !again;
+  changed_();
+  Log(LogLevel::kInfo, "The server ended.", {{"how", how}, {"starts_again", again ? "yes" : "no"}});
+  if (!again) return;
+  if (!asks) {
+    restarted_ = true;
+    restarted_at_ = now;
+  }
+  if (const Status started = BeginServe(how_.serve_again); !started.ok()) {
+    Log(LogLevel::kError, "The server could not be started again.",
+        {{"why", started.error().message}});
+    state_.restart_inhibited = true;
+    changed_();
+  }
+}
+
+void SupervisedServer::Stop() {
+  end_asked_ = true;
+  SignalProcess(process_, work_ == Work::kInitialising ? SIGKILL : SIGTERM);
+}
+
+void SupervisedServer::Kill() {
+  SignalProcess(process_, SIGKILL);
+}
+
+// The mark comes first, so that a successor of ours that finds the process alive ends it. The disk
+// may learn of it later: a crash of the machine ends the process too.
+void SupervisedServer::Fence() {
+  end_asked_ = true;
+  const UniqueFd mark(open((directory_ + "/fenced").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!mark.valid()) {
+    Log(LogLevel::kError,
+        "The mark of the fence cannot be written; the server is killed all the same.",
+        {{"directory", directory_}});
+  }
+  SignalProcess(process_, SIGKILL);
+  const bool news = !state_.fenced;
+  state_.fenced = true;
+  state_.restart_inhibited = true;
+  if (news) changed_();
+  mark_unflushed_ = mark_unflushed_ || news;
+}
+
+void SupervisedServer::MakeFenceDurable() {
+  if (busy() || !mark_unflushed_) return;
+  SyncDirectory(directory_);
+  mark_unflushed_ = false;
+}
+
+}  // namespace pandora_ha

@@ -1,0 +1,69 @@
+// The one server process of a node's directory: starts it, adopts it, ends it, sees its end.
+//
+// Belongs to a supervisor's single thread and never blocks, except for file operations.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "reconciler/base/clock.h"
+#include "reconciler/base/result.h"
+#include "reconciler/substrate/local/process.h"
+#include "reconciler/substrate/local/supervisor_protocol.h"
+
+namespace pandora_ha {
+
+class SupervisedServer {
+ public:
+  // Adopts the server of `directory` when one runs. `changed` is called on every change of state,
+  // before anything else is done about it. `clock` must outlive the object.
+  SupervisedServer(std::string directory, const Clock& clock, std::function<void()> changed);
+
+  const ProcessState& state() const { return state_; }
+  // A process of ours is alive: the server, or one that makes its data directory.
+  bool busy() const { return process_.valid(); }
+  bool running() const { return state_.phase == ProcessState::Phase::kRunning; }
+  // Why the last start came to nothing; OK while one is under way or after one that succeeded.
+  const Status& start_result() const { return start_result_; }
+
+  // Readable when OnProcessEnd() is to be called; -1: no process.
+  int watch_descriptor() const { return process_.get(); }
+  void OnProcessEnd();
+
+  // Begins; done when running(), failed when neither running() nor busy().
+  void Start(const SupervisorRequest& request);
+  // Begin; done when not busy().
+  void Stop();
+  void Kill();
+  void Fence();
+  // Flushes the mark of a fence whose process has ended. Slow (a disk): call it after the answer.
+  void MakeFenceDurable();
+
+ private:
+  enum class Work { kNone, kInitialising, kServing };
+
+  void Adopt();
+  Status BeginInitialise();
+  Status BeginServe(const std::vector<std::string>& argv);
+  void FinishInitialise(const std::string& how, bool succeeded);
+  void FinishServe(const std::string& how, int exit_code);
+  Result<UniqueFd> SpawnServer(const std::vector<std::string>& argv, int input, const char* output);
+
+  const std::string directory_;
+  const Clock& clock_;
+  const std::function<void()> changed_;
+  ProcessState state_;
+  Status start_result_;
+  SupervisorRequest how_;  // the last start asked of us
+  Work work_ = Work::kNone;
+  UniqueFd process_;  // pidfd
+  pid_t pid_ = 0;
+  bool is_child_ = false;   // false: adopted, its exit status goes to somebody else
+  bool end_asked_ = false;  // by Stop() or Fence(): not a crash
+  bool mark_unflushed_ = false;
+  bool restarted_ = false;
+  TimePoint restarted_at_{};
+};
+
+}  // namespace pandora_ha

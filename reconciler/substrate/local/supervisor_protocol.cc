@@ -1,0 +1,140 @@
+#include "reconciler/substrate/local/supervisor_protocol.h"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+namespace pandora_ha {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::array<std::string_view, 5> kVerbs = {"start", "stop", "kill", "fence", "quit"};
+constexpr std::array<std::string_view, 3> kPhases = {"running", "ended", "neverStarted"};
+
+template <std::size_t N>
+int IndexOf(const std::array<std::string_view, N>& words, const std::string& word) {
+  for (std::size_t i = 0; i < N; ++i) {
+    if (words[i] == word) return static_cast<int>(i);
+  }
+  throw std::invalid_argument("unknown word '" + word + "'");
+}
+
+std::string Line(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+// Json's exceptions end here.
+template <class T, class F>
+Result<T> Guarded(F parse) {
+  try {
+    return parse();
+  } catch (const std::exception& e) {
+    return Error{ErrorCode::kInvalid,
+                 std::string("not a line of the supervisor's protocol: ") + e.what()};
+  }
+}
+
+SupervisorState StateFrom(const Json& json) {
+  SupervisorState state;
+  state.supervisor_pid = json.at("supervisorPid").get<std::int64_t>();
+  ProcessState& process = state.process;
+  process.phase =
+      static_cast<ProcessState::Phase>(IndexOf(kPhases, json.at("phase").get<std::string>()));
+  process.pid = json.at("pid").get<std::int64_t>();
+  process.how_ended = json.at("howEnded").get<std::string>();
+  process.ended_at = TimePoint(Duration(json.at("endedAtMicroseconds").get<std::int64_t>()));
+  process.restart_inhibited = json.at("restartInhibited").get<bool>();
+  process.fenced = json.at("fenced").get<bool>();
+  process.initialised = json.at("initialised").get<bool>();
+  return state;
+}
+
+}  // namespace
+
+std::string PrintRequest(const SupervisorRequest& request) {
+  Json json = {{"id", request.id}, {"do", kVerbs[static_cast<std::size_t>(request.verb)]}};
+  if (request.verb == SupervisorVerb::kStart) {
+    json["unfence"] = request.unfence;
+    json["serve"] = request.serve;
+    json["serveAgain"] = request.serve_again;
+    json["restartSeconds"] = request.restart_allowed.count();
+    const InitialiseCommand& make = request.initialise;
+    json["initialise"] = {
+        {"argv", make.argv}, {"before", make.before}, {"files", make.files}, {"after", make.after}};
+  }
+  return Line(json);
+}
+
+Result<SupervisorRequest> ParseRequest(std::string_view line) {
+  return Guarded<SupervisorRequest>([&] {
+    const Json json = Json::parse(line);
+    SupervisorRequest request;
+    request.id = json.at("id").get<std::uint64_t>();
+    request.verb = static_cast<SupervisorVerb>(IndexOf(kVerbs, json.at("do").get<std::string>()));
+    if (request.verb != SupervisorVerb::kStart) return request;
+    request.unfence = json.at("unfence").get<bool>();
+    request.serve = json.at("serve").get<std::vector<std::string>>();
+    request.serve_again = json.at("serveAgain").get<std::vector<std::string>>();
+    request.restart_allowed = Seconds(json.at("restartSeconds").get<std::int64_t>());
+    const Json& make = json.at("initialise");
+    request.initialise.argv = make.at("argv").get<std::vector<std::string>>();
+    request.initialise.before = make.at("before").get<std::string>();
+    request.initialise.files = make.at("files").get<std::vector<std::string>>();
+    request.initialise.after = make.at("after").get<std::string>();
+    if (request.serve.empty() || request.serve_again.empty() || request.initialise.argv.empty()) {
+      throw std::invalid_argument("an empty command");
+    }
+    return request;
+  });
+}
+
+std::string PrintState(const SupervisorState& state) {
+  const ProcessState& process = state.process;
+  return Line({{"state",
+                {{"supervisorPid", state.supervisor_pid},
+                 {"phase", kPhases[static_cast<std::size_t>(process.phase)]},
+                 {"pid", process.pid},
+                 {"howEnded", process.how_ended},
+                 {"endedAtMicroseconds", process.ended_at.time_since_epoch().count()},
+                 {"restartInhibited", process.restart_inhibited},
+                 {"fenced", process.fenced},
+                 {"initialised", process.initialised}}}});
+}
+
+std::string PrintAnswer(std::uint64_t id, const Status& status) {
+  if (status.ok()) return Line({{"id", id}, {"ok", true}});
+  const Error& error = status.error();
+  return Line({{"id", id},
+               {"error",
+                {{"code", static_cast<int>(error.code)},
+                 {"message", error.message},
+                 {"number", error.number}}}});
+}
+
+Result<SupervisorMessage> ParseMessage(std::string_view line) {
+  return Guarded<SupervisorMessage>([&] {
+    const Json json = Json::parse(line);
+    SupervisorMessage message;
+    if (json.contains("state")) message.state = StateFrom(json.at("state"));
+    if (json.contains("id")) message.answer_to = json.at("id").get<std::uint64_t>();
+    if (json.contains("error")) {
+      const Json& error = json.at("error");
+      const int code = error.at("code").get<int>();
+      if (code < 0 || code > static_cast<int>(ErrorCode::kInternal))
+        throw std::invalid_argument("error code");
+      message.error = Error{static_cast<ErrorCode>(code), error.at("message").get<std::string>(),
+                            error.at("number").get<int>()};
+    }
+    return message;
+  });
+}
+
+std::optional<std::string> TakeLine(std::string* buffer) {
+  const auto end = buffer->find('\n');
+  if (end == std::string::npos) return std::nullopt;
+  std::string line = buffer->substr(0, end);
+  buffer->erase(0, end + 1);
+  return line;
+}
+
+}  // namespace pandora_ha

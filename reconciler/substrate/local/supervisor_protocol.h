@@ -1,0 +1,66 @@
+// What is said over a supervisor's socket: one JSON object a line.
+//
+// To the supervisor: {"id": 7, "do": "start", …}. From it: the state, at once on connecting and
+// after every change, {"state": {…}}; and one answer to each request, {"id": 7, "ok": true} or
+// {"id": 7, "error": {…}}, sent after the state that the request led to.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "reconciler/base/result.h"
+#include "reconciler/model/observation.h"
+#include "reconciler/substrate/local/server_program.h"
+
+namespace pandora_ha {
+
+constexpr std::size_t kLongestSupervisorLine = 64 * 1024;
+
+// What a supervisor may be asked.
+//   start       runs the server; makes its data directory first when there is none. Answered when
+//   the
+//               process runs. Refused on a fenced node unless `unfence`.
+//   stop, kill  end the server (SIGTERM, SIGKILL); answered when it has ended
+//   fence       kill, and refuse every start without `unfence`, also after the supervisor's own end
+//   quit        end the supervisor; refused while the server runs
+enum class SupervisorVerb { kStart, kStop, kKill, kFence, kQuit };
+
+struct SupervisorRequest {
+  std::uint64_t id = 0;
+  SupervisorVerb verb = SupervisorVerb::kStart;
+  // start:
+  bool unfence = false;
+  std::vector<std::string> serve;
+  std::vector<std::string> serve_again;  // restarts in place: never with discarding
+  InitialiseCommand initialise;
+  Seconds restart_allowed{0};  // see RestartSpec
+};
+
+struct SupervisorState {
+  ProcessState process;
+  std::int64_t supervisor_pid = 0;
+
+  bool operator==(const SupervisorState&) const = default;
+};
+
+// One line from a supervisor.
+struct SupervisorMessage {
+  std::optional<SupervisorState> state;
+  std::optional<std::uint64_t> answer_to;
+  std::optional<Error> error;
+};
+
+// Lines end in '\n'. Parsing a malformed line is an error, never an exception.
+std::string PrintRequest(const SupervisorRequest& request);
+Result<SupervisorRequest> ParseRequest(std::string_view line);
+std::string PrintState(const SupervisorState& state);
+std::string PrintAnswer(std::uint64_t id, const Status& status);
+Result<SupervisorMessage> ParseMessage(std::string_view line);
+
+// Takes the first whole line out of `buffer`; nothing when there is none.
+std::optional<std::string> TakeLine(std::string* buffer);
+
+}  // namespace pandora_ha

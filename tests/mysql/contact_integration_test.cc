@@ -1,0 +1,1 @@
+#include "tests/mysql/pair.h"
