@@ -55,10 +55,11 @@ bool StopReceivingCandidates(Context& c, const std::optional<NodeName>& from,
 }
 
 // From the election on: the winner is recorded and opened.
-void PromoteTo(Context& c, const NodeName& winner, std::vector<Condition> fence) {
+void PromoteTo(Context& c, const NodeName& winner, bool lossless, std::vector<Condition> fence) {
   Promotion& promotion = *c.memory.promotion;
   if (promotion.to != winner) {
     promotion.to = winner;
+    promotion.lossless = lossless;
     for (auto& [name, node] : c.memory.nodes) node.lossless = false;
     const ReplicationSpec& replication = c.spec.database.replication;
     c.memory.durability_in_force = replication.durability == DurabilityMode::kSemiSync &&
@@ -131,7 +132,7 @@ void Begin(Context& c, const std::optional<NodeName>& from, Epoch epoch, std::st
   c.memory.epoch = epoch;
   c.memory.promotion = Promotion{
       epoch, from, std::nullopt, std::move(because), c.seen.taken_at.wall, c.seen.taken_at.mono,
-      false};
+      false, false};
 }
 
 Epoch HighestMarker(const Observation& seen) {
@@ -141,6 +142,21 @@ Epoch HighestMarker(const Observation& seen) {
       highest = std::max(highest, node.state->heartbeat->epoch);
   }
   return highest;
+}
+
+// The old primary goes on. An epoch in which somebody may have been opened is not used again for
+// another node.
+void TakeBack(Context& c) {
+  if (c.memory.promotion->to) c.memory.epoch = c.memory.epoch.Next();
+  c.memory.promotion.reset();
+}
+
+// Nobody has been opened by this promotion, as far as the target itself can tell.
+bool Unopened(const Context& c) {
+  const Promotion& promotion = *c.memory.promotion;
+  if (!promotion.to) return true;
+  const DatabaseSeen* target = FindSeen(c.seen, *promotion.to);
+  return target != nullptr && target->state.known() && !target->state->writable;
 }
 
 // Fence, silence the candidates, elect, promote: as far as this look allows.
@@ -176,16 +192,25 @@ void Advance(Context& c) {
     BlockOn(c, election);
     // The old primary has everything that was acknowledged: bringing it back in place loses
     // nothing.
-    if (promotion.from &&
+    if (promotion.from && Unopened(c) &&
         StartIfEnded(c, *promotion.from, "nobody else may be promoted: " + election.says)) {
-      c.memory.promotion.reset();
+      TakeBack(c);
       plan.ordered = false;
       plan.purpose = "bring " + c.memory.primary->text + " back in place";
     }
     return;
   }
+  for (const DatabaseSeen& other : c.seen.databases) {
+    if (other.name == election.winner || other.name == promotion.from || !other.state.known() ||
+        !other.state->writable) {
+      continue;
+    }
+    const auto taken = TakeWritesAway(c, other, *election.winner);
+    if (!taken) return;
+    conditions.push_back(*taken);
+  }
   if (promotion.from) AddLossFinding(c, election, *promotion.from);
-  PromoteTo(c, *election.winner, std::move(conditions));
+  PromoteTo(c, *election.winner, election.lossless, std::move(conditions));
 }
 
 void BlockOnEvidence(Context& c, const NodeName& primary, const Evidence& evidence) {
@@ -263,14 +288,11 @@ bool ContinuePromotion(Context& c) {
   const Promotion promotion = *c.memory.promotion;
   bool over = false;
   if (promotion.to && FinishTarget(c, &over)) return over;
-  const DatabaseSeen* target = promotion.to ? FindSeen(c.seen, *promotion.to) : nullptr;
-  const bool unopened =
-      !promotion.to || (target != nullptr && target->state.known() && !target->state->writable);
-  if (promotion.from && unopened) {
+  if (promotion.from && Unopened(c)) {
     const Evidence evidence = Judge(c.spec, c.seen, c.memory, *promotion.from);
     if (evidence.life == Life::kAlive && LostTailOf(c.seen, c.memory, *promotion.from).empty()) {
       // Back before anybody was opened: it goes on, under the new epoch.
-      c.memory.promotion.reset();
+      TakeBack(c);
       return true;
     }
   }
@@ -311,7 +333,7 @@ void DecideFirstPrimary(Context& c) {
     // Rows that the others hold and it lacks would be lost to the cluster: they are judged
     // afterwards.
     Begin(c, std::nullopt, epoch, writable[0].text + " is the one node that accepts writes");
-    PromoteTo(c, writable[0], {});
+    PromoteTo(c, writable[0], true, {});
     return;
   }
   Begin(c, std::nullopt, epoch, "the cluster starts with its preferred node");

@@ -17,25 +17,6 @@ bool Broken(const ReplicationSeen& channel) {
   return channel.sql_errno != 0 || (channel.io_errno != 0 && channel.io == ThreadState::kStopped);
 }
 
-// A commit that waits for an acknowledgement which nobody gives holds up read_only, and every way to
-// release it commits it (invariant 5): only the end of the process takes the writes away then.
-void TakeWritesAway(Context& c, const DatabaseSeen& node, const NodeName& primary) {
-  const std::string because = "only " + primary.text + " may accept writes";
-  const SemiSyncSeen& semi_sync = node.state->semi_sync;
-  const bool stuck = semi_sync.source_waiting && semi_sync.acknowledgers == 0;
-  if (stuck && node.can_fence) {
-    c.Do(FenceServer{node.name}, because + ", and its waiting commits hold up read_only", Seconds(5));
-    return;
-  }
-  c.Do(SetReadOnly{node.name}, because, kQuickStep);
-  if (!stuck) return;
-  c.Block(BlockReason::kUnprovenFence,
-          node.name.text +
-              " still waits for acknowledgements that nobody gives; while commits wait there, it "
-              "cannot be made read-only.",
-          "an operator, with kill -9 of the server of " + node.name.text + " (never a clean stop)");
-}
-
 void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& primary) {
   if (StartIfEnded(c, node.name, node.name.text + " is down and its process is ours to start"))
     return;
@@ -47,9 +28,18 @@ void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& p
     return;
   }
   if (remembered.history != History::kContained || WhyUnfit(c.spec, c.seen, node.name)) return;
-  if (state.replication && FollowsWell(*state.replication, primary)) {
+  if (!state.semi_sync.source_enabled && state.replication &&
+      FollowsWell(*state.replication, primary)) {
     if (state.replication->io == ThreadState::kRunning) remembered.deposed = false;
     return;
+  }
+  // It was a primary: its own source side would hold its applier until somebody acknowledges. It is
+  // read-only, so no commit waits there.
+  if (state.semi_sync.source_enabled) {
+    const bool semi_sync =
+        c.spec.database.replication.durability == DurabilityMode::kSemiSync;
+    c.Do(SetSemiSync{node.name, semi_sync ? SemiSyncRole::kReplica : SemiSyncRole::kOff},
+         "a replica never waits", kQuickStep);
   }
   const bool same_source = state.replication && state.replication->source.host == primary.address;
   if (same_source && Broken(*state.replication)) return;
@@ -69,8 +59,13 @@ bool Reopen(Context& c, const DatabaseSeen& primary) {
   std::vector<Condition> conditions;
   for (const DatabaseSeen& other : c.seen.databases) {
     if (other.name == primary.name || !other.state.known()) continue;
-    if (other.state->writable) c.Do(SetReadOnly{other.name}, because, kQuickStep);
-    conditions.push_back(IsReadOnly{other.name});
+    Condition condition = IsReadOnly{other.name};
+    if (other.state->writable) {
+      const auto taken = TakeWritesAway(c, other, primary.name);
+      if (!taken) return true;
+      condition = *taken;
+    }
+    conditions.push_back(std::move(condition));
   }
   AddOpeningSteps(c, primary.name, because, std::move(conditions));
   return true;

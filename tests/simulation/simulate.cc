@@ -84,7 +84,7 @@ void Print(const Statistics& s, double seconds) {
     std::printf(" %s=%llu", kind.c_str(), static_cast<unsigned long long>(count));
   std::printf("\nends:");
   for (const auto& [state, count] : s.ends)
-    std::printf(" %s=%llu", state.c_str(), static_cast<unsigned long long>(count));
+    std::printf("\n  %8llu %s", static_cast<unsigned long long>(count), state.c_str());
   std::printf("\n");
 }
 

@@ -235,6 +235,13 @@ class Simulation {
       healthy_ = 0;
     }
     last_state_ = decision.state;
+    last_codes_ = std::string(ToString(decision.state));
+    for (const Finding& f : decision.findings) {
+      const std::string code(ToString(f.code));
+      if (f.severity != Severity::kInfo && last_codes_.find(code) == std::string::npos)
+        last_codes_ += "+" + code;
+    }
+    for (const Blocked& b : decision.blocked) last_codes_ += "!" + std::string(ToString(b.reason));
     // Trying to take writes away from a server that only a person can end is rest, too: it is said.
     const bool at_rest =
         decision.plan.empty() ||
@@ -388,17 +395,18 @@ class Simulation {
     for (std::size_t id = 0; id < world_.transactions.size(); ++id) {
       Transaction& t = world_.transactions[id];
       if (!t.acknowledged || server.has[id]) continue;
-      ++lost;
+      // What a superseded primary still acknowledged is counted when it is back, as its divergence.
+      lost += t.superseded ? 0 : 1;
       promised += t.promised ? 1 : 0;
       t.acknowledged = t.promised = false;  // counted once
     }
-    if (lost == 0) return;
+    if (lost + promised == 0) return;
     Trace(std::to_string(lost) + " acknowledged transactions are missing (" +
           std::to_string(promised) + " promised), faults since healthy " +
           std::to_string(faults_since_healthy_));
     if (promised > 0 && faults_since_healthy_ <= 1)
       Break(2, std::to_string(promised) + " transactions acknowledged under semiSync are lost");
-    if (!m.says_loss)
+    if (lost > 0 && !m.says_loss)
       Break(2, std::to_string(lost) + " acknowledged transactions are missing on " +
                    open.node.text + ", in silence");
   }
@@ -560,7 +568,7 @@ class Simulation {
       Break(0, "no rest after the faults: " + unsettled_);
       return;
     }
-    ++outcome_.statistics.ends[std::string(ToString(last_state_))];
+    ++outcome_.statistics.ends[last_codes_];
     if (last_state_ != ClusterState::kHealthy) return;
     world_.calm = true;
     for (int i = 0; i < 20 && !over(); ++i) TickNext(std::nullopt);
@@ -583,7 +591,7 @@ class Simulation {
   bool nested_ = false, healed_ = false, waived_ = false;
   int healthy_ = 0, quiet_ = 0, faults_since_healthy_ = 0;
   ClusterState last_state_ = ClusterState::kUnknown;
-  std::string unsettled_, last_line_;
+  std::string unsettled_, last_line_, last_codes_;
   std::map<std::uint64_t, int> opened_;
   Outcome outcome_;
 };

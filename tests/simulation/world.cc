@@ -193,6 +193,7 @@ void World::Commit(int node) {
     const bool told = t.stubborn || publication.primary == server.name;
     if (!told || !Linked(kClients, node)) continue;
     t.acknowledged = true;
+    t.superseded = server.opened_in < newest;
     ++acknowledged;
     t.promised = kind_.durability == DurabilityMode::kSemiSync && recorded != nullptr &&
                  recorded->primary == server.name &&
@@ -347,6 +348,7 @@ void World::OpenWritable(int node, Epoch epoch) {
   server.writable = true;
   server.human_opened = false;
   server.opened_in = epoch;
+  newest = std::max(newest, epoch);
 }
 
 void World::LeaveReplication(int node) {

@@ -59,6 +59,7 @@ struct Transaction {
   bool by_client = false;
   bool stubborn = false;
   bool acknowledged = false;
+  bool superseded = false;  // acknowledged by a primary that already had a successor
   bool promised = false;  // acknowledged while semiSync was in force, as durably recorded
 };
 
@@ -152,8 +153,7 @@ class World {
   std::vector<Transaction> transactions;
   std::vector<int> promised;      // acknowledged under semiSync in force
   std::uint64_t acknowledged = 0;
-  int lossy_checks = 0;
-  TimePoint both_known_since{};   // two writers answer since then (see Judge in simulation.cc)
+  Epoch newest;  // the highest epoch in which a node was opened
 
  private:
   void Substep(Duration duration);
