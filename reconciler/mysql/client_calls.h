@@ -22,6 +22,8 @@ enum class CallResult {
 
 // A new handle with every option set that does not depend on the server. Null: out of memory.
 MYSQL* NewHandle();
+// The connection's socket; -1 while there is none.
+int SocketOf(MYSQL* mysql);
 // Demands verified TLS, or leaves it out.
 void SetTls(MYSQL* mysql, const TlsSpec& tls);
 

@@ -7,6 +7,7 @@
 #include "reconciler/mysql/dialect.h"
 #include "reconciler/mysql/provision.h"
 #include "reconciler/mysql/quote.h"
+#include "reconciler/mysql/relay_tail.h"
 
 namespace pandora_ha {
 namespace {
@@ -115,6 +116,13 @@ Result<DatabaseState> SqlDatabaseNode::AskState(Deadline deadline) {
   const Watched watched{table, options_.accounts};
   PHA_ASSIGN_OR_RETURN(const Answers answers, session_->QueryAll(dialect_->Look(watched), deadline));
   PHA_ASSIGN_OR_RETURN(DatabaseState state, dialect_->ReadLook(answers, watched));
+  PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing,
+                       dialect_->ReadReplica(answers.tables, Dialect::kReplicaInLook));
+  if (standing.tail_unknown) {
+    PHA_ASSIGN_OR_RETURN(const RelayTail tail, ReadRelayTail(*session_, standing, deadline));
+    state.replication->received = state.executed.Union(tail.holds);
+    state.replication->applied_all = tail.complete && !tail.first_unapplied;
+  }
   state.tls_cipher = session_->tls_cipher();
   return state;
 }
@@ -150,7 +158,15 @@ Status SqlDatabaseNode::StopReceiving(Deadline deadline) {
 
 Status SqlDatabaseNode::EnsureApplier(const ReplicaStanding& standing, Deadline deadline) {
   if (standing.channel->sql != ThreadState::kStopped) return Ok();
-  const std::string alone = dialect_->StartApplierAlone(standing);
+  RelayPlace from = standing.executed_to;
+  if (standing.tail_unknown) {
+    const auto tail = ReadRelayTail(*session_, standing, deadline);
+    NoteDescriptor();
+    if (!tail) return tail.error();
+    if (!tail->first_unapplied) return Ok();
+    from = *tail->first_unapplied;
+  }
+  const std::string alone = dialect_->StartApplierAlone(from);
   const bool both_stopped = standing.channel->io == ThreadState::kStopped;
   return Run(both_stopped && !alone.empty() ? alone : dialect_->StartApplier(), deadline);
 }
@@ -183,6 +199,8 @@ Status SqlDatabaseNode::ApplyReceived(Deadline deadline) {
   if (!standing.channel || standing.channel->applied_all) return Ok();
   PHA_TRY(EnsureApplier(standing, deadline));
   PHA_ASSIGN_OR_RETURN(const ReplicaStanding now, Standing(deadline));
+  // Still the state after a restart: the relay log was read and holds nothing new.
+  if (now.tail_unknown) return Ok();
   return WaitUntilApplied(now, deadline);
 }
 
@@ -244,10 +262,11 @@ Status SqlDatabaseNode::RestartReceiverForSemiSync(Deadline deadline) {
   PHA_ASSIGN_OR_RETURN(const DatabaseState state, AskState(deadline));
   NoteDescriptor();
   if (!state.replication || state.semi_sync.replica_active) return Ok();
-  // With the applier stopped too, MariaDB would throw the relay log away.
-  const bool both_run = state.replication->io == ThreadState::kRunning &&
-                        state.replication->sql == ThreadState::kRunning;
-  if (!both_run) return Ok();
+  // A stopped receiver takes the new role when it starts. With the applier stopped too, MariaDB would
+  // throw the relay log away.
+  const bool both_on = state.replication->io != ThreadState::kStopped &&
+                       state.replication->sql != ThreadState::kStopped;
+  if (!both_on) return Ok();
   return Run(dialect_->StopReceiver() + "; " + dialect_->StartReceiver(), deadline);
 }
 

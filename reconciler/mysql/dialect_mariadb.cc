@@ -53,7 +53,7 @@ class MariaDbDialect final : public Dialect {
     }
     const RowReader row(answers.tables[0], 0);
     PHA_ASSIGN_OR_RETURN(const StatusValues status, ReadStatus(answers.tables[1]));
-    PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing, ReadReplica(answers.tables, 2));
+    PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing, ReadReplica(answers.tables, kReplicaInLook));
     DatabaseState state;
     state.version = can_.version;
     // server_uuid stays empty: @@server_uid names the machine and port, so two servers of one machine
@@ -111,12 +111,12 @@ class MariaDbDialect final : public Dialect {
     return "SELECT MASTER_GTID_WAIT(" + QuoteLiteral(Position(received)) + ", " + SecondsText(most) + ")";
   }
 
-  std::string StartApplierAlone(const ReplicaStanding& standing) const override {
+  std::string StartApplierAlone(const RelayPlace& from) const override {
     // Parallel workers may still be busy when the applier says that it has read everything.
     return "SET @pandora_ha_threads=GREATEST(@@global.slave_parallel_threads, "
            "COALESCE(@pandora_ha_threads, 0)); SET GLOBAL slave_parallel_threads=0; "
-           "CHANGE MASTER TO MASTER_USE_GTID=no, RELAY_LOG_FILE=" + QuoteLiteral(standing.relay_log_file) +
-           ", RELAY_LOG_POS=" + std::to_string(standing.relay_log_position) + "; START SLAVE SQL_THREAD";
+           "CHANGE MASTER TO MASTER_USE_GTID=no, RELAY_LOG_FILE=" + QuoteLiteral(from.file) +
+           ", RELAY_LOG_POS=" + std::to_string(from.position) + "; START SLAVE SQL_THREAD";
   }
 
   std::string Forget() const override { return "STOP SLAVE; " + std::string(kThreadsBack) + "RESET SLAVE ALL"; }
@@ -196,8 +196,9 @@ class MariaDbDialect final : public Dialect {
     }
     seen.arrival_token = "heartbeats=" + row.Text("Slave_received_heartbeats") + " gtid=" + arrived +
                          " at=" + row.Text("Master_Log_File") + ":" + row.Text("Read_Master_Log_Pos");
-    standing->relay_log_file = row.Text("Relay_Log_File");
-    standing->relay_log_position = row.Number("Relay_Log_Pos").value_or(0);
+    standing->executed_to = {row.Text("Relay_Log_File"), row.Number("Relay_Log_Pos").value_or(4)};
+    standing->tail_unknown = standing->by_gtid && in_relay_log.empty() && !same_place &&
+                             seen.io == ThreadState::kStopped && seen.sql == ThreadState::kStopped;
     standing->channel = std::move(seen);
     return Ok();
   }

@@ -39,7 +39,7 @@ class MySqlDialect final : public Dialect {
     }
     const RowReader row(answers.tables[0], 0);
     PHA_ASSIGN_OR_RETURN(const StatusValues status, ReadStatus(answers.tables[1]));
-    PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing, ReadReplica(answers.tables, 2));
+    PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing, ReadReplica(answers.tables, kReplicaInLook));
     DatabaseState state;
     state.version = can_.version;
     state.server_uuid = row.Text("server_uuid");
@@ -119,7 +119,7 @@ class MySqlDialect final : public Dialect {
     return "SELECT WAIT_FOR_EXECUTED_GTID_SET(" + QuoteLiteral(received.ToString()) + ", " +
            SecondsText(most) + ")";
   }
-  std::string StartApplierAlone(const ReplicaStanding&) const override { return ""; }
+  std::string StartApplierAlone(const RelayPlace&) const override { return ""; }
   std::string Forget() const override { return "STOP REPLICA; RESET REPLICA ALL"; }
 
   std::string Follow(const SourceToFollow& source, const GtidSet&) const override {

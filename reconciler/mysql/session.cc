@@ -186,7 +186,7 @@ Result<std::unique_ptr<Session>> Session::Connect(const SessionOptions& options,
   }
   connection->open = true;
   connection->version = mysql_get_server_info(connection->mysql);
-  TuneSocket(static_cast<int>(mysql_get_socket(connection->mysql)));
+  TuneSocket(SocketOf(connection->mysql));
   std::unique_ptr<Session> session(new Session(std::move(connection)));
   if (options.tls.enabled && session->tls_cipher().empty()) {
     return Error{ErrorCode::kDenied,
@@ -223,7 +223,7 @@ Status Session::ExecuteSecret(const std::string& sql, Deadline deadline) {
 bool Session::broken() const { return !connection_->open; }
 
 int Session::descriptor() const {
-  return connection_->open ? static_cast<int>(mysql_get_socket(connection_->mysql)) : -1;
+  return connection_->open ? SocketOf(connection_->mysql) : -1;
 }
 
 const std::string& Session::server_version() const { return connection_->version; }

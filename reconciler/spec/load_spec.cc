@@ -28,6 +28,7 @@ Problem AtTop(const std::string& file, std::string message) { return {file, {}, 
 bool Related(const std::string& a, const std::string& b) {
   const auto& [shorter, longer] = std::minmax(a, b, [](const std::string& x, const std::string& y) { return x.size() < y.size(); });
   if (!longer.starts_with(shorter)) return false;
+  if (shorter.empty()) return true;
   return longer.size() == shorter.size() || longer[shorter.size()] == '.' || longer[shorter.size()] == '[';
 }
 
@@ -90,6 +91,10 @@ LoadedSpec Load(const std::string& file, const std::string& text, const ClusterS
   }
   Sort(&loaded.problems);
   Sort(&loaded.warnings);
+  if (loaded.problems.size() > kMaxProblems) {
+    loaded.problems.resize(kMaxProblems);
+    loaded.problems.push_back(AtTop(file, "there are more problems; only the first " + std::to_string(kMaxProblems) + " are shown"));
+  }
   return loaded;
 }
 

@@ -1,6 +1,7 @@
 // What is wrong with a document, in a form that people and programs can use.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +9,9 @@
 #include "reconciler/spec/tree.h"
 
 namespace pandora_ha {
+
+// More than these of one document are not shown.
+inline constexpr std::size_t kMaxProblems = 100;
 
 // One problem. `message` says what was found, what is allowed, and what to do; it never holds the
 // value of a field whose name looks like a secret's.

@@ -304,12 +304,16 @@ void LeaseOutlastsDetection(const Context& context) {
   if (context.spec.failover_policy == FailoverPolicy::kAvailability) return;
   if (Milliseconds(context.spec.lease.duration) > detection.Budget()) return;
   const auto needed = detection.Budget().count() / 1000 + 1;
-  context.Report("spec.lease.seconds",
+  // A lease that nobody wrote has no line; detection must have one then.
+  const TreeNode* declared = context.root.Find("spec");
+  const TreeNode* lease = declared == nullptr ? nullptr : declared->Find("lease");
+  const bool written = lease != nullptr && !lease->from_default;
+  context.Report(written ? "spec.lease.seconds" : "spec.database.detection",
                  "a lease of " + std::to_string(context.spec.lease.duration.count()) + " s would run out before a silence is noticed (" +
                      std::to_string(detection.interval.count()) + " + " + std::to_string(detection.connect_retries + 1) + " × " +
-                     std::to_string(detection.timeout.count()) + " ms); it must be at least " + std::to_string(needed) +
-                     ", or detection must be quicker",
-                 {"spec.database.detection", "spec.failoverPolicy"});
+                     std::to_string(detection.timeout.count()) + " ms); set lease: {seconds: " + std::to_string(needed) +
+                     "} or more, or quicken the detection",
+                 {"spec.lease.seconds", "spec.database.detection", "spec.failoverPolicy"});
 }
 
 void WitnessIsApart(const Context& context) {

@@ -141,19 +141,6 @@ Status CompileWord(const TreeMember& keyword, const std::string& path, Schema* s
   return Ok();
 }
 
-const Schema& Compiled() {
-  static const Schema schema = [] {
-    const ReadTree read = ReadYaml("pandoracluster.yaml", CustomResourceDefinition());
-    const TreeNode* versions = nullptr;
-    if (const TreeNode* spec = read.root.Find("spec"); read.whole && spec != nullptr) versions = spec->Find("versions");
-    if (versions == nullptr || versions->items.empty()) std::abort();  // the program carries no schema
-    Result<Schema> compiled = CompileSchema(*versions->items[0].Find("schema")->Find("openAPIV3Schema"), "");
-    if (!compiled.ok()) std::abort();
-    return *std::move(compiled);
-  }();
-  return schema;
-}
-
 void CollectRuleIds(const Schema& schema, std::vector<std::string>* ids) {
   ids->insert(ids->end(), schema.rule_ids.begin(), schema.rule_ids.end());
   for (const auto& [name, child] : schema.properties) CollectRuleIds(child, ids);
@@ -202,14 +189,27 @@ Result<Schema> CompileSchema(const TreeNode& node, const std::string& path) {
   return schema;
 }
 
+const Schema& CustomResourceSchema() {
+  static const Schema schema = [] {
+    const ReadTree read = ReadYaml("pandoracluster.yaml", CustomResourceDefinition());
+    const TreeNode* versions = nullptr;
+    if (const TreeNode* spec = read.root.Find("spec"); read.whole && spec != nullptr) versions = spec->Find("versions");
+    if (versions == nullptr || versions->items.empty()) std::abort();  // the program carries no schema
+    Result<Schema> compiled = CompileSchema(*versions->items[0].Find("schema")->Find("openAPIV3Schema"), "");
+    if (!compiled.ok()) std::abort();
+    return *std::move(compiled);
+  }();
+  return schema;
+}
+
 const Schema& DocumentSchema() {
-  static const Schema schema = WithObjectMeta(Compiled());
+  static const Schema schema = WithObjectMeta(CustomResourceSchema());
   return schema;
 }
 
 std::vector<std::string> SchemaRuleIds() {
   std::vector<std::string> ids;
-  CollectRuleIds(Compiled(), &ids);
+  CollectRuleIds(CustomResourceSchema(), &ids);
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   return ids;

@@ -47,6 +47,9 @@ struct Schema {
 // Compiles one schema node of a tree.
 Result<Schema> CompileSchema(const TreeNode& node, const std::string& path);
 
+// The schema as crd/pandoracluster.yaml states it, status included. Like DocumentSchema().
+const Schema& CustomResourceSchema();
+
 // The schema of a whole document, with the fields that an API server gives to `metadata`. Compiled at
 // first use, lives as long as the program. Thread-safe.
 const Schema& DocumentSchema();

@@ -7,7 +7,9 @@
 namespace pandora_ha {
 namespace {
 
-constexpr std::size_t kMaxProblems = 100;
+constexpr char kInlinePassword[] =
+    "a password may not stand in the document; put it in a file, write passwordFrom: {file: /path/of/the/file} in the "
+    "account, and change this password: whoever can read the document knows it";
 
 std::string Wanted(const Schema& schema) {
   switch (schema.type) {
@@ -62,6 +64,9 @@ std::string TypeRemedy(const Schema& schema, const TreeNode& node, bool sensitiv
     return sensitive ? "; put it in quotes" : "; put it in quotes: \"" + node.text + "\"";
   }
   if (schema.type == SchemaType::kInteger && text && IsWholeNumber(node.text)) return "; remove the quotes";
+  if (schema.type == SchemaType::kInteger && text && !sensitive && node.text[0] >= '0' && node.text[0] <= '9') {
+    return "; write the number alone, the unit is that of the field's name";
+  }
   if (schema.type == SchemaType::kBoolean && text) return "; write true or false without quotes";
   if (schema.type == SchemaType::kArray && (text || number)) return "; put it in brackets, or on a line of its own after '- '";
   if (schema.type == SchemaType::kArray && node.kind == NodeKind::kMapping) return "; begin each entry with '- '";
@@ -97,7 +102,7 @@ void MarkDefault(TreeNode* node, Position at) {
 
 class Walker {
  public:
-  explicit Walker(std::string file) : file_(std::move(file)) {}
+  Walker(std::string file, const Schema& document) : file_(std::move(file)), document_(document) {}
 
   WalkResult Take() { return std::move(result_); }
 
@@ -122,7 +127,7 @@ class Walker {
   }
 
  private:
-  bool Full() const { return result_.problems.size() >= kMaxProblems; }
+  bool Full() const { return result_.problems.size() > kMaxProblems; }
 
   void Report(Position at, const std::string& path, std::string message) {
     if (Full()) return;
@@ -132,6 +137,7 @@ class Walker {
 
   void ReportType(const Schema& schema, const std::string& path, const TreeNode& node) {
     const bool sensitive = IsSensitive(path);
+    if (path.ends_with(".passwordFrom") && node.kind != NodeKind::kSequence) return Report(node.at, path, kInlinePassword);
     Report(node.at, path.empty() ? "" : path,
            "found " + Found(node, sensitive) + "; must be " + Wanted(schema) + TypeRemedy(schema, node, sensitive));
   }
@@ -149,7 +155,7 @@ class Walker {
     if (!schema.allowed.empty()) {
       WalkEnum(schema, path, node, found);
     } else if (schema.min_length && length < *schema.min_length) {
-      Report(node.at, path, length == 0 ? "found empty text; it may not be empty: give a value or remove the field"
+      Report(node.at, path, length == 0 ? "found empty text; it may not be empty"
                                         : found + "; must have at least " + std::to_string(*schema.min_length) + " characters");
     } else if (schema.max_length && length > *schema.max_length) {
       Report(node.at, path, found + " of " + std::to_string(length) + " characters; at most " +
@@ -214,12 +220,11 @@ class Walker {
     const bool scalar = member.value.kind != NodeKind::kMapping && member.value.kind != NodeKind::kSequence;
     if (IsSensitive(member.key) && scalar && (account || nearest.empty())) {
       Report(member.key_at, child_path,
-             "a password may not stand in the document; put it in a file and write passwordFrom: {file: /path/of/the/file} "
-             "in the account, and change this password: whoever can read the document knows it");
+             kInlinePassword);
       return account ? "passwordFrom" : "";
     }
     if (nearest.empty()) {
-      Report(member.key_at, child_path, "there is no such field; allowed here are " + Listed(names));
+      ReportStranger(schema, child_path, member);
       return "";
     }
     const bool both = node.Find(nearest) != nullptr;
@@ -229,10 +234,33 @@ class Walker {
     return nearest;
   }
 
+  // An unknown field that resembles nothing here.
+  void ReportStranger(const Schema& schema, const std::string& path, const TreeMember& member) {
+    const std::string before_colon = member.key.substr(0, member.key.find(':'));
+    if (before_colon.size() < member.key.size() && schema.Property(before_colon) != nullptr) {
+      return Report(member.key_at, path, "a space is missing after '" + before_colon + ":'");
+    }
+    const std::string elsewhere = FindField(document_, member.key, "");
+    Report(member.key_at, path, "there is no such field here; " +
+                                    (elsewhere.empty() ? "allowed are " + Listed(schema.PropertyNames())
+                                                       : "did you mean " + elsewhere + "?"));
+  }
+
+  // The path of a section's field of that name, anywhere in the document; empty: there is none.
+  static std::string FindField(const Schema& schema, const std::string& name, const std::string& path) {
+    if (schema.Property(name) != nullptr) return ChildPath(path, name);
+    for (const auto& [child_name, child] : schema.properties) {
+      if (child_name == "metadata") continue;
+      std::string found = FindField(child, name, ChildPath(path, child_name));
+      if (!found.empty()) return found;
+    }
+    return "";
+  }
+
   void ReportMissing(const Schema& schema, const std::string& path, const std::string& name, Position where) {
     const Schema* child = schema.Property(name);
     std::string message = "this field is required and missing";
-    if (child != nullptr && !child->description.empty()) message += "; " + child->description;
+    if (child != nullptr && !child->description.empty()) message += ": " + child->description;
     if (message.ends_with('.')) message.pop_back();
     Report(where, ChildPath(path, name), message);
   }
@@ -282,13 +310,14 @@ class Walker {
   }
 
   std::string file_;
+  const Schema& document_;
   WalkResult result_;
 };
 
 }  // namespace
 
 WalkResult WalkSchema(const std::string& file, const Schema& schema, TreeNode* root) {
-  Walker walker(file);
+  Walker walker(file, schema);
   walker.Walk(schema, "", root->at, root);
   return walker.Take();
 }

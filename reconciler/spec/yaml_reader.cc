@@ -28,9 +28,10 @@ class TreeBuilder : public YAML::EventHandler {
   TreeBuilder(std::string file, const LineIndex& lines) : file_(std::move(file)), lines_(lines) {}
 
   TreeNode TakeRoot() { return std::move(root_); }
+  Position start() const { return start_; }
   std::vector<Problem> TakeProblems() { return std::move(problems_); }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override { start_ = At(mark); }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
@@ -122,6 +123,7 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   void Report(Position at, std::string message) {
+    if (problems_.size() > kMaxProblems) return;
     problems_.push_back({file_, at, Path(), std::move(message), ""});
   }
 
@@ -198,18 +200,23 @@ class TreeBuilder : public YAML::EventHandler {
 
   std::string file_;
   const LineIndex& lines_;
+  Position start_;
   TreeNode root_;
   std::vector<OpenNode> open_;
   std::vector<Problem> problems_;
 };
+
+constexpr char kMoreText[] =
+    "the document has ended and more text stands here; put each cluster in a file of its own, or check the indentation and "
+    "the brackets";
 
 // The parser's words → what a person can look for.
 std::string ExplainSyntax(const std::string& message) {
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kWords = {{
       {"end of map not found", "the indentation does not fit the lines above; align the keys of one section"},
       {"end of sequence not found", "the indentation does not fit the list above; align its '-'"},
-      {"end of map flow not found", "a '{' is never closed with '}', or a ',' is missing"},
-      {"end of sequence flow not found", "a '[' is never closed with ']', or a ',' is missing"},
+      {"end of map flow not found", "inside {…} a ',', a '}' or a closing quotation mark is missing, or text that holds ': ' is not in quotes"},
+      {"end of sequence flow not found", "inside […] a ',', a ']' or a closing quotation mark is missing, or text that holds ': ' is not in quotes"},
       {"illegal map value", "a ':' where none is expected; put text that holds ': ' in quotes"},
       {"illegal block entry", "a '-' where no list is expected; check the indentation"},
       {"illegal map key", "a key where none is expected; check the indentation"},
@@ -245,10 +252,16 @@ void ReadDocuments(const std::string& file, const std::string& text, const LineI
   try {
     parser.HandleNextDocument(builder);
     TreeBuilder further(file, lines);
+    Position last = builder.start();
     while (parser.HandleNextDocument(further)) {
+      // At a token that begins nothing, the parser gives an empty document forever without moving.
+      if (further.start() == last) {
+        return stopped({file, last, "", kMoreText, ""});
+      }
+      last = further.start();
       const TreeNode other = further.TakeRoot();
       if (other.kind == NodeKind::kNull) continue;
-      return stopped({file, other.at, "", "a second document begins here; put each cluster in a file of its own", ""});
+      return stopped({file, other.at, "", kMoreText, ""});
     }
     result->root = builder.TakeRoot();
     result->problems = builder.TakeProblems();

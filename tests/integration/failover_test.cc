@@ -27,7 +27,7 @@ class Failover : public ::testing::TestWithParam<const char*> {
 };
 
 INSTANTIATE_TEST_SUITE_P(On, Failover, ::testing::Values("MariaDB", "MySQL", "MariaDB118"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& flavor) { return std::string(flavor.param); });
 
 bool WaitAcknowledged(const DemoWriter& writer, std::uint64_t more) {
   const std::uint64_t wanted = writer.Count().acknowledged + more;

@@ -195,6 +195,8 @@ TEST_P(DatabaseNodeTest, RelayLogOfAStoppedReplicaSurvivesUntilItIsApplied) {
     pair.two.Start();
     pair.b->Disconnect();
     EXPECT_FALSE(StateOf(*pair.b).replication->applied_all);
+    EXPECT_FALSE(StateOf(*pair.b).executed.Contains(written));
+    EXPECT_TRUE(StateOf(*pair.b).replication->received.Contains(written));
   }
   EXPECT_OK(pair.b->ApplyReceived(In(Seconds(10))));
   EXPECT_EQ(MarkerSeenBy(*pair.b), Epoch(2));

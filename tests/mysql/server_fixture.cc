@@ -193,15 +193,17 @@ std::vector<std::string> TestServer::CommandLine() const {
 
 void TestServer::Start() {
   pid_ = Spawn(CommandLine(), "/dev/null", directory_ + "/output");
-  const bool up = WaitUntil(Seconds(60), [&] {
+  std::string why = "its process ended";
+  const bool up = WaitUntil(Seconds(30), [&] {
     int status = 0;
     if (waitpid(pid_, &status, WNOHANG) == pid_) pid_ = -1;
     if (pid_ < 0) return true;
-    return Session::Connect({address_, "admin", Secret("admin-pw"), {}}, In(Seconds(2))).ok();
+    const auto session = Session::Connect({address_, "admin", Secret("admin-pw"), {}}, In(Seconds(2)));
+    if (!session) why = session.error().message;
+    return session.ok();
   });
   if (!up || pid_ < 0) {
-    std::fprintf(stderr, "the test's server did not start:\n");
-    RunProgram({"/bin/cat", directory_ + "/log"});
+    std::fprintf(stderr, "the test's server did not start: %s\n", why.c_str());
     std::ifstream log(directory_ + "/log");
     for (std::string line; std::getline(log, line);) std::fprintf(stderr, "%s\n", line.c_str());
     std::abort();

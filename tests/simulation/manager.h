@@ -26,7 +26,6 @@ struct Manager {
   std::vector<std::uint64_t> attempts;
   std::vector<std::optional<TimePoint>> unanswered_since;
   std::optional<Observation> seen;
-  bool says_loss = false;  // the present decision says that rows may be lost
 
   int place() const { return kFirstManager + index; }
 };

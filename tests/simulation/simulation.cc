@@ -168,14 +168,18 @@ class Simulation {
     if (over() || !m.alive || !HoldsLease(m)) return;
     ++outcome_.statistics.ticks;
     if (world_.bad().forget_received) {
-      for (auto& [name, node] : m.memory.nodes) node.received = {};
+      for (auto& [name, node] : m.memory.nodes) {
+        node.received = {};
+        node.run_id.clear();
+      }
     }
     Decision decision = DecideChecked(m, seen);
     if (over()) return;
     if (world_.bad().keep_rights) KeepRights(m.memory, &decision.memory);
     m.memory = decision.memory;
     m.seen = seen;
-    m.says_loss = Says(decision, FindingCode::kLossPossible);
+    if (Says(decision, FindingCode::kLossPossible))
+      loss_said_.insert(decision.memory.epoch.number);
     CountHealth(decision);
     CheckSaid(seen, decision);
     TracePlan(m, decision);
@@ -406,7 +410,7 @@ class Simulation {
           std::to_string(faults_since_healthy_));
     if (promised > 0 && faults_since_healthy_ <= 1)
       Break(2, std::to_string(promised) + " transactions acknowledged under semiSync are lost");
-    if (lost > 0 && !m.says_loss)
+    if (lost > 0 && loss_said_.count(open.epoch.number) == 0)
       Break(2, std::to_string(lost) + " acknowledged transactions are missing on " +
                    open.node.text + ", in silence");
   }
@@ -593,6 +597,7 @@ class Simulation {
   ClusterState last_state_ = ClusterState::kUnknown;
   std::string unsettled_, last_line_, last_codes_;
   std::map<std::uint64_t, int> opened_;
+  std::set<std::uint64_t> loss_said_;  // epochs whose promotion said that rows may be lost
   Outcome outcome_;
 };
 

@@ -37,10 +37,13 @@ struct KnownBad {
   bool without_fence = false;    // the fence reports success, the server lives; nothing is re-asked
   bool publish_first = false;    // the executor publishes before it opens
   bool keep_rights = false;      // a right to a lossless promotion is never revoked
-  bool forget_received = false;  // received positions are not remembered
+  bool forget_received = false;  // neither received positions nor restarts are remembered
   bool no_lease = false;         // two managers act at once
   bool boots_writable = false;   // a server starts writable
   bool skip_apply = false;       // received transactions are not applied before opening
+
+  bool operator==(const KnownBad&) const = default;
+  bool any() const { return !(*this == KnownBad{}); }
 };
 
 // Who can be cut off from whom.
@@ -85,6 +88,7 @@ struct Server {
   TimePoint ended_at{};
   std::optional<TimePoint> restarts_at;  // by its owner or by systemd
   int starts = 0;
+  TimePoint slow_until{};  // its applier lags until then
   TimePoint told_at{};  // the self-fencing agent's lease was last renewed then
   // The server.
   bool writable = false;
