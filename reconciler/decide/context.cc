@@ -54,6 +54,8 @@ std::optional<Condition> TakeWritesAway(Context& c, const DatabaseSeen& node,
 void AddOpeningSteps(Context& c, const NodeName& node, const std::string& because,
                      std::vector<Condition> before_opening) {
   const DatabaseState& state = *FindSeen(c.seen, node)->state;
+  if (state.replication && !state.replication->applied_all)
+    c.Do(ApplyReceived{node}, "nothing that was received may be left out", kDrainStep);
   if (state.replication) c.Do(LeaveReplication{node}, because, kQuickStep, before_opening);
   const SemiSyncRole role = OpeningRole(c);
   if (role != SemiSyncRole::kOff || state.semi_sync.source_enabled) {

@@ -49,7 +49,8 @@ bool StartIfEnded(Context& c, const NodeName& node, const std::string& because);
 std::optional<Condition> TakeWritesAway(Context& c, const DatabaseSeen& node,
                                         const NodeName& primary);
 
-// Steps that open `node` in the memory's epoch: semi-sync role, open, provision, marker, publish.
+// Steps that open `node` in the memory's epoch: what was received applied,
+// replication left, semi-sync role, open, provision, marker, publish.
 void AddOpeningSteps(Context& c, const NodeName& node, const std::string& because,
                      std::vector<Condition> before_opening);
 

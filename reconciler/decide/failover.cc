@@ -72,10 +72,6 @@ void PromoteTo(Context& c, const NodeName& winner, bool lossless, std::vector<Co
   plan.purpose =
       (promotion.from ? "failover from " + promotion.from->text + " to " : "first primary: ") +
       winner.text + " (epoch " + std::to_string(promotion.epoch.number) + ")";
-  const DatabaseState& state = *FindSeen(c.seen, winner)->state;
-  if (state.replication && !state.replication->applied_all) {
-    c.Do(ApplyReceived{winner}, "nothing that was received may be left out", kDrainStep);
-  }
   AddOpeningSteps(c, winner, promotion.because, std::move(fence));
 }
 
@@ -90,7 +86,8 @@ void Complete(Context& c) {
     node.history = History::kUnjudged;
     node.errant = {};
     node.executed = {};
-    node.received = {};
+    // The target may have died before it applied what it was chosen for.
+    if (name != promotion.to) node.received = {};
     node.not_acknowledging_since.reset();
   }
   if (promotion.from && promotion.from != promotion.to)
@@ -244,6 +241,11 @@ void BlockOnEvidence(Context& c, const NodeName& primary, const Evidence& eviden
 std::string LostTailOf(const Observation& seen, const Memory& memory, const NodeName& primary) {
   const DatabaseSeen* database = FindSeen(seen, primary);
   if (database == nullptr || !database->state.known() || database->state->writable) return "";
+  const GtidSet& received = MemoryOf(memory, primary).received;
+  if (const auto missing = received.CountMissingIn(HeldBy(*database->state)); missing > 0) {
+    return "it came back without " + std::to_string(missing) +
+           " transactions that it had received before it was chosen";
+  }
   for (const DatabaseSeen& other : seen.databases) {
     if (other.name == primary || !other.state.known()) continue;
     const NodeMemory& remembered = MemoryOf(memory, other.name);
