@@ -65,7 +65,8 @@ void Script::Option(const std::string& key, const std::string& value) {
   } else if (key == "suspend") {
     spec.suspend = YesNo(value);
   } else if (key == "virtualIP") {
-    database.virtual_ip = VirtualIpSpec{value, "eth0"};
+    // As the reader says it of a part that this version does not act on.
+    spec.not_reconciled.push_back({"spec.database.virtualIP", "the address is not moved yet."});
   } else {
     Complain("no option is called " + key);
   }
