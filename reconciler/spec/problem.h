@@ -18,7 +18,7 @@ inline constexpr std::size_t kMaxProblems = 100;
 struct Problem {
   std::string file;
   Position at;
-  std::string path;     // "spec.database.nodes[1].address"; empty: the document as a whole
+  std::string path;  // "spec.database.nodes[1].address"; empty: the document as a whole
   std::string message;
   std::string rule_id;  // of a rule between fields; empty: form or schema
 

@@ -50,14 +50,16 @@ TEST(BadDocuments, NeverEchoASecret) {
     const std::string text = ReadAll(path);
     if (text.find("hunter2") == std::string::npos) continue;
     ++with_secret;
-    EXPECT_THAT(Lines(LoadSpecText("x", text)), testing::Not(testing::HasSubstr("hunter2"))) << path;
+    EXPECT_THAT(Lines(LoadSpecText("x", text)), testing::Not(testing::HasSubstr("hunter2")))
+        << path;
   }
   EXPECT_GE(with_secret, 8);
 }
 
 // A rule that no bad document breaks may as well not exist.
 TEST(BadDocuments, BreakEveryRule) {
-  std::vector<std::string> broken = {"SubstrateIsFixed", "SchemaIsFixed", "ServerIdIsFixed"};  // of changes: below
+  std::vector<std::string> broken = {"SubstrateIsFixed", "SchemaIsFixed",
+                                     "ServerIdIsFixed"};  // of changes: below
   for (const auto& path : BadDocuments()) {
     for (const Problem& problem : LoadSpecFile(path).problems) {
       if (!problem.rule_id.empty()) broken.push_back(problem.rule_id);
@@ -68,8 +70,10 @@ TEST(BadDocuments, BreakEveryRule) {
 
 TEST(BadDocuments, TooLargeAndTooDeepEndEarly) {
   const std::string head = "apiVersion: ha.pandorafms.io/v1alpha1\n";
-  EXPECT_THAT(Lines(LoadSpecText("x", head + "#" + std::string(300 * 1024, 'x'))), testing::HasSubstr("at most 262144"));
-  EXPECT_THAT(Lines(LoadSpecText("x", std::string(200'000, '['))), testing::HasSubstr("more than 64 levels"));
+  EXPECT_THAT(Lines(LoadSpecText("x", head + "#" + std::string(300 * 1024, 'x'))),
+              testing::HasSubstr("at most 262144"));
+  EXPECT_THAT(Lines(LoadSpecText("x", std::string(200'000, '['))),
+              testing::HasSubstr("more than 64 levels"));
   std::string indented;
   for (int i = 0; i < 400; ++i) indented += std::string(static_cast<std::size_t>(i), ' ') + "a:\n";
   EXPECT_THAT(Lines(LoadSpecText("x", indented)), testing::HasSubstr("more than 64 levels"));
@@ -87,7 +91,8 @@ TEST(BadDocuments, AFileThatCannotBeReadIsNamed) {
   const LoadedSpec missing = LoadSpecFile("/nonexistent/pandora.yaml");
   ASSERT_EQ(missing.problems.size(), 1u);
   EXPECT_EQ(FormatProblem(missing.problems[0]),
-            "/nonexistent/pandora.yaml: cannot be read: No such file or directory; check the name and its permissions");
+            "/nonexistent/pandora.yaml: cannot be read: No such file or directory; check the name "
+            "and its permissions");
   EXPECT_THAT(Lines(LoadSpecFile("/tmp")), testing::HasSubstr("Is a directory"));
 }
 
@@ -101,11 +106,14 @@ TEST(ChangedDocument, KeepsWhatIsFixed) {
   changed.replace(changed.find("serverId: 2"), 11, "serverId: 3");
   changed.replace(changed.find("  database:\n"), 12, "  database:\n    schema: other\n");
   EXPECT_EQ(Lines(LoadChangedSpec("x", changed, *before.spec)),
-            "x:9:5: spec.database.schema: it was 'pandora' and may not be changed while the cluster exists [SchemaIsFixed]\n"
-            "x:12:41: spec.database.nodes[1].serverId: it was 2 and may not be changed; remove the node and add it anew "
+            "x:9:5: spec.database.schema: it was 'pandora' and may not be changed while the "
+            "cluster exists [SchemaIsFixed]\n"
+            "x:12:41: spec.database.nodes[1].serverId: it was 2 and may not be changed; remove the "
+            "node and add it anew "
             "[ServerIdIsFixed]\n");
   const std::string local = ReadAll(SourceFile("manifests/standalone/local-demo.yaml"));
-  EXPECT_THAT(Lines(LoadChangedSpec("x", local, *before.spec)), testing::HasSubstr("[SubstrateIsFixed]"));
+  EXPECT_THAT(Lines(LoadChangedSpec("x", local, *before.spec)),
+              testing::HasSubstr("[SubstrateIsFixed]"));
 }
 
 }  // namespace

@@ -7,17 +7,26 @@
 namespace pandora_ha {
 namespace {
 
-constexpr char kMarker[] = "<!-- The rest is made from crd/pandoracluster.yaml: PANDORA_HA_REWRITE=1 ctest -R Reference -->\n";
+constexpr char kMarker[] =
+    "<!-- The rest is made from crd/pandoracluster.yaml: PANDORA_HA_REWRITE=1 ctest -R Reference "
+    "-->\n";
 
 std::string TypeWords(const Schema& schema) {
   switch (schema.type) {
-    case SchemaType::kObject: return schema.additional ? "mapping" : "section";
-    case SchemaType::kArray: return "list";
-    case SchemaType::kString: return "text";
-    case SchemaType::kInteger: return "number";
-    case SchemaType::kBoolean: return "true, false";
-    case SchemaType::kIntOrString: return "number or text";
-    case SchemaType::kAnything: return "anything";
+    case SchemaType::kObject:
+      return schema.additional ? "mapping" : "section";
+    case SchemaType::kArray:
+      return "list";
+    case SchemaType::kString:
+      return "text";
+    case SchemaType::kInteger:
+      return "number";
+    case SchemaType::kBoolean:
+      return "true, false";
+    case SchemaType::kIntOrString:
+      return "number or text";
+    case SchemaType::kAnything:
+      return "anything";
   }
   return "";
 }
@@ -26,9 +35,11 @@ std::string Allowed(const Schema& schema) {
   std::string words = TypeWords(schema);
   if (!schema.allowed.empty()) {
     words.clear();
-    for (const std::string& word : schema.allowed) words += (words.empty() ? "`" : ", `") + word + "`";
+    for (const std::string& word : schema.allowed)
+      words += (words.empty() ? "`" : ", `") + word + "`";
   }
-  if (schema.minimum && schema.maximum) words += " " + std::to_string(*schema.minimum) + "–" + std::to_string(*schema.maximum);
+  if (schema.minimum && schema.maximum)
+    words += " " + std::to_string(*schema.minimum) + "–" + std::to_string(*schema.maximum);
   if (schema.max_items) words += ", at most " + std::to_string(*schema.max_items);
   return words;
 }
@@ -42,8 +53,10 @@ std::string Default(const Schema& schema, bool required) {
 void AddRows(const Schema& schema, const std::string& path, std::string* out) {
   for (const auto& [name, child] : schema.properties) {
     const std::string child_path = ChildPath(path, name);
-    const bool required = std::find(schema.required.begin(), schema.required.end(), name) != schema.required.end();
-    *out += "| `" + child_path + "` | " + Allowed(child) + " | " + Default(child, required) + " | " + child.description + " |\n";
+    const bool required =
+        std::find(schema.required.begin(), schema.required.end(), name) != schema.required.end();
+    *out += "| `" + child_path + "` | " + Allowed(child) + " | " + Default(child, required) +
+            " | " + child.description + " |\n";
     AddRows(child, child_path, out);
     if (child.items) AddRows(*child.items, child_path + "[]", out);
   }

@@ -31,20 +31,23 @@ TEST(Schema, DescribesEveryField) {
 
 // Text without an end is a cost without an end, for CEL and for our expressions.
 TEST(Schema, BoundsEveryTextAndList) {
-  ForEach(*CustomResourceSchema().Property("spec"), "spec", [](const std::string& path, const Schema& schema) {
-    if (schema.type == SchemaType::kString && schema.allowed.empty()) {
-      EXPECT_TRUE(schema.max_length && *schema.max_length <= 1024) << path;
-    }
-    if (schema.type == SchemaType::kArray || schema.additional) {
-      EXPECT_TRUE(schema.max_items && *schema.max_items <= 128) << path;
-    }
-    EXPECT_TRUE(schema.type != SchemaType::kInteger || (schema.minimum && schema.maximum)) << path;
-  });
+  ForEach(*CustomResourceSchema().Property("spec"), "spec",
+          [](const std::string& path, const Schema& schema) {
+            if (schema.type == SchemaType::kString && schema.allowed.empty()) {
+              EXPECT_TRUE(schema.max_length && *schema.max_length <= 1024) << path;
+            }
+            if (schema.type == SchemaType::kArray || schema.additional) {
+              EXPECT_TRUE(schema.max_items && *schema.max_items <= 128) << path;
+            }
+            EXPECT_TRUE(schema.type != SchemaType::kInteger || (schema.minimum && schema.maximum))
+                << path;
+          });
 }
 
 TEST(Schema, SaysEveryPatternInWords) {
   ForEach(CustomResourceSchema(), "", [](const std::string& path, const Schema& schema) {
-    EXPECT_TRUE(schema.pattern.empty() || PatternWords(schema.pattern) != "") << path << " " << schema.pattern;
+    EXPECT_TRUE(schema.pattern.empty() || PatternWords(schema.pattern) != "")
+        << path << " " << schema.pattern;
   });
 }
 
@@ -58,8 +61,10 @@ TEST(Schema, ForbidsTheSameOptionsAsTheProgram) {
   const std::size_t start = text.find("k.replace('-', '_') in [");
   const std::string list = text.substr(start, text.find("])", start) - start);
   std::size_t names = 0;
-  for (std::size_t at = list.find("_') in"); (at = list.find('\'', at + 1)) != std::string::npos;) ++names;
-  for (const std::string& option : ManagedOptions()) EXPECT_THAT(list, testing::HasSubstr("'" + option + "'"));
+  for (std::size_t at = list.find("_') in"); (at = list.find('\'', at + 1)) != std::string::npos;)
+    ++names;
+  for (const std::string& option : ManagedOptions())
+    EXPECT_THAT(list, testing::HasSubstr("'" + option + "'"));
   EXPECT_EQ((names - 1) / 2, ManagedOptions().size());
 }
 

@@ -27,7 +27,8 @@ TEST(Secrets, AreTheFirstLineOfAFile) {
   const ScratchDirectory scratch;
   EXPECT_EQ(ResolveSecret(InFile(scratch.Write("a", "hunter2\nrest\n")))->Reveal(), "hunter2");
   EXPECT_EQ(ResolveSecret(InFile(scratch.Write("b", "hunter2")))->Reveal(), "hunter2");
-  EXPECT_EQ(ResolveSecret(InFile(scratch.Write("c", "with space \r\n", 0640)))->Reveal(), "with space ");
+  EXPECT_EQ(ResolveSecret(InFile(scratch.Write("c", "with space \r\n", 0640)))->Reveal(),
+            "with space ");
 }
 
 void ExpectError(const SecretSource& source, ErrorCode code, const std::string& text) {
@@ -46,11 +47,14 @@ TEST(Secrets, RefuseAFileThatEveryoneMayRead) {
 
 TEST(Secrets, SayWhatIsWrongWithAFile) {
   const ScratchDirectory scratch;
-  ExpectError(InFile(scratch.Path("none")), ErrorCode::kNotFound, scratch.Path("none") + ": No such file");
+  ExpectError(InFile(scratch.Path("none")), ErrorCode::kNotFound,
+              scratch.Path("none") + ": No such file");
   ExpectError(InFile(scratch.Write("empty", "")), ErrorCode::kInvalid, "is empty");
   ExpectError(InFile(scratch.Write("blank", "\nhunter2\n")), ErrorCode::kInvalid, "is empty");
-  ExpectError(InFile(scratch.Write("long", std::string(5000, 'x'))), ErrorCode::kInvalid, "more than 1024 bytes");
-  ExpectError(InFile(scratch.Write("nul", std::string("hunter2\0x", 9))), ErrorCode::kInvalid, "NUL");
+  ExpectError(InFile(scratch.Write("long", std::string(5000, 'x'))), ErrorCode::kInvalid,
+              "more than 1024 bytes");
+  ExpectError(InFile(scratch.Write("nul", std::string("hunter2\0x", 9))), ErrorCode::kInvalid,
+              "NUL");
   ExpectError(InFile(scratch.Path("")), ErrorCode::kInvalid, "not a regular file");
   ASSERT_EQ(mkfifo(scratch.Path("pipe").c_str(), 0600), 0);
   ExpectError(InFile(scratch.Path("pipe")), ErrorCode::kInvalid, "not a regular file");
@@ -66,9 +70,11 @@ TEST(Secrets, MayComeFromTheEnvironment) {
   setenv("PANDORA_HA_TEST_SECRET", "hunter2", 1);
   EXPECT_EQ(ResolveSecret(InEnvironment("PANDORA_HA_TEST_SECRET"))->Reveal(), "hunter2");
   setenv("PANDORA_HA_TEST_SECRET", "", 1);
-  ExpectError(InEnvironment("PANDORA_HA_TEST_SECRET"), ErrorCode::kInvalid, "PANDORA_HA_TEST_SECRET is empty");
+  ExpectError(InEnvironment("PANDORA_HA_TEST_SECRET"), ErrorCode::kInvalid,
+              "PANDORA_HA_TEST_SECRET is empty");
   unsetenv("PANDORA_HA_TEST_SECRET");
-  ExpectError(InEnvironment("PANDORA_HA_TEST_SECRET"), ErrorCode::kNotFound, "PANDORA_HA_TEST_SECRET is not set");
+  ExpectError(InEnvironment("PANDORA_HA_TEST_SECRET"), ErrorCode::kNotFound,
+              "PANDORA_HA_TEST_SECRET is not set");
 }
 
 TEST(Secrets, OfKubernetesAreNotReadHere) {

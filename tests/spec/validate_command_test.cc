@@ -44,7 +44,8 @@ TEST(ValidateCommand, OneBadFileAmongGoodOnes) {
   const Ran ran = Validate({kGood, bad}, ValidateFormat::kTable);
   EXPECT_EQ(ran.exit, 2);
   EXPECT_THAT(ran.out, HasSubstr("valid: cluster demo"));
-  EXPECT_THAT(ran.err, HasSubstr(bad + ":1:7: kind: found the text 'x'; must be 'PandoraCluster'\n"));
+  EXPECT_THAT(ran.err,
+              HasSubstr(bad + ":1:7: kind: found the text 'x'; must be 'PandoraCluster'\n"));
   EXPECT_THAT(ran.err, HasSubstr(bad + ": not valid: 4 problems; nothing was changed\n"));
 }
 
@@ -58,7 +59,10 @@ TEST(ValidateCommand, TwoClustersOfOneName) {
 
 TEST(ValidateCommand, JsonIsOneDocument) {
   const ScratchDirectory scratch;
-  const std::string bad = scratch.Write("b\xFF" "d.yaml", ReadAll(SourceFile("tests/spec/bad/091-rule-address.yaml")));
+  const std::string bad = scratch.Write(
+      "b\xFF"
+      "d.yaml",
+      ReadAll(SourceFile("tests/spec/bad/091-rule-address.yaml")));
   const Ran ran = Validate({kGood, bad}, ValidateFormat::kJson);
   EXPECT_EQ(ran.exit, 2);
   EXPECT_EQ(ran.err, "");
