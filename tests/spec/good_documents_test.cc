@@ -132,7 +132,7 @@ TEST(GoodDocuments, Kubernetes) {
   EXPECT_EQ(got.database.replicas, 2);
   EXPECT_EQ(got.database.credentials.application, (Account{"pandora", Key("application")}));
   EXPECT_EQ(got.data_in->storage_size, "50Gi");
-  EXPECT_EQ(got.kubernetes, (KubernetesSpec{{{"database", "docker.io/library/mariadb:11.8"}},
+  EXPECT_EQ(got.kubernetes, (KubernetesSpec{{{"database", "mariadb:11.8"}},
                                             "",
                                             "100Gi",
                                             {{"cpu", "2"}, {"memory", "8Gi"}},

@@ -23,6 +23,7 @@ TEST(Schema, DescribesEveryField) {
   int fields = 0;
   ForEach(CustomResourceSchema(), "", [&](const std::string& path, const Schema& schema) {
     ++fields;
+    if (path == "metadata") return;  // an API server allows no words of ours there
     EXPECT_FALSE(schema.description.empty()) << path;
     EXPECT_THAT(schema.description, testing::EndsWith(".")) << path;
   });
