@@ -54,7 +54,8 @@ Address ToAddress(const std::string& text) {
 
 struct Line {
   AskOptions ask;
-  std::size_t limit = 20;
+  int timeout = 5;
+  std::size_t limit = 50;
   std::vector<std::string> files;
   RunOptions run;
   std::string listen;
@@ -76,6 +77,9 @@ CLI::App* AddAsking(CLI::App& app, Line* line, const std::string& name, const st
   CLI::App* added = app.add_subcommand(name, help);
   added->add_option("--socket", line->ask.socket_path, "the manager's socket")->capture_default_str();
   added->add_option("--cluster", line->ask.cluster, "which cluster, when the manager has several");
+  added->add_option("--timeout", line->timeout, "seconds to wait for the manager")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 3600));
   AddForm(added, line);
   if (verb != nullptr) {
     added->callback([line, verb] {
@@ -86,7 +90,7 @@ CLI::App* AddAsking(CLI::App& app, Line* line, const std::string& name, const st
 }
 
 void AddQuestions(CLI::App& app, Line* line) {
-  AddAsking(app, line, "status", "what is the matter, in one sentence and a table", StatusVerb);
+  AddAsking(app, line, "status", "how the cluster is; exit code 0 healthy, 3 degraded, 4 no primary", StatusVerb);
   AddAsking(app, line, "topology", "who follows whom", TopologyVerb);
   AddAsking(app, line, "explain", "why something was done, or was not", ExplainVerb);
   AddAsking(app, line, "plan", "what would be done now", PlanVerb);
@@ -203,7 +207,13 @@ int RunCli(int argc, char** argv) {
   }
   // The supervisor waits for signals in its own way, before any thread.
   if (line.directory.empty()) HoldStopSignals();
-  return line.chosen();
+  line.ask.timeout = Seconds(line.timeout);
+  try {
+    return line.chosen();
+  } catch (const std::exception& error) {
+    std::cerr << "pandora-ha: the command failed: " << error.what() << "\n";
+    return kExitError;
+  }
 }
 
 }  // namespace pandora_ha
