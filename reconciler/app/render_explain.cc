@@ -216,9 +216,9 @@ std::string RenderExplain(const json& explain, const Style& style) {
   const std::string state = TextOf(explain, "state");
   std::string out = style(Colour::kHeading, TextOf(explain, "name")) + "  " +
                     style(ColourOfState(state), state) + "\n" + TextOf(explain, "verdict") + "\n";
-  out += "Looked at " + ShortTime(TextOf(explain, "observedAt")) +
-         " UTC; the next look follows in " + Took(Member(explain, "lookAgainInMicroseconds")) +
-         ".\n\n";
+  const json& wait = Member(explain, "lookAgainInMicroseconds");
+  out += "Looked at " + ShortTime(TextOf(explain, "observedAt")) + " UTC; the next look follows " +
+         (wait == 0 ? "at once" : "in " + Took(wait)) + ".\n\n";
   for (const std::string& part : {RenderBlocked(explain, style), RenderSteps(explain, style)}) {
     if (!part.empty()) out += part + "\n";
   }

@@ -25,6 +25,12 @@ Result<Secret> Resolve(const std::string& which, const SecretSource& source) {
                secret.error().number};
 }
 
+std::map<std::string, EndpointNumbers> EndpointOf(const Manager& manager, const std::string& cluster) {
+  if (manager.endpoint() == nullptr) return {};
+  const EndpointStatistics seen = manager.endpoint()->Statistics();
+  return {{cluster, {seen.sessions_now, seen.held_now, seen.sessions_total, seen.sessions_cut}}};
+}
+
 }  // namespace
 
 Result<ResolvedCredentials> ResolvePasswords(const Credentials& credentials) {
@@ -51,7 +57,9 @@ Result<std::unique_ptr<Service>> Service::Start(ServiceOptions options, const Cl
                        Manager::Make(std::move(options.manager), service->noticeboard_, clock));
   Manager& manager = *service->manager_;
   ApiSources sources{service->noticeboard_, clock, {cluster}, {}, {}, RemedyOf};
-  sources.metrics = [&board = service->noticeboard_] { return MetricsText(board); };
+  const ExporterSources numbers{service->noticeboard_, PANDORA_HA_VERSION,
+                                [&manager, cluster] { return EndpointOf(manager, cluster); }};
+  sources.metrics = [numbers] { return MetricsText(numbers); };
   sources.history = [&manager](const std::string&, std::size_t most) {
     return manager.History(most);
   };

@@ -47,7 +47,7 @@ std::string SemiSyncOf(const DatabaseState& state, Role role) {
   const SemiSyncSeen& semi_sync = state.semi_sync;
   if (role == Role::kPrimary) {
     if (semi_sync.source_waiting)
-      return "waits, " + std::to_string(semi_sync.acknowledgers) + " acknowledge";
+      return "waits (" + std::to_string(semi_sync.acknowledgers) + " acknowledging)";
     return semi_sync.source_enabled ? "not waiting" : "off";
   }
   if (!semi_sync.replica_enabled) return "off";
@@ -179,12 +179,25 @@ std::string WorstClause(const Telling& t, const ClusterStatus& status) {
   return worst;
 }
 
+// Why something is held back. Its evidence has been said already.
+std::string BlockedClause(const Decision& decision) {
+  if (decision.blocked.empty()) return "";
+  const Blocked& blocked = decision.blocked.front();
+  std::string clause = Clause(blocked.says);
+  if (const auto at = clause.find(" (");
+      blocked.reason == BlockReason::kUnprovenFence && at != std::string::npos)
+    clause.resize(at);
+  for (auto at = clause.find(". "); at != std::string::npos; at = clause.find(". ", at + 1))
+    clause[at] = ';';
+  return clause;
+}
+
 std::string ActionClause(const Telling& t) {
   const Decision& decision = t.decision;
-  if (!decision.blocked.empty()) return Clause(decision.blocked.front().says);
   const auto& promotion = t.memory().promotion;
-  if (promotion && promotion->to) return "promoting " + promotion->to->text;
-  if (promotion) return "choosing the next primary";
+  if (promotion && promotion->to && decision.blocked.empty())
+    return "promoting " + promotion->to->text;
+  if (promotion && decision.blocked.empty()) return "choosing the next primary";
   if (decision.plan.empty()) return "";
   const std::size_t more = decision.plan.steps.size() - 1;
   std::string action = "now: " + Describe(decision.plan.steps.front().action);
@@ -207,6 +220,7 @@ std::string VerdictOf(const Telling& t, const ClusterStatus& status) {
   if (t.PrimaryServes() && (status.state == ClusterState::kHealthy || degraded_durability))
     clauses.push_back(DurabilityClause(status));
   clauses.push_back(WorstClause(t, status));
+  clauses.push_back(BlockedClause(t.decision));
   clauses.push_back(ActionClause(t));
   std::string verdict = std::string(ToString(status.state)) + ": ";
   bool first = true;
