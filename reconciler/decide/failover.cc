@@ -30,13 +30,13 @@ void AddLossFinding(Context& c, const Election& election, const NodeName& from) 
   if (election.lossless) return;
   const std::uint64_t known = election.possibly_lost.value_or(0);
   const std::string& winner = election.winner->text;
-  c.decision.findings.push_back(MakeFinding(
-      FindingCode::kLossPossible, election.winner,
-      (known == 0 ? winner + " holds all transactions of " + from.text +
-                        " that the last look saw; later ones may be missing"
-                  : "At least " + std::to_string(known) + " transactions of " + from.text +
-                        " are not on " + winner) +
-          " (an estimate from the last look; exact when " + from.text + " is back)."));
+  c.decision.findings.push_back(
+      MakeFinding(FindingCode::kLossPossible, election.winner,
+                  (known == 0 ? winner + " holds all transactions of " + from.text +
+                                    " that the last look saw; later ones may be missing"
+                              : "At least " + std::to_string(known) + " transactions of " +
+                                    from.text + " are not on " + winner) +
+                      " (an estimate from the last look; exact when " + from.text + " is back)."));
 }
 
 // True when some answering candidate may still receive; the steps that stop it are added.

@@ -36,8 +36,7 @@ void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& p
   // It was a primary: its own source side would hold its applier until somebody acknowledges. It is
   // read-only, so no commit waits there.
   if (state.semi_sync.source_enabled) {
-    const bool semi_sync =
-        c.spec.database.replication.durability == DurabilityMode::kSemiSync;
+    const bool semi_sync = c.spec.database.replication.durability == DurabilityMode::kSemiSync;
     c.Do(SetSemiSync{node.name, semi_sync ? SemiSyncRole::kReplica : SemiSyncRole::kOff},
          "a replica never waits", kQuickStep);
   }

@@ -61,8 +61,9 @@ Observation Look(World& world, Manager& manager, const Pass& pass,
   if (silent) pass(world.spec().database.detection.timeout);
   pass(Milliseconds(1));
   seen.id = ++manager.looks;
-  seen.taken_at = {world.now(), WallTime(std::chrono::duration_cast<Milliseconds>(
-                                    world.now().time_since_epoch()))};
+  seen.taken_at = {
+      world.now(),
+      WallTime(std::chrono::duration_cast<Milliseconds>(world.now().time_since_epoch()))};
   for (int node = 0; node < nodes; ++node) {
     DatabaseSeen& database = seen.databases[static_cast<std::size_t>(node)];
     if (world.kind().substrate == SubstrateKind::kLocal) {
@@ -79,10 +80,9 @@ Observation Look(World& world, Manager& manager, const Pass& pass,
     said.name = witness.name;
     said.independent = true;
     const int primary = manager.memory.primary ? world.IndexOf(*manager.memory.primary) : -1;
-    said.sees_primary =
-        primary >= 0 && world.Linked(manager.place(), kWitness)
-            ? Seen<bool>::Known(world.WitnessReaches(primary), world.now())
-            : Seen<bool>::Unknown("the witness does not answer", world.now());
+    said.sees_primary = primary >= 0 && world.Linked(manager.place(), kWitness)
+                            ? Seen<bool>::Known(world.WitnessReaches(primary), world.now())
+                            : Seen<bool>::Unknown("the witness does not answer", world.now());
     seen.witnesses.push_back(said);
   }
   return seen;
@@ -95,23 +95,23 @@ bool Holds(const World& world, const Manager& manager, const Condition& conditio
     Server& s = w.servers()[static_cast<std::size_t>(node)];
     return world.Linked(manager.place(), node) && s.answers() && !s.denied ? &s : nullptr;
   };
-  return std::visit(
-      Overloaded{
-          [&](const ProcessEnded& c) {
-            if (world.kind().substrate != SubstrateKind::kLocal) return false;
-            const ProcessState process = world.ProcessOf(world.IndexOf(c.node));
-            return process.phase != ProcessState::Phase::kRunning && process.restart_inhibited;
-          },
-          [&](const IsReadOnly& c) {
-            const Server* s = server(c.node);
-            return s != nullptr && !s->writable;
-          },
-          [&](const IsWritable& c) {
-            const Server* s = server(c.node);
-            return s != nullptr && s->writable;
-          },
-      },
-      condition);
+  return std::visit(Overloaded{
+                        [&](const ProcessEnded& c) {
+                          if (world.kind().substrate != SubstrateKind::kLocal) return false;
+                          const ProcessState process = world.ProcessOf(world.IndexOf(c.node));
+                          return process.phase != ProcessState::Phase::kRunning &&
+                                 process.restart_inhibited;
+                        },
+                        [&](const IsReadOnly& c) {
+                          const Server* s = server(c.node);
+                          return s != nullptr && !s->writable;
+                        },
+                        [&](const IsWritable& c) {
+                          const Server* s = server(c.node);
+                          return s != nullptr && s->writable;
+                        },
+                    },
+                    condition);
 }
 
 bool Perform(World& world, const Manager& manager, const Action& action,

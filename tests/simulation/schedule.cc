@@ -54,21 +54,36 @@ bool KindNamed(const std::string& text, WorldKind* kind, std::string* unknown) {
   std::istringstream words(text);
   std::string word;
   while (std::getline(words, word, ',')) {
-    if (word == "availability") kind->policy = FailoverPolicy::kAvailability;
-    else if (word == "consistency") kind->policy = FailoverPolicy::kConsistency;
-    else if (word == "witness") kind->policy = FailoverPolicy::kWitness;
-    else if (word == "async") kind->durability = DurabilityMode::kAsync;
-    else if (word == "semisync") kind->durability = DurabilityMode::kSemiSync;
-    else if (word == "block") kind->without_replica = WithoutReplica::kBlock;
-    else if (word == "degrade") kind->without_replica = WithoutReplica::kDegrade;
-    else if (word == "local") kind->substrate = SubstrateKind::kLocal;
-    else if (word == "hosts") kind->substrate = SubstrateKind::kHosts;
-    else if (word == "mysql") kind->flavor = Flavor::kMySql;
-    else if (word == "mariadb") kind->flavor = Flavor::kMariaDb;
-    else if (word == "two") kind->nodes = 2;
-    else if (word == "three") kind->nodes = 3;
-    else if (word == "managers") kind->managers = 2;
-    else if (word == "inhibit") kind->restart_allow = Seconds(0);
+    if (word == "availability")
+      kind->policy = FailoverPolicy::kAvailability;
+    else if (word == "consistency")
+      kind->policy = FailoverPolicy::kConsistency;
+    else if (word == "witness")
+      kind->policy = FailoverPolicy::kWitness;
+    else if (word == "async")
+      kind->durability = DurabilityMode::kAsync;
+    else if (word == "semisync")
+      kind->durability = DurabilityMode::kSemiSync;
+    else if (word == "block")
+      kind->without_replica = WithoutReplica::kBlock;
+    else if (word == "degrade")
+      kind->without_replica = WithoutReplica::kDegrade;
+    else if (word == "local")
+      kind->substrate = SubstrateKind::kLocal;
+    else if (word == "hosts")
+      kind->substrate = SubstrateKind::kHosts;
+    else if (word == "mysql")
+      kind->flavor = Flavor::kMySql;
+    else if (word == "mariadb")
+      kind->flavor = Flavor::kMariaDb;
+    else if (word == "two")
+      kind->nodes = 2;
+    else if (word == "three")
+      kind->nodes = 3;
+    else if (word == "managers")
+      kind->managers = 2;
+    else if (word == "inhibit")
+      kind->restart_allow = Seconds(0);
     else {
       *unknown = word;
       return false;
@@ -101,10 +116,10 @@ Schedule MakeSchedule(std::uint64_t seed, const std::string& world) {
 
 std::string_view ToString(FaultKind kind) {
   static constexpr std::string_view kNames[kFaultKinds] = {
-      "kill",           "restart",       "kill-all",       "freeze",        "cut-manager",
-      "cut-nodes",      "cut-one-way",   "isolate",        "acks-lost",     "denied",
-      "noise",          "stop-io",       "stop-sql",       "somebody-opens", "manager-crash",
-      "manager-freeze", "store-fails",   "step-fails",     "step-lies",     "step-late",
+      "kill",           "restart",     "kill-all",   "freeze",         "cut-manager",
+      "cut-nodes",      "cut-one-way", "isolate",    "acks-lost",      "denied",
+      "noise",          "stop-io",     "stop-sql",   "somebody-opens", "manager-crash",
+      "manager-freeze", "store-fails", "step-fails", "step-lies",      "step-late",
       "cut-witness"};
   return kNames[static_cast<int>(kind)];
 }

@@ -70,12 +70,11 @@ bool Parse(int argc, char** argv, Options* options) {
 }
 
 void Print(const Statistics& s, double seconds) {
-  std::printf("schedules %llu  ticks %llu  decisions %llu  promotions %llu  acknowledged %llu\n",
-              static_cast<unsigned long long>(s.schedules),
-              static_cast<unsigned long long>(s.ticks),
-              static_cast<unsigned long long>(s.decisions),
-              static_cast<unsigned long long>(s.promotions),
-              static_cast<unsigned long long>(s.acknowledged));
+  std::printf(
+      "schedules %llu  ticks %llu  decisions %llu  promotions %llu  acknowledged %llu\n",
+      static_cast<unsigned long long>(s.schedules), static_cast<unsigned long long>(s.ticks),
+      static_cast<unsigned long long>(s.decisions), static_cast<unsigned long long>(s.promotions),
+      static_cast<unsigned long long>(s.acknowledged));
   std::printf("distinct (state, first action) pairs %zu  %.0f schedules/s  %.0f decisions/s\n",
               s.pairs.size(), static_cast<double>(s.schedules) / seconds,
               static_cast<double>(s.decisions) / seconds);
@@ -108,10 +107,9 @@ int main(int argc, char** argv) {
   };
   Statistics all;
   std::map<std::string, int> broken;
-  for (std::uint64_t i = 0; options.schedules == 0 ? elapsed() < options.seconds
-                                                   : i < options.schedules; ++i) {
-    const Schedule schedule =
-        pandora_ha::simulation::MakeSchedule(options.seed + i, options.world);
+  for (std::uint64_t i = 0;
+       options.schedules == 0 ? elapsed() < options.seconds : i < options.schedules; ++i) {
+    const Schedule schedule = pandora_ha::simulation::MakeSchedule(options.seed + i, options.world);
     const Outcome outcome = pandora_ha::simulation::Run(schedule, options.bad, false);
     all.Add(outcome.statistics);
     if (options.trace) {
@@ -130,7 +128,8 @@ int main(int argc, char** argv) {
       continue;
     }
     Print(all, elapsed());
-    std::printf("%s", pandora_ha::simulation::Report(schedule, options.bad, options.replay).c_str());
+    std::printf("%s",
+                pandora_ha::simulation::Report(schedule, options.bad, options.replay).c_str());
     return 1;
   }
   Print(all, elapsed());

@@ -178,8 +178,7 @@ class Simulation {
     if (world_.bad().keep_rights) KeepRights(m.memory, &decision.memory);
     m.memory = decision.memory;
     m.seen = seen;
-    if (Says(decision, FindingCode::kLossPossible))
-      loss_said_.insert(decision.memory.epoch.number);
+    if (Says(decision, FindingCode::kLossPossible)) loss_said_.insert(decision.memory.epoch.number);
     CountHealth(decision);
     CheckSaid(seen, decision);
     TracePlan(m, decision);
@@ -192,8 +191,8 @@ class Simulation {
     if (!Hook(m)) return;
     if (decision.beat && !world_.calm && random_.Chance(50)) Beat(m);
     Apply(m, decision);
-    if (m.alive) m.next_tick = world_.now() + std::max<Duration>(decision.look_again_in,
-                                                                 Milliseconds(1));
+    if (m.alive)
+      m.next_tick = world_.now() + std::max<Duration>(decision.look_again_in, Milliseconds(1));
   }
 
   static void KeepRights(const Memory& before, Memory* after) {
@@ -247,13 +246,11 @@ class Simulation {
     }
     for (const Blocked& b : decision.blocked) last_codes_ += "!" + std::string(ToString(b.reason));
     // Trying to take writes away from a server that only a person can end is rest, too: it is said.
-    const bool at_rest =
-        decision.plan.empty() ||
-        (!decision.blocked.empty() && decision.plan.steps.size() == 1 &&
-         std::holds_alternative<SetReadOnly>(decision.plan.steps[0].action));
+    const bool at_rest = decision.plan.empty() ||
+                         (!decision.blocked.empty() && decision.plan.steps.size() == 1 &&
+                          std::holds_alternative<SetReadOnly>(decision.plan.steps[0].action));
     const bool final_state =
-        at_rest &&
-        (decision.state == ClusterState::kHealthy || WaitsForPeople(decision));
+        at_rest && (decision.state == ClusterState::kHealthy || WaitsForPeople(decision));
     quiet_ = final_state ? quiet_ + 1 : 0;
     if (!final_state) {
       unsettled_ = std::string(ToString(decision.state));
@@ -637,8 +634,8 @@ Schedule Shrink(Schedule schedule, const KnownBad& bad) {
 std::string Report(const Schedule& schedule, const KnownBad& bad, const std::string& options) {
   const Schedule minimal = Shrink(schedule, bad);
   const Outcome outcome = Run(minimal, bad, true);
-  std::string out = "seed " + std::to_string(schedule.seed) + ", world " +
-                    Describe(schedule.kind) + "\n";
+  std::string out =
+      "seed " + std::to_string(schedule.seed) + ", world " + Describe(schedule.kind) + "\n";
   if (outcome.broken) {
     out += "broken: invariant " + std::to_string(outcome.broken->invariant) + " at " +
            outcome.broken->when + ": " + outcome.broken->says + "\n";

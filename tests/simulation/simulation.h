@@ -22,9 +22,10 @@ struct Broken {
 
 struct Statistics {
   std::uint64_t schedules = 0, ticks = 0, decisions = 0, promotions = 0, acknowledged = 0;
-  std::map<std::string, std::uint64_t> faults;        // by kind
-  std::map<std::string, std::uint64_t> ends;          // by the state that was reached at last, with its findings
-  std::set<std::pair<int, int>> pairs;                // state, first action of the plan
+  std::map<std::string, std::uint64_t> faults;  // by kind
+  std::map<std::string, std::uint64_t>
+      ends;                             // by the state that was reached at last, with its findings
+  std::set<std::pair<int, int>> pairs;  // state, first action of the plan
 
   void Add(const Statistics& other);
 };

@@ -50,8 +50,9 @@ std::string NameOf(const testing::TestParamInfo<NamedWorld>& world) {
 
 INSTANTIATE_TEST_SUITE_P(
     Simulation, EveryWorld,
-    testing::Values(NamedWorld{"Availability", "availability"}, NamedWorld{"Consistency", "consistency"},
-                    NamedWorld{"Witness", "witness"}, NamedWorld{"SemiSyncBlock", "semisync,block"},
+    testing::Values(NamedWorld{"Availability", "availability"},
+                    NamedWorld{"Consistency", "consistency"}, NamedWorld{"Witness", "witness"},
+                    NamedWorld{"SemiSyncBlock", "semisync,block"},
                     NamedWorld{"SemiSyncDegrade", "semisync,degrade"}, NamedWorld{"Async", "async"},
                     NamedWorld{"ThreeNodes", "three"}, NamedWorld{"TwoManagers", "managers"},
                     NamedWorld{"MySql", "mysql"}, NamedWorld{"MariaDb", "mariadb"}),
@@ -60,15 +61,15 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Simulation, TheSameSeedGivesTheSameRun) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     const Schedule schedule = MakeSchedule(seed, "");
-    EXPECT_EQ(simulation::Run(schedule, {}, true).trace, simulation::Run(schedule, {}, true).trace) << "seed " << seed;
+    EXPECT_EQ(simulation::Run(schedule, {}, true).trace, simulation::Run(schedule, {}, true).trace)
+        << "seed " << seed;
   }
 }
 
 // Seeds that once broke something; the commits that mended it tell the stories.
 TEST(Simulation, SeedsOfThePastHold) {
-  for (const std::uint64_t seed :
-       {1, 4, 7, 8, 354, 388, 665, 2568, 3727, 6009, 104712, 104843, 105326, 209396, 211212, 302673,
-        312622}) {
+  for (const std::uint64_t seed : {1, 4, 7, 8, 354, 388, 665, 2568, 3727, 6009, 104712, 104843,
+                                   105326, 209396, 211212, 302673, 312622}) {
     const Schedule schedule = MakeSchedule(seed, "");
     EXPECT_FALSE(simulation::Run(schedule, {}, false).broken) << Report(schedule, {}, "");
   }

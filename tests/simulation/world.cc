@@ -32,11 +32,7 @@ ClusterSpec SpecOf(const WorldKind& kind) {
 }
 
 World::World(const WorldKind& kind, const KnownBad& bad, std::uint64_t seed)
-    : kind_(kind),
-      bad_(bad),
-      spec_(SpecOf(kind)),
-      random_(seed),
-      now_(TimePoint(Seconds(1000))) {
+    : kind_(kind), bad_(bad), spec_(SpecOf(kind)), random_(seed), now_(TimePoint(Seconds(1000))) {
   for (int i = 0; i < kind.nodes; ++i) {
     Server server;
     const DatabaseNodeSpec& declared = spec_.database.nodes[static_cast<std::size_t>(i)];
@@ -89,7 +85,8 @@ void World::Substep(Duration /*duration*/) {
   if (kind_.policy == FailoverPolicy::kWitness) RunAgents();
 }
 
-// ---- Replication ---------------------------------------------------------------------------------
+// ---- Replication
+// ---------------------------------------------------------------------------------
 
 void World::Connect(int node) {
   Server& replica = servers_[static_cast<std::size_t>(node)];
@@ -214,10 +211,10 @@ int World::Append(int node, Transaction transaction) {
   transaction.writer = node;
   transaction.number = last + 1;
   const std::string number = std::to_string(last + 1);
-  transaction.gtid = *GtidSet::Parse(kind_.flavor, kind_.flavor == Flavor::kMariaDb
-                                                       ? "0-" + std::to_string(server.id) + "-" +
-                                                             number
-                                                       : server.uuid + ":" + number);
+  transaction.gtid =
+      *GtidSet::Parse(kind_.flavor, kind_.flavor == Flavor::kMariaDb
+                                        ? "0-" + std::to_string(server.id) + "-" + number
+                                        : server.uuid + ":" + number);
   const int id = static_cast<int>(transactions.size());
   server.logged = server.logged.Union(transaction.gtid);
   server.held = server.held.Union(transaction.gtid);
@@ -228,7 +225,8 @@ int World::Append(int node, Transaction transaction) {
   return id;
 }
 
-// ---- Clients, agents -----------------------------------------------------------------------------
+// ---- Clients, agents
+// -----------------------------------------------------------------------------
 
 int World::WriteAsSomebody(int node) {
   Server& server = servers_[static_cast<std::size_t>(node)];
@@ -281,7 +279,8 @@ void World::RunAgents() {
   }
 }
 
-// ---- Processes -----------------------------------------------------------------------------------
+// ---- Processes
+// -----------------------------------------------------------------------------------
 
 void World::Kill(int node, std::optional<Duration> restarts_in) {
   Server& server = servers_[static_cast<std::size_t>(node)];
@@ -343,7 +342,8 @@ void World::Start(int node, bool discard_unacknowledged) {
   Rebuild(node);
 }
 
-// ---- Actions -------------------------------------------------------------------------------------
+// ---- Actions
+// -------------------------------------------------------------------------------------
 
 void World::OpenWritable(int node, Epoch epoch) {
   Server& server = servers_[static_cast<std::size_t>(node)];
@@ -401,7 +401,8 @@ void World::SetSemiSync(int node, SemiSyncRole role) {
   Commit(node);
 }
 
-// ---- What is seen --------------------------------------------------------------------------------
+// ---- What is seen
+// --------------------------------------------------------------------------------
 
 DatabaseState World::StateOf(int node) const {
   const Server& server = servers_[static_cast<std::size_t>(node)];
@@ -452,8 +453,7 @@ ProcessState World::ProcessOf(int node) const {
   process.pid = 1000 + server.starts;
   if (process.phase == ProcessState::Phase::kEnded) process.how_ended = "killed by signal 9";
   process.ended_at = server.ended_at;
-  process.restart_inhibited =
-      process.phase != ProcessState::Phase::kRunning && !server.restarts_at;
+  process.restart_inhibited = process.phase != ProcessState::Phase::kRunning && !server.restarts_at;
   process.fenced = server.fenced;
   process.initialised = server.starts > 0;
   return process;

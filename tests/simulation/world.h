@@ -63,7 +63,7 @@ struct Transaction {
   bool stubborn = false;
   bool acknowledged = false;
   bool superseded = false;  // acknowledged by a primary that already had a successor
-  bool promised = false;  // acknowledged while semiSync was in force, as durably recorded
+  bool promised = false;    // acknowledged while semiSync was in force, as durably recorded
 };
 
 struct Channel {
@@ -89,17 +89,17 @@ struct Server {
   std::optional<TimePoint> restarts_at;  // by its owner or by systemd
   int starts = 0;
   TimePoint slow_until{};  // its applier lags until then
-  TimePoint told_at{};  // the self-fencing agent's lease was last renewed then
+  TimePoint told_at{};     // the self-fencing agent's lease was last renewed then
   // The server.
   bool writable = false;
-  bool human_opened = false;     // somebody else made it writable
-  Epoch opened_in;               // the last epoch it was opened in
-  std::vector<int> binlog;       // transactions in order
-  std::size_t committed = 0;     // of binlog; the rest waits for an acknowledgement
-  std::size_t acked = 0;         // of binlog, by some semi-sync replica
-  std::vector<int> relay;        // received and not applied, in order
-  std::vector<bool> has;         // by transaction: in binlog or relay
-  GtidSet logged, done, held;    // of binlog, of its committed part, of binlog and relay
+  bool human_opened = false;   // somebody else made it writable
+  Epoch opened_in;             // the last epoch it was opened in
+  std::vector<int> binlog;     // transactions in order
+  std::size_t committed = 0;   // of binlog; the rest waits for an acknowledgement
+  std::size_t acked = 0;       // of binlog, by some semi-sync replica
+  std::vector<int> relay;      // received and not applied, in order
+  std::vector<bool> has;       // by transaction: in binlog or relay
+  GtidSet logged, done, held;  // of binlog, of its committed part, of binlog and relay
   std::optional<Channel> channel;
   bool source_enabled = false, waits = false, replica_enabled = true, replica_active = false;
   std::optional<HeartbeatSeen> heartbeat;
@@ -155,7 +155,7 @@ class World {
   bool promotion_waived = false;
   bool calm = false;  // clients pause, so that the end state can be compared
   std::vector<Transaction> transactions;
-  std::vector<int> promised;      // acknowledged under semiSync in force
+  std::vector<int> promised;  // acknowledged under semiSync in force
   std::uint64_t acknowledged = 0;
   Epoch newest;  // the highest epoch in which a node was opened
 
