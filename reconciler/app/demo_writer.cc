@@ -12,7 +12,9 @@ namespace {
 constexpr Duration kStatement = Seconds(15);
 constexpr Duration kNoticeable = Milliseconds(100);
 
-std::string Table(const DemoWriterOptions& options) { return "`" + options.schema + "`.`pandora_ha_demo`"; }
+std::string Table(const DemoWriterOptions& options) {
+  return "`" + options.schema + "`.`pandora_ha_demo`";
+}
 
 Result<std::unique_ptr<Session>> Connect(const DemoWriterOptions& options, Deadline deadline) {
   return Session::Connect({options.endpoint, options.user, options.password, {}}, deadline);
@@ -21,9 +23,13 @@ Result<std::unique_ptr<Session>> Connect(const DemoWriterOptions& options, Deadl
 }  // namespace
 
 DemoWriter::DemoWriter(DemoWriterOptions options, const Clock& clock)
-    : options_(std::move(options)), clock_(clock), thread_([this](std::stop_token stop) { Loop(stop); }) {}
+    : options_(std::move(options)),
+      clock_(clock),
+      thread_([this](std::stop_token stop) { Loop(stop); }) {}
 
-DemoWriter::~DemoWriter() { Stop(); }
+DemoWriter::~DemoWriter() {
+  Stop();
+}
 
 DemoWriterCount DemoWriter::Count() const {
   const std::lock_guard lock(mutex_);
@@ -45,7 +51,8 @@ void DemoWriter::Note(const Status& status, std::uint64_t id) {
   const TimePoint now = clock_.Now().mono;
   const std::lock_guard lock(mutex_);
   if (!status.ok()) {
-    const bool unknown = status.error().code == ErrorCode::kTimeout || status.error().code == ErrorCode::kUnreachable;
+    const bool unknown = status.error().code == ErrorCode::kTimeout ||
+                         status.error().code == ErrorCode::kUnreachable;
     ++(unknown ? count_.cut : count_.refused);
     count_.last_error = status.error().message;
     return;
@@ -74,9 +81,10 @@ void DemoWriter::Loop(std::stop_token stop) {
         continue;
       }
       session = *std::move(made);
-      const Status prepared = session->Execute(
-          "CREATE TABLE IF NOT EXISTS " + Table(options_) + " (id BIGINT UNSIGNED PRIMARY KEY) ENGINE=InnoDB",
-          deadline);
+      const Status prepared =
+          session->Execute("CREATE TABLE IF NOT EXISTS " + Table(options_) +
+                               " (id BIGINT UNSIGNED PRIMARY KEY) ENGINE=InnoDB",
+                           deadline);
       if (!prepared.ok()) {
         Note(prepared, 0);
         session.reset();
@@ -85,7 +93,9 @@ void DemoWriter::Loop(std::stop_token stop) {
       }
     }
     ++id;
-    Note(session->Execute("INSERT INTO " + Table(options_) + " VALUES (" + std::to_string(id) + ")", deadline), id);
+    Note(session->Execute("INSERT INTO " + Table(options_) + " VALUES (" + std::to_string(id) + ")",
+                          deadline),
+         id);
     if (!Pause(stop, options_.pause)) return;
   }
 }
@@ -94,16 +104,16 @@ Result<std::uint64_t> DemoWriter::CountLost(Deadline deadline) const {
   if (acknowledged_.empty()) return std::uint64_t{0};
   PHA_ASSIGN_OR_RETURN(const auto session, Connect(options_, deadline));
   PHA_ASSIGN_OR_RETURN(const Rows rows,
-                       session->Query("SELECT id FROM " + Table(options_) + " WHERE id >= " +
-                                          std::to_string(acknowledged_.front()),
+                       session->Query("SELECT id FROM " + Table(options_) +
+                                          " WHERE id >= " + std::to_string(acknowledged_.front()),
                                       deadline));
   std::unordered_set<std::string> present;
   for (const auto& row : rows.cells) {
     if (row[0]) present.insert(*row[0]);
   }
-  return static_cast<std::uint64_t>(std::count_if(
-      acknowledged_.begin(), acknowledged_.end(),
-      [&](std::uint64_t id) { return !present.contains(std::to_string(id)); }));
+  return static_cast<std::uint64_t>(
+      std::count_if(acknowledged_.begin(), acknowledged_.end(),
+                    [&](std::uint64_t id) { return !present.contains(std::to_string(id)); }));
 }
 
 }  // namespace pandora_ha

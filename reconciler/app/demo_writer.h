@@ -21,15 +21,15 @@ struct DemoWriterOptions {
   std::string user;
   Secret password;
   std::string schema;
-  Milliseconds pause{5};       // between two rows
+  Milliseconds pause{5};  // between two rows
 };
 
 struct DemoWriterCount {
   std::uint64_t acknowledged = 0;
-  std::uint64_t cut = 0;           // statements whose outcome the writer does not know
-  std::uint64_t refused = 0;       // statements or connections that got an error otherwise
-  Duration longest_pause{};        // between two acknowledged rows
-  Duration last_pause{};           // the latest one above 100 ms; zero: none yet
+  std::uint64_t cut = 0;      // statements whose outcome the writer does not know
+  std::uint64_t refused = 0;  // statements or connections that got an error otherwise
+  Duration longest_pause{};   // between two acknowledged rows
+  Duration last_pause{};      // the latest one above 100 ms; zero: none yet
   std::string last_error;
 };
 

@@ -103,7 +103,8 @@ Result<std::optional<SmallFile>> ReadSmallFile(const Descriptor& directory, cons
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return FileError("read", name);
     out.content.append(chunk, static_cast<std::size_t>(got));
-    if (out.content.size() > largest) return Error{ErrorCode::kRefused, name + " grows while it is read."};
+    if (out.content.size() > largest)
+      return Error{ErrorCode::kRefused, name + " grows while it is read."};
   }
   return std::optional(std::move(out));
 }

@@ -9,8 +9,8 @@
 #include <string>
 
 #include "reconciler/base/clock.h"
-#include "reconciler/base/result.h"
 #include "reconciler/base/descriptor.h"
+#include "reconciler/base/result.h"
 
 namespace pandora_ha {
 
@@ -37,8 +37,8 @@ struct SmallFile {
 // Fails when the last part of the path is a symbolic link or no directory.
 Result<Descriptor> OpenDirectory(const std::string& path);
 
-// Nothing when there is no such file. Refuses (kRefused) what is not a regular file and what is larger
-// than `largest` bytes.
+// Nothing when there is no such file. Refuses (kRefused) what is not a regular file and what is
+// larger than `largest` bytes.
 Result<std::optional<SmallFile>> ReadSmallFile(const Descriptor& directory, const std::string& name,
                                                std::size_t largest = 64 * 1024);
 

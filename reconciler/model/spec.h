@@ -248,8 +248,8 @@ struct KubernetesSpec {
 
 // A declared part of the document that nothing reconciles yet in this release.
 struct NotReconciledPart {
-  std::string path;       // "spec.database.virtualIP"
-  std::string sentence;   // what does not happen, and what to do instead
+  std::string path;      // "spec.database.virtualIP"
+  std::string sentence;  // what does not happen, and what to do instead
 
   bool operator==(const NotReconciledPart&) const = default;
 };

@@ -24,7 +24,8 @@ struct Capabilities {
 Result<ServerVersion> ParseServerVersion(const std::string& text);
 
 // A statement whose rows ReadCapabilities() reads.
-inline constexpr char kCapabilityQuery[] = "SHOW GLOBAL VARIABLES LIKE 'rpl\\_semi\\_sync\\_%\\_enabled'";
+inline constexpr char kCapabilityQuery[] =
+    "SHOW GLOBAL VARIABLES LIKE 'rpl\\_semi\\_sync\\_%\\_enabled'";
 Capabilities ReadCapabilities(const ServerVersion& version, const Rows& rows);
 
 // `version` is `major.minor.patch` or later.

@@ -32,14 +32,19 @@ std::optional<std::string> StatusValues::Get(std::string_view name) const {
   return std::nullopt;
 }
 
-int StatusValues::Number(std::string_view name) const { return std::atoi(Get(name).value_or("0").c_str()); }
+int StatusValues::Number(std::string_view name) const {
+  return std::atoi(Get(name).value_or("0").c_str());
+}
 
-bool StatusValues::On(std::string_view name) const { return Get(name) == "ON"; }
+bool StatusValues::On(std::string_view name) const {
+  return Get(name) == "ON";
+}
 
 std::string StatusQuery(const std::string& table, const std::vector<std::string>& names) {
   std::vector<std::string> all = names;
   all.emplace_back("uptime");
-  return "SELECT LOWER(VARIABLE_NAME) AS name, VARIABLE_VALUE AS value, UNIX_TIMESTAMP() AS asked_at FROM " +
+  return "SELECT LOWER(VARIABLE_NAME) AS name, VARIABLE_VALUE AS value, UNIX_TIMESTAMP() AS "
+         "asked_at FROM " +
          table + " WHERE VARIABLE_NAME IN (" + QuotedList(all) + ")";
 }
 
@@ -47,8 +52,8 @@ Result<StatusValues> ReadStatus(const Rows& rows) {
   StatusValues values;
   values.rows = rows;
   // Both servers compute Uptime as the statement's own time less the time they started, in whole
-  // seconds; the statement's time less Uptime is therefore that start, exactly, whatever was done to
-  // the machine's clock since.
+  // seconds; the statement's time less Uptime is therefore that start, exactly, whatever was done
+  // to the machine's clock since.
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const RowReader row(rows, i);
     if (row.Text("name") != "uptime") continue;
@@ -97,7 +102,8 @@ ThreadState ReadThread(const std::string& running) {
   return running == "No" || running.empty() ? ThreadState::kStopped : ThreadState::kConnecting;
 }
 
-std::optional<Seconds> ReadLag(std::optional<std::int64_t> reported, ThreadState io, ThreadState sql) {
+std::optional<Seconds> ReadLag(std::optional<std::int64_t> reported, ThreadState io,
+                               ThreadState sql) {
   if (!reported || io != ThreadState::kRunning || sql != ThreadState::kRunning) return std::nullopt;
   return Seconds(*reported);
 }

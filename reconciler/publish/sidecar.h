@@ -9,8 +9,8 @@
 
 #include "reconciler/base/clock.h"
 #include "reconciler/base/result.h"
-#include "reconciler/port/publisher.h"
 #include "reconciler/base/safe_file.h"
+#include "reconciler/port/publisher.h"
 
 namespace pandora_ha {
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 
+#include "reconciler/base/descriptor.h"
 #include "reconciler/base/result.h"
 #include "reconciler/model/ids.h"
-#include "reconciler/base/descriptor.h"
 
 namespace pandora_ha {
 

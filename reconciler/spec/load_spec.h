@@ -13,7 +13,8 @@ namespace pandora_ha {
 struct LoadedSpec {
   std::optional<ClusterSpec> spec;  // present exactly when `problems` is empty
   std::vector<Problem> problems;    // all of them, in the order of the text
-  std::vector<Problem> warnings;    // acceptable but worth a look: among them every part that nothing reconciles yet
+  std::vector<Problem>
+      warnings;  // acceptable but worth a look: among them every part that nothing reconciles yet
 
   bool ok() const { return spec.has_value(); }
 };
@@ -27,7 +28,8 @@ LoadedSpec LoadSpecFile(const std::string& path);
 
 // A changed document of a running cluster. What may not be changed is a problem; the caller keeps
 // `before` in force then.
-LoadedSpec LoadChangedSpec(const std::string& name, const std::string& text, const ClusterSpec& before);
+LoadedSpec LoadChangedSpec(const std::string& name, const std::string& text,
+                           const ClusterSpec& before);
 
 // The parts of a loaded document that nothing reconciles yet (ClusterSpec::not_reconciled).
 const std::vector<NotReconciledPart>& NotReconciled(const ClusterSpec& spec);

@@ -27,9 +27,10 @@ std::string PatternWords(const std::string& pattern) {
       {R"(^([-A-Za-z0-9.]+|\[[0-9A-Fa-f:.]+\]):([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$)",
        "HOST:PORT with a port from 1 to 65535, such as '127.0.0.1:3306' or '[::1]:3306'"},
       {R"(^[1-9][0-9]*(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$)",
-       "a whole number with an optional unit of k, M, G, T, P, Ki, Mi, Gi, Ti or Pi, such as '10Gi'"},
+       "a whole number with an optional unit of k, M, G, T, P, Ki, Mi, Gi, Ti or Pi, such as "
+       "'10Gi'"},
       {R"(^[a-z0-9][-A-Za-z0-9_./:@]*$)",
-       "the name of a container image, such as 'docker.io/library/mariadb:11.8'"},
+       "the name of a container image, such as 'mariadb:11.8'"},
       {R"(^[1-9][0-9]*m?$)", "a whole number of processors, or thousandths of one, such as '500m'"},
       {R"(^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$)",
        "the name of a condition, such as 'Ready'"},

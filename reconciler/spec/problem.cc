@@ -12,9 +12,8 @@ constexpr std::size_t kShownCharacters = 60;
 
 std::string Lower(std::string_view text) {
   std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return lower;
 }
 
@@ -53,12 +52,11 @@ std::string FormatProblem(const Problem& problem) {
 }
 
 bool IsSensitive(std::string_view path) {
-  static constexpr std::array<std::string_view, 7> kWords = {"passw", "pwd",        "secret", "token",
-                                                             "passphrase", "credential", "privatekey"};
+  static constexpr std::array<std::string_view, 7> kWords = {
+      "passw", "pwd", "secret", "token", "passphrase", "credential", "privatekey"};
   const std::string lower = Lower(path);
-  return std::any_of(kWords.begin(), kWords.end(), [&](std::string_view word) {
-    return lower.find(word) != std::string::npos;
-  });
+  return std::any_of(kWords.begin(), kWords.end(),
+                     [&](std::string_view word) { return lower.find(word) != std::string::npos; });
 }
 
 std::string Shown(std::string_view text) {

@@ -1,6 +1,7 @@
 // What is wrong with a document, in a form that people and programs can use.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,12 +10,15 @@
 
 namespace pandora_ha {
 
+// More than these of one document are not shown.
+inline constexpr std::size_t kMaxProblems = 100;
+
 // One problem. `message` says what was found, what is allowed, and what to do; it never holds the
 // value of a field whose name looks like a secret's.
 struct Problem {
   std::string file;
   Position at;
-  std::string path;     // "spec.database.nodes[1].address"; empty: the document as a whole
+  std::string path;  // "spec.database.nodes[1].address"; empty: the document as a whole
   std::string message;
   std::string rule_id;  // of a rule between fields; empty: form or schema
 

@@ -1,7 +1,7 @@
 // The rules between fields.
 //
-// Each has one id, here and in the x-kubernetes-validations of crd/pandoracluster.yaml, where an API
-// server applies it; a test compares the two sets of ids.
+// Each has one id, here and in the x-kubernetes-validations of crd/pandoracluster.yaml, where an
+// API server applies it; a test compares the two sets of ids.
 #pragma once
 
 #include <string>
@@ -14,9 +14,9 @@ namespace pandora_ha {
 
 struct Violation {
   std::string rule_id;
-  std::string path;                  // of the field to change
+  std::string path;  // of the field to change
   std::string message;
-  std::vector<std::string> reads;    // other paths that the rule compared it with
+  std::vector<std::string> reads;  // other paths that the rule compared it with
 };
 
 // What one document breaks, in the order of the rules.

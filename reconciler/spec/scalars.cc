@@ -7,7 +7,9 @@
 namespace pandora_ha {
 namespace {
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 bool AllOf(std::string_view text, std::string_view allowed) {
   return !text.empty() && text.find_first_not_of(allowed) == std::string_view::npos;
@@ -61,7 +63,8 @@ bool IsDisputedNumber(std::string_view text) {
   std::size_t digits = 0;
   for (std::size_t i = text.find(':'); i < text.size(); ++i) {
     digits = text[i] == ':' ? 0 : digits + 1;
-    if (digits > 2 || (text[i] == ':' && (i + 1 == text.size() || text[i + 1] == ':'))) return false;
+    if (digits > 2 || (text[i] == ':' && (i + 1 == text.size() || text[i + 1] == ':')))
+      return false;
   }
   return true;
 }
@@ -75,16 +78,19 @@ bool IsOneOf(const std::string& text, const std::array<std::string_view, N>& wor
 
 PlainScalar ResolvePlain(const std::string& text) {
   static constexpr std::array<std::string_view, 5> kNull = {"", "~", "null", "Null", "NULL"};
-  static constexpr std::array<std::string_view, 6> kBoolean = {"true", "True", "TRUE",
+  static constexpr std::array<std::string_view, 6> kBoolean = {"true",  "True",  "TRUE",
                                                                "false", "False", "FALSE"};
-  static constexpr std::array<std::string_view, 8> kYes = {"y", "Y", "yes", "Yes", "YES", "on", "On", "ON"};
+  static constexpr std::array<std::string_view, 8> kYes = {"y",   "Y",  "yes", "Yes",
+                                                           "YES", "on", "On",  "ON"};
   static constexpr std::array<std::string_view, 8> kNo = {"n",  "N",   "no",  "No",
                                                           "NO", "off", "Off", "OFF"};
   static constexpr std::array<std::string_view, 3> kNan = {".nan", ".NaN", ".NAN"};
   if (IsOneOf(text, kNull)) return {NodeKind::kNull, ""};
   if (IsOneOf(text, kBoolean)) return {NodeKind::kBoolean, ""};
-  if (IsOneOf(text, kYes)) return {NodeKind::kUnusable, "write true, or \"" + text + "\" for the word"};
-  if (IsOneOf(text, kNo)) return {NodeKind::kUnusable, "write false, or \"" + text + "\" for the word"};
+  if (IsOneOf(text, kYes))
+    return {NodeKind::kUnusable, "write true, or \"" + text + "\" for the word"};
+  if (IsOneOf(text, kNo))
+    return {NodeKind::kUnusable, "write false, or \"" + text + "\" for the word"};
   if (IsInteger(text)) return {NodeKind::kInteger, ""};
   if (IsOneOf(text, kNan)) return {NodeKind::kFloat, ""};
   // An exponent without a point is a float to us and a whole number to an API server.
@@ -95,7 +101,8 @@ PlainScalar ResolvePlain(const std::string& text) {
   }
   if (IsDisputedNumber(text)) {
     return {NodeKind::kUnusable,
-            "write a number in plain digits without leading zeros, or put the text in quotes: \"" + text + "\""};
+            "write a number in plain digits without leading zeros, or put the text in quotes: \"" +
+                text + "\""};
   }
   if (text == "<<") return {NodeKind::kUnusable, "put the text in quotes: \"<<\""};
   return {NodeKind::kString, ""};

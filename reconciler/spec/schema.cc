@@ -92,7 +92,9 @@ Result<bool> CompileNested(const TreeMember& keyword, const std::string& path, S
 // Keywords whose value is a number; false: it is none of them.
 bool CompileLimit(const TreeMember& keyword, Schema* schema) {
   const auto number = keyword.value.integer;
-  const auto count = [&] { return number ? std::optional<std::size_t>(static_cast<std::size_t>(*number)) : std::nullopt; };
+  const auto count = [&] {
+    return number ? std::optional<std::size_t>(static_cast<std::size_t>(*number)) : std::nullopt;
+  };
   if (keyword.key == "minimum") {
     schema->minimum = number;
   } else if (keyword.key == "maximum") {
@@ -127,9 +129,12 @@ Status CompileWord(const TreeMember& keyword, const std::string& path, Schema* s
     schema->pattern = value.text;
     schema->expression = std::make_shared<const std::regex>(value.text);
   } else if (keyword.key == "x-kubernetes-list-type") {
-    schema->list_type = value.text == "map" ? ListType::kMap : value.text == "set" ? ListType::kSet : ListType::kAtomic;
+    schema->list_type = value.text == "map"   ? ListType::kMap
+                        : value.text == "set" ? ListType::kSet
+                                              : ListType::kAtomic;
   } else if (keyword.key == "x-kubernetes-list-map-keys") {
-    if (value.items.size() != 1) return Fault(path, "lists with other than one key are not supported");
+    if (value.items.size() != 1)
+      return Fault(path, "lists with other than one key are not supported");
     schema->list_key = value.items.front().text;
   } else if (keyword.key == "x-kubernetes-int-or-string") {
     schema->type = SchemaType::kIntOrString;
@@ -139,19 +144,6 @@ Status CompileWord(const TreeMember& keyword, const std::string& path, Schema* s
     return Fault(path, "keyword " + keyword.key + " is not supported");
   }
   return Ok();
-}
-
-const Schema& Compiled() {
-  static const Schema schema = [] {
-    const ReadTree read = ReadYaml("pandoracluster.yaml", CustomResourceDefinition());
-    const TreeNode* versions = nullptr;
-    if (const TreeNode* spec = read.root.Find("spec"); read.whole && spec != nullptr) versions = spec->Find("versions");
-    if (versions == nullptr || versions->items.empty()) std::abort();  // the program carries no schema
-    Result<Schema> compiled = CompileSchema(*versions->items[0].Find("schema")->Find("openAPIV3Schema"), "");
-    if (!compiled.ok()) std::abort();
-    return *std::move(compiled);
-  }();
-  return schema;
 }
 
 void CollectRuleIds(const Schema& schema, std::vector<std::string>* ids) {
@@ -198,18 +190,35 @@ Result<Schema> CompileSchema(const TreeNode& node, const std::string& path) {
     if (nested || CompileLimit(keyword, &schema)) continue;
     PHA_TRY(CompileWord(keyword, path, &schema));
   }
-  if (!schema.pattern.empty() && !schema.max_length) return Fault(path, "a pattern needs a maxLength");
+  if (!schema.pattern.empty() && !schema.max_length)
+    return Fault(path, "a pattern needs a maxLength");
+  return schema;
+}
+
+const Schema& CustomResourceSchema() {
+  static const Schema schema = [] {
+    const ReadTree read = ReadYaml("pandoracluster.yaml", CustomResourceDefinition());
+    const TreeNode* versions = nullptr;
+    if (const TreeNode* spec = read.root.Find("spec"); read.whole && spec != nullptr)
+      versions = spec->Find("versions");
+    if (versions == nullptr || versions->items.empty())
+      std::abort();  // the program carries no schema
+    Result<Schema> compiled =
+        CompileSchema(*versions->items[0].Find("schema")->Find("openAPIV3Schema"), "");
+    if (!compiled.ok()) std::abort();
+    return *std::move(compiled);
+  }();
   return schema;
 }
 
 const Schema& DocumentSchema() {
-  static const Schema schema = WithObjectMeta(Compiled());
+  static const Schema schema = WithObjectMeta(CustomResourceSchema());
   return schema;
 }
 
 std::vector<std::string> SchemaRuleIds() {
   std::vector<std::string> ids;
-  CollectRuleIds(Compiled(), &ids);
+  CollectRuleIds(CustomResourceSchema(), &ids);
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   return ids;

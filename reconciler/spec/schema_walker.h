@@ -19,7 +19,7 @@ struct WalkResult {
 };
 
 // Adds the schema's defaults to `root` and drops members without a value, as an API server does.
-// After 100 problems it stops looking.
+// After kMaxProblems it stops looking.
 WalkResult WalkSchema(const std::string& file, const Schema& schema, TreeNode* root);
 
 }  // namespace pandora_ha

@@ -49,9 +49,10 @@ Position LineIndex::At(std::size_t offset) const {
   offset = std::min(offset, text_.size());
   const auto next = std::upper_bound(starts_.begin(), starts_.end(), offset);
   const std::size_t start = *(next - 1);
-  const auto characters = std::count_if(text_.begin() + static_cast<std::ptrdiff_t>(start),
-                                        text_.begin() + static_cast<std::ptrdiff_t>(offset),
-                                        [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
+  const auto characters =
+      std::count_if(text_.begin() + static_cast<std::ptrdiff_t>(start),
+                    text_.begin() + static_cast<std::ptrdiff_t>(offset),
+                    [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
   return {static_cast<int>(next - starts_.begin()), static_cast<int>(characters) + 1};
 }
 
@@ -64,7 +65,9 @@ std::optional<Position> LineIndex::TabUpTo(int line) const {
   return std::nullopt;
 }
 
-std::size_t ByteOrderMark(std::string_view text) { return text.starts_with("\xEF\xBB\xBF") ? 3 : 0; }
+std::size_t ByteOrderMark(std::string_view text) {
+  return text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
+}
 
 std::optional<Problem> CheckText(const std::string& file, std::string_view text) {
   const auto problem = [&](Position at, std::string message) {
@@ -82,10 +85,12 @@ std::optional<Problem> CheckText(const std::string& file, std::string_view text)
     const auto byte = static_cast<unsigned char>(text[i]);
     const std::size_t length = CharacterLength(text.substr(i));
     if (length == 0) {
-      return problem(lines.At(i), "byte " + Hexadecimal(byte) + " is not UTF-8; save the file as UTF-8");
+      return problem(lines.At(i),
+                     "byte " + Hexadecimal(byte) + " is not UTF-8; save the file as UTF-8");
     }
     if (IsForbidden(byte)) {
-      return problem(lines.At(i), "control character " + Hexadecimal(byte) + " is not allowed in YAML; remove it");
+      return problem(lines.At(i), "control character " + Hexadecimal(byte) +
+                                      " is not allowed in YAML; remove it");
     }
     i += length;
   }

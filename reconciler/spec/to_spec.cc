@@ -31,14 +31,16 @@ class Fields {
   // What has an int-or-string schema is kept as it was written.
   void Word(std::string_view key, std::map<std::string, std::string>* out) const {
     const TreeNode* member = Member(key);
-    if (member != nullptr && (member->kind == NodeKind::kString || member->kind == NodeKind::kInteger)) {
+    if (member != nullptr &&
+        (member->kind == NodeKind::kString || member->kind == NodeKind::kInteger)) {
       (*out)[std::string(key)] = member->text;
     }
   }
 
   void Flag(std::string_view key, bool* out) const {
     const TreeNode* member = Member(key);
-    if (member != nullptr && member->kind == NodeKind::kBoolean) *out = member->text[0] == 't' || member->text[0] == 'T';
+    if (member != nullptr && member->kind == NodeKind::kBoolean)
+      *out = member->text[0] == 't' || member->text[0] == 'T';
   }
 
   // The schema has checked the range; a number that does not fit is no number.
@@ -58,7 +60,8 @@ class Fields {
   }
 
   template <class Enum, std::size_t N>
-  void Choice(std::string_view key, const std::array<std::pair<std::string_view, Enum>, N>& words, Enum* out) const {
+  void Choice(std::string_view key, const std::array<std::pair<std::string_view, Enum>, N>& words,
+              Enum* out) const {
     std::string text;
     Text(key, &text);
     for (const auto& [word, value] : words) {
@@ -84,7 +87,9 @@ class Fields {
   }
 
  private:
-  const TreeNode* Member(std::string_view key) const { return node_ == nullptr ? nullptr : node_->Find(key); }
+  const TreeNode* Member(std::string_view key) const {
+    return node_ == nullptr ? nullptr : node_->Find(key);
+  }
 
   const TreeNode* node_;
 };
@@ -98,13 +103,14 @@ constexpr Words<SubstrateKind, 3> kSubstrates = {{{"local", SubstrateKind::kLoca
 constexpr Words<FailoverPolicy, 3> kPolicies = {{{"availability", FailoverPolicy::kAvailability},
                                                  {"consistency", FailoverPolicy::kConsistency},
                                                  {"witness", FailoverPolicy::kWitness}}};
-constexpr Words<Failback, 2> kFailbacks = {{{"manual", Failback::kManual}, {"whenCaughtUp", Failback::kWhenCaughtUp}}};
-constexpr Words<DurabilityMode, 2> kDurabilities = {{{"async", DurabilityMode::kAsync},
-                                                     {"semiSync", DurabilityMode::kSemiSync}}};
-constexpr Words<WithoutReplica, 2> kWithoutReplica = {{{"block", WithoutReplica::kBlock},
-                                                       {"degrade", WithoutReplica::kDegrade}}};
-constexpr Words<SalvageOnTimeout, 2> kSalvageEnds = {{{"abort", SalvageOnTimeout::kAbort},
-                                                      {"promote", SalvageOnTimeout::kPromote}}};
+constexpr Words<Failback, 2> kFailbacks = {
+    {{"manual", Failback::kManual}, {"whenCaughtUp", Failback::kWhenCaughtUp}}};
+constexpr Words<DurabilityMode, 2> kDurabilities = {
+    {{"async", DurabilityMode::kAsync}, {"semiSync", DurabilityMode::kSemiSync}}};
+constexpr Words<WithoutReplica, 2> kWithoutReplica = {
+    {{"block", WithoutReplica::kBlock}, {"degrade", WithoutReplica::kDegrade}}};
+constexpr Words<SalvageOnTimeout, 2> kSalvageEnds = {
+    {{"abort", SalvageOnTimeout::kAbort}, {"promote", SalvageOnTimeout::kPromote}}};
 constexpr Words<SplitBrainRows, 3> kRows = {{{"merge", SplitBrainRows::kMerge},
                                              {"archive", SplitBrainRows::kArchive},
                                              {"ask", SplitBrainRows::kAsk}}};
@@ -200,17 +206,21 @@ DatabaseSpec ToDatabase(const Fields& fields) {
   DatabaseSpec database;
   fields.Text("schema", &database.schema);
   fields.Count("port", &database.port);
-  for (const TreeNode& item : fields.Items("nodes")) database.nodes.push_back(ToNode(Fields(&item)));
+  for (const TreeNode& item : fields.Items("nodes"))
+    database.nodes.push_back(ToNode(Fields(&item)));
   fields.Count("replicas", &database.replicas);
-  for (const TreeNode& item : fields.Items("masterPreference")) database.master_preference.emplace_back(item.text);
+  for (const TreeNode& item : fields.Items("masterPreference"))
+    database.master_preference.emplace_back(item.text);
   fields.Choice("failback", kFailbacks, &database.failback);
   const Fields credentials = fields.In("credentials");
-  database.credentials = {ToAccount(credentials.In("admin")), ToAccount(credentials.In("replication")),
+  database.credentials = {ToAccount(credentials.In("admin")),
+                          ToAccount(credentials.In("replication")),
                           ToAccount(credentials.In("application"))};
   database.tls = ToTls(fields.In("tls"));
   ReadBehaviour(fields, &database);
   const Fields configuration = fields.In("configuration");
-  for (const TreeMember& member : configuration.Members()) configuration.Word(member.key, &database.configuration);
+  for (const TreeMember& member : configuration.Members())
+    configuration.Word(member.key, &database.configuration);
   if (const Fields ip = fields.In("virtualIP"); ip.exists()) {
     database.virtual_ip.emplace();
     ip.Text("address", &database.virtual_ip->address);
@@ -276,7 +286,8 @@ LocalSpec ToLocal(const Fields& fields) {
 
 KubernetesSpec ToKubernetes(const Fields& fields) {
   KubernetesSpec kubernetes;
-  for (const char* image : {"database", "server", "console"}) fields.In("images").Word(image, &kubernetes.images);
+  for (const char* image : {"database", "server", "console"})
+    fields.In("images").Word(image, &kubernetes.images);
   fields.In("storage").Text("className", &kubernetes.storage_class);
   fields.In("storage").Text("size", &kubernetes.storage_size);
   for (const char* resource : {"cpu", "memory"}) {
@@ -302,7 +313,8 @@ ClusterSpec ToSpec(const TreeNode& root) {
   cluster.lease = ToLease(spec.In("lease"));
   cluster.endpoint = ToEndpoint(spec.In("endpoint"));
   if (spec.In("dataIn").exists()) cluster.data_in = ToDataIn(spec.In("dataIn"));
-  for (const TreeNode& item : spec.Items("servers")) cluster.servers.push_back(ToServer(Fields(&item)));
+  for (const TreeNode& item : spec.Items("servers"))
+    cluster.servers.push_back(ToServer(Fields(&item)));
   if (const Fields console = spec.In("console"); console.exists()) {
     cluster.console.emplace();
     console.Count("replicas", &cluster.console->replicas);

@@ -6,8 +6,8 @@
 
 namespace pandora_ha {
 
-// Total: what is missing or of a wrong type keeps the default of spec.h. Only the spec of a document
-// without problems means anything to anyone but the rules, which know what not to trust.
+// Total: what is missing or of a wrong type keeps the default of spec.h. Only the spec of a
+// document without problems means anything to anyone but the rules, which know what not to trust.
 ClusterSpec ToSpec(const TreeNode& root);
 
 }  // namespace pandora_ha

@@ -24,8 +24,12 @@ void FindRepeatedNames(std::vector<Judged>* judged) {
     const auto key = std::pair(one.loaded.spec->name_space, one.loaded.spec->name);
     const auto [earlier, is_new] = first.emplace(key, one.file);
     if (is_new) continue;
-    one.loaded.problems.push_back({one.file, {}, "metadata.name",
-                                   "'" + key.second + "' is already declared in " + earlier->second + "; give each cluster a name of its own", ""});
+    one.loaded.problems.push_back({one.file,
+                                   {},
+                                   "metadata.name",
+                                   "'" + key.second + "' is already declared in " +
+                                       earlier->second + "; give each cluster a name of its own",
+                                   ""});
     one.loaded.spec.reset();
   }
 }
@@ -38,8 +42,11 @@ std::string Dump(const nlohmann::ordered_json& json) {
 nlohmann::ordered_json ToJson(const std::vector<Problem>& problems) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const Problem& problem : problems) {
-    nlohmann::ordered_json one = {{"file", problem.file}, {"line", problem.at.line}, {"column", problem.at.column},
-                                  {"path", problem.path}, {"message", problem.message}};
+    nlohmann::ordered_json one = {{"file", problem.file},
+                                  {"line", problem.at.line},
+                                  {"column", problem.at.column},
+                                  {"path", problem.path},
+                                  {"message", problem.message}};
     if (!problem.rule_id.empty()) one["rule"] = problem.rule_id;
     list.push_back(std::move(one));
   }
@@ -67,26 +74,37 @@ void PrintTable(const std::vector<Judged>& judged, std::ostream& out, std::ostre
     for (const Problem& problem : one.loaded.problems) err << FormatProblem(problem) << "\n";
     if (one.loaded.ok()) {
       out << one.file << ": valid: cluster " << one.loaded.spec->name << " on "
-          << ToString(one.loaded.spec->substrate) << ", " << Count(one.loaded.warnings.size(), "warning") << "\n";
+          << ToString(one.loaded.spec->substrate) << ", "
+          << Count(one.loaded.warnings.size(), "warning") << "\n";
     } else {
-      err << one.file << ": not valid: " << Count(one.loaded.problems.size(), "problem") << "; nothing was changed\n";
+      err << one.file << ": not valid: " << Count(one.loaded.problems.size(), "problem")
+          << "; nothing was changed\n";
     }
-    for (const Problem& warning : one.loaded.warnings) out << "warning: " << FormatProblem(warning) << "\n";
+    for (const Problem& warning : one.loaded.warnings)
+      out << "warning: " << FormatProblem(warning) << "\n";
   }
 }
 
 }  // namespace
 
-int ValidateCommand(std::span<const std::string> files, ValidateFormat format, std::ostream& out, std::ostream& err) {
+int ValidateCommand(std::span<const std::string> files, ValidateFormat format, std::ostream& out,
+                    std::ostream& err) {
   std::vector<Judged> judged;
   for (const std::string& file : files) judged.push_back({file, LoadSpecFile(file)});
   FindRepeatedNames(&judged);
-  const bool valid = !judged.empty() && std::all_of(judged.begin(), judged.end(), [](const Judged& one) { return one.loaded.ok(); });
+  const bool valid =
+      !judged.empty() &&
+      std::all_of(judged.begin(), judged.end(), [](const Judged& one) { return one.loaded.ok(); });
   switch (format) {
-    case ValidateFormat::kTable: PrintTable(judged, out, err); break;
-    case ValidateFormat::kJson: PrintJson(judged, valid, out); break;
+    case ValidateFormat::kTable:
+      PrintTable(judged, out, err);
+      break;
+    case ValidateFormat::kJson:
+      PrintJson(judged, valid, out);
+      break;
   }
-  if (judged.empty()) err << "validate: no file is named; give one or more, such as /etc/pandora-ha/pandora.yaml\n";
+  if (judged.empty())
+    err << "validate: no file is named; give one or more, such as /etc/pandora-ha/pandora.yaml\n";
   return valid ? 0 : 2;
 }
 

@@ -28,9 +28,10 @@ class TreeBuilder : public YAML::EventHandler {
   TreeBuilder(std::string file, const LineIndex& lines) : file_(std::move(file)), lines_(lines) {}
 
   TreeNode TakeRoot() { return std::move(root_); }
+  Position start() const { return start_; }
   std::vector<Problem> TakeProblems() { return std::move(problems_); }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentStart(const YAML::Mark& mark) override { start_ = At(mark); }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override {
@@ -41,12 +42,16 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
-    Report(At(mark), "aliases (*name) are not allowed; write the value out, or put text that begins with '*' in quotes");
+    Report(At(mark),
+           "aliases (*name) are not allowed; write the value out, or put text that begins with '*' "
+           "in quotes");
     FinishUnusable(At(mark));
   }
 
   void OnAnchor(const YAML::Mark& mark, const std::string&) override {
-    Report(At(mark), "anchors (&name) are not allowed; write the value out, or put text that begins with '&' in quotes");
+    Report(At(mark),
+           "anchors (&name) are not allowed; write the value out, or put text that begins with '&' "
+           "in quotes");
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
@@ -122,19 +127,25 @@ class TreeBuilder : public YAML::EventHandler {
   }
 
   void Report(Position at, std::string message) {
+    if (problems_.size() > kMaxProblems) return;
     problems_.push_back({file_, at, Path(), std::move(message), ""});
   }
 
   // The tag itself stays unsaid: a password that begins with '!' looks like one.
   void ReportTag(Position at) {
-    Report(at, "tags (!name) are not allowed; remove it, or put text that begins with '!' in quotes");
+    Report(at,
+           "tags (!name) are not allowed; remove it, or put text that begins with '!' in quotes");
   }
 
   void ReportAmbiguous(const TreeNode& node, const std::string& remedy) {
     if (IsSensitive(Path())) {
-      Report(node.at, "this unquoted value means different things to different readers of YAML; put it in quotes");
+      Report(node.at,
+             "this unquoted value means different things to different readers of YAML; put it in "
+             "quotes");
     } else {
-      Report(node.at, Shown(node.text) + " without quotes means different things to different readers of YAML; " + remedy);
+      Report(node.at, Shown(node.text) +
+                          " without quotes means different things to different readers of YAML; " +
+                          remedy);
     }
   }
 
@@ -146,8 +157,8 @@ class TreeBuilder : public YAML::EventHandler {
     } else if (!fault.empty()) {
       Report(at, fault + " is not allowed; put the key in quotes if it is meant");
     } else if (!is_new) {
-      Report(at, "the key " + Shown(key) + " is already on line " + std::to_string(first->second.line) +
-                     "; keep one of the two");
+      Report(at, "the key " + Shown(key) + " is already on line " +
+                     std::to_string(first->second.line) + "; keep one of the two");
     }
     open.drop_value = key == "<<" || !fault.empty() || !is_new;
     open.key = key;
@@ -198,26 +209,39 @@ class TreeBuilder : public YAML::EventHandler {
 
   std::string file_;
   const LineIndex& lines_;
+  Position start_;
   TreeNode root_;
   std::vector<OpenNode> open_;
   std::vector<Problem> problems_;
 };
 
+constexpr char kMoreText[] =
+    "the document has ended and more text stands here; put each cluster in a file of its own, or "
+    "check the indentation and "
+    "the brackets";
+
 // The parser's words → what a person can look for.
 std::string ExplainSyntax(const std::string& message) {
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kWords = {{
-      {"end of map not found", "the indentation does not fit the lines above; align the keys of one section"},
+      {"end of map not found",
+       "the indentation does not fit the lines above; align the keys of one section"},
       {"end of sequence not found", "the indentation does not fit the list above; align its '-'"},
-      {"end of map flow not found", "a '{' is never closed with '}', or a ',' is missing"},
-      {"end of sequence flow not found", "a '[' is never closed with ']', or a ',' is missing"},
+      {"end of map flow not found",
+       "inside {…} a ',', a '}' or a closing quotation mark is missing, or text that holds ': ' is "
+       "not in quotes"},
+      {"end of sequence flow not found",
+       "inside […] a ',', a ']' or a closing quotation mark is missing, or text that holds ': ' is "
+       "not in quotes"},
       {"illegal map value", "a ':' where none is expected; put text that holds ': ' in quotes"},
       {"illegal block entry", "a '-' where no list is expected; check the indentation"},
       {"illegal map key", "a key where none is expected; check the indentation"},
       {"illegal EOF in scalar", "a quotation mark is never closed"},
-      {"illegal document indicator in scalar", "a quotation mark is not closed before '---' or '...'"},
+      {"illegal document indicator in scalar",
+       "a quotation mark is not closed before '---' or '...'"},
       {"illegal flow end", "a ']' or '}' that closes nothing"},
       {"unknown token", "a character that cannot begin a value; put the text in quotes"},
-      {"the referenced anchor is not defined", "aliases (*name) are not allowed; put text that begins with '*' in quotes"},
+      {"the referenced anchor is not defined",
+       "aliases (*name) are not allowed; put text that begins with '*' in quotes"},
   }};
   for (const auto& [theirs, ours] : kWords) {
     if (message.starts_with(theirs)) return std::string(ours);
@@ -225,7 +249,8 @@ std::string ExplainSyntax(const std::string& message) {
   return message;
 }
 
-Problem SyntaxProblem(const std::string& file, const LineIndex& lines, const YAML::Exception& error) {
+Problem SyntaxProblem(const std::string& file, const LineIndex& lines,
+                      const YAML::Exception& error) {
   const Position at = lines.At(static_cast<std::size_t>(error.mark.pos < 0 ? 0 : error.mark.pos));
   std::string message = "this is not valid YAML: " + ExplainSyntax(error.msg);
   if (const auto tab = lines.TabUpTo(at.line)) {
@@ -234,7 +259,8 @@ Problem SyntaxProblem(const std::string& file, const LineIndex& lines, const YAM
   return {file, at, "", message, ""};
 }
 
-void ReadDocuments(const std::string& file, const std::string& text, const LineIndex& lines, ReadTree* result) {
+void ReadDocuments(const std::string& file, const std::string& text, const LineIndex& lines,
+                   ReadTree* result) {
   std::istringstream stream(text);
   YAML::Parser parser(stream);
   TreeBuilder builder(file, lines);
@@ -245,17 +271,25 @@ void ReadDocuments(const std::string& file, const std::string& text, const LineI
   try {
     parser.HandleNextDocument(builder);
     TreeBuilder further(file, lines);
+    Position last = builder.start();
     while (parser.HandleNextDocument(further)) {
+      // At a token that begins nothing, the parser gives an empty document forever without moving.
+      if (further.start() == last) {
+        return stopped({file, last, "", kMoreText, ""});
+      }
+      last = further.start();
       const TreeNode other = further.TakeRoot();
       if (other.kind == NodeKind::kNull) continue;
-      return stopped({file, other.at, "", "a second document begins here; put each cluster in a file of its own", ""});
+      return stopped({file, other.at, "", kMoreText, ""});
     }
     result->root = builder.TakeRoot();
     result->problems = builder.TakeProblems();
     result->whole = true;
   } catch (const TooDeep& deep) {
-    stopped({file, deep.at, "", "more than " + std::to_string(kMaxDocumentDepth) +
-             " levels of nesting; no document needs so many", ""});
+    stopped({file, deep.at, "",
+             "more than " + std::to_string(kMaxDocumentDepth) +
+                 " levels of nesting; no document needs so many",
+             ""});
   } catch (const YAML::Exception& error) {
     stopped(SyntaxProblem(file, lines, error));
   } catch (const std::exception& error) {

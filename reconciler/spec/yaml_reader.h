@@ -1,8 +1,8 @@
 // YAML text (or JSON, which is YAML) → positioned tree. The only user of yaml-cpp.
 //
-// It reads what every reader of YAML understands alike. Anchors, aliases, tags, merge keys, duplicate
-// keys, several documents, and unquoted words that YAML 1.1 and 1.2 read differently (yes, 0123,
-// 1_000, 1:30) are refused, each with its remedy.
+// It reads what every reader of YAML understands alike. Anchors, aliases, tags, merge keys,
+// duplicate keys, several documents, and unquoted words that YAML 1.1 and 1.2 read differently
+// (yes, 0123, 1_000, 1:30) are refused, each with its remedy.
 #pragma once
 
 #include <string>

@@ -21,7 +21,8 @@ class Failover : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     flavor_ = FindFlavor(GetParam());
-    if (!flavor_) GTEST_SKIP() << "no root folder with " << GetParam() << " is named in the environment";
+    if (!flavor_)
+      GTEST_SKIP() << "no root folder with " << GetParam() << " is named in the environment";
   }
   std::optional<TestedFlavor> flavor_;
 };
@@ -65,8 +66,9 @@ TEST_P(Failover, KillingThePrimaryUnderLoadMovesTheWriterAndLosesNothing) {
   const DemoWriterCount count = writer->Count();
   EXPECT_EQ(count.refused, 0u) << count.last_error;
   EXPECT_LE(count.cut, 1u) << count.last_error;
-  std::printf("%s: %llu rows acknowledged, 0 lost, longest pause %s, %llu statements cut\n", GetParam(),
-              static_cast<unsigned long long>(count.acknowledged), FormatDuration(count.longest_pause).c_str(),
+  std::printf("%s: %llu rows acknowledged, 0 lost, longest pause %s, %llu statements cut\n",
+              GetParam(), static_cast<unsigned long long>(count.acknowledged),
+              FormatDuration(count.longest_pause).c_str(),
               static_cast<unsigned long long>(count.cut));
 }
 

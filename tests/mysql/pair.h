@@ -12,9 +12,9 @@
 
 namespace pandora_ha::testing {
 
-#define EXPECT_OK(expression)                                          \
-  do {                                                                 \
-    const auto status_of_it = (expression);                            \
+#define EXPECT_OK(expression)                                                                  \
+  do {                                                                                         \
+    const auto status_of_it = (expression);                                                    \
     EXPECT_TRUE(status_of_it.ok()) << (status_of_it.ok() ? "" : status_of_it.error().message); \
   } while (false)
 
@@ -31,8 +31,8 @@ inline std::string FlavorName(const ::testing::TestParamInfo<Flavor>& info) {
   return std::string(ToString(info.param));
 }
 
-#define ON_BOTH_SERVERS(Suite)                                                                    \
-  INSTANTIATE_TEST_SUITE_P(Servers, Suite, ::testing::Values(Flavor::kMariaDb, Flavor::kMySql),    \
+#define ON_BOTH_SERVERS(Suite)                                                                  \
+  INSTANTIATE_TEST_SUITE_P(Servers, Suite, ::testing::Values(Flavor::kMariaDb, Flavor::kMySql), \
                            FlavorName)
 
 inline DatabaseState StateOf(DatabaseNode& node) {
@@ -53,12 +53,16 @@ inline Status Mark(DatabaseNode& node, std::uint64_t epoch, Milliseconds budget 
 class Pair {
  public:
   explicit Pair(Flavor flavor, std::vector<std::string> arguments = {})
-      : one(flavor, 1, 1, arguments), two(flavor, 2, 2, arguments), a(NodeFor(one)), b(NodeFor(two)) {
+      : one(flavor, 1, 1, arguments),
+        two(flavor, 2, 2, arguments),
+        a(NodeFor(one)),
+        b(NodeFor(two)) {
     EXPECT_OK(a->Provision(TestSpec(), TestPasswords(), In(Seconds(10))));
     EXPECT_OK(a->OpenWritable(In(Seconds(5))));
     EXPECT_OK(Mark(*a, 1));
     Follow(*b, one);
-    const bool up = WaitUntil(Seconds(20), [&] { return Receiving(*b) && MarkerSeenBy(*b) == Epoch(1); });
+    const bool up =
+        WaitUntil(Seconds(20), [&] { return Receiving(*b) && MarkerSeenBy(*b) == Epoch(1); });
     if (!up) throw std::runtime_error("the replica does not follow: " + one.directory());
   }
 
@@ -74,7 +78,9 @@ class Pair {
   std::string StopApplier() const {
     return one_is_mariadb() ? "STOP SLAVE SQL_THREAD" : "STOP REPLICA SQL_THREAD";
   }
-  bool one_is_mariadb() const { return one.Admin()->server_version().find("MariaDB") != std::string::npos; }
+  bool one_is_mariadb() const {
+    return one.Admin()->server_version().find("MariaDB") != std::string::npos;
+  }
 
   TestServer one, two;
   std::unique_ptr<DatabaseNode> a, b;

@@ -25,7 +25,8 @@ constexpr char kAdminSql[] =
     "GRANT ALL PRIVILEGES ON *.* TO 'admin'@'%' WITH GRANT OPTION;\n";
 
 std::string Root(Flavor flavor) {
-  const char* name = flavor == Flavor::kMySql ? "PANDORA_HA_TEST_MYSQL_ROOT" : "PANDORA_HA_TEST_MARIADB_ROOT";
+  const char* name =
+      flavor == Flavor::kMySql ? "PANDORA_HA_TEST_MYSQL_ROOT" : "PANDORA_HA_TEST_MARIADB_ROOT";
   const char* root = std::getenv(name);
   return root == nullptr ? "" : root;
 }
@@ -33,16 +34,20 @@ std::string Root(Flavor flavor) {
 // The server's program; under the loader of its own root folder when it has one.
 std::vector<std::string> Program(Flavor flavor) {
   const std::string root = Root(flavor);
-  const std::string binary = root + (flavor == Flavor::kMySql ? "/usr/sbin/mysqld" : "/usr/sbin/mariadbd");
+  const std::string binary =
+      root + (flavor == Flavor::kMySql ? "/usr/sbin/mysqld" : "/usr/sbin/mariadbd");
   if (root.empty()) return {binary, "--no-defaults"};
-  return {root + "/usr/lib64/ld-linux-x86-64.so.2", "--library-path", root + "/usr/lib/x86_64-linux-gnu",
-          binary, "--no-defaults"};
+  return {root + "/usr/lib64/ld-linux-x86-64.so.2", "--library-path",
+          root + "/usr/lib/x86_64-linux-gnu", binary, "--no-defaults"};
 }
 
 std::vector<std::string> Places(Flavor flavor, const std::string& data) {
   const std::string usr = Root(flavor) + "/usr";
-  return {"--user=root", "--basedir=" + usr, "--datadir=" + data,
-          "--lc-messages-dir=" + usr + "/share/mysql", "--plugin-dir=" + usr + "/lib/mysql/plugin",
+  return {"--user=root",
+          "--basedir=" + usr,
+          "--datadir=" + data,
+          "--lc-messages-dir=" + usr + "/share/mysql",
+          "--plugin-dir=" + usr + "/lib/mysql/plugin",
           "--character-sets-dir=" + usr + "/share/mysql/charsets"};
 }
 
@@ -51,7 +56,8 @@ std::vector<std::string> operator+(std::vector<std::string> a, const std::vector
   return a;
 }
 
-pid_t Spawn(const std::vector<std::string>& argv, const std::string& input, const std::string& output) {
+pid_t Spawn(const std::vector<std::string>& argv, const std::string& input,
+            const std::string& output) {
   std::vector<char*> raw;
   for (const std::string& word : argv) raw.push_back(const_cast<char*>(word.c_str()));
   raw.push_back(nullptr);
@@ -78,26 +84,28 @@ void Initialise(Flavor flavor, const std::string& data) {
   if (flavor == Flavor::kMySql) {
     file << kAdminSql;
     file.close();
-    const auto argv = Program(flavor) + Places(flavor, data) +
-        std::vector<std::string>{"--initialize-insecure", "--init-file=" + sql, "--innodb-redo-log-capacity=8M",
-                                 "--log-error=" + data + ".log"};
+    const auto argv =
+        Program(flavor) + Places(flavor, data) +
+        std::vector<std::string>{"--initialize-insecure", "--init-file=" + sql,
+                                 "--innodb-redo-log-capacity=8M", "--log-error=" + data + ".log"};
     if (RunProgram(argv) != 0) std::abort();
     fs::remove(data + "/auto.cnf");  // every copy makes its own server_uuid
     return;
   }
   file << "CREATE DATABASE mysql;\nUSE mysql;\n";
   const std::string share = Root(flavor) + "/usr/share/mysql/";
-  for (const char* name : {"mysql_system_tables.sql", "mariadb_system_tables.sql", "mysql_performance_tables.sql",
-                           "mariadb_performance_tables.sql", "mysql_system_tables_data.sql",
-                           "mariadb_system_tables_data.sql", "maria_add_gis_sp_bootstrap.sql"}) {
+  for (const char* name :
+       {"mysql_system_tables.sql", "mariadb_system_tables.sql", "mysql_performance_tables.sql",
+        "mariadb_performance_tables.sql", "mysql_system_tables_data.sql",
+        "mariadb_system_tables_data.sql", "maria_add_gis_sp_bootstrap.sql"}) {
     std::ifstream part(share + name);
     if (part && part.peek() != EOF) file << part.rdbuf();
   }
   file << "FLUSH PRIVILEGES;\n" << kAdminSql;
   file.close();
   const auto argv = Program(flavor) + Places(flavor, data) +
-      std::vector<std::string>{"--bootstrap", "--innodb-log-file-size=8M", "--log-error=" + data + ".log",
-                               "--skip-log-bin"};
+                    std::vector<std::string>{"--bootstrap", "--innodb-log-file-size=8M",
+                                             "--log-error=" + data + ".log", "--skip-log-bin"};
   if (RunProgram(argv, sql) != 0) std::abort();
 }
 
@@ -141,7 +149,8 @@ bool WaitUntil(Milliseconds budget, const std::function<bool()>& condition) {
 
 std::string LoopbackAddress(int host) {
   const unsigned pid = static_cast<unsigned>(getpid());
-  return "127." + std::to_string(64 + (pid >> 12) % 64) + "." + std::to_string(1 + (pid >> 4) % 250) + "." +
+  return "127." + std::to_string(64 + (pid >> 12) % 64) + "." +
+         std::to_string(1 + (pid >> 4) % 250) + "." +
          std::to_string((pid & 15) * 10 + 1 + static_cast<unsigned>(host));
 }
 
@@ -159,7 +168,8 @@ int RunProgram(const std::vector<std::string>& argv, const std::string& input_fi
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-TestServer::TestServer(Flavor flavor, int host, ServerId server_id, std::vector<std::string> arguments)
+TestServer::TestServer(Flavor flavor, int host, ServerId server_id,
+                       std::vector<std::string> arguments)
     : flavor_(flavor), server_id_(server_id), arguments_(std::move(arguments)) {
   address_ = {LoopbackAddress(host), 3306};
   directory_ = TestDirectory("server" + std::to_string(host));
@@ -177,31 +187,51 @@ TestServer::~TestServer() {
 std::vector<std::string> TestServer::CommandLine() const {
   const std::string id = std::to_string(server_id_);
   std::vector<std::string> argv = Program(flavor_) + Places(flavor_, directory_ + "/data") +
-      std::vector<std::string>{"--socket=" + directory_ + "/s", "--pid-file=" + directory_ + "/pid",
-       "--log-error=" + directory_ + "/log", "--bind-address=" + address_.host, "--port=3306",
-       "--server-id=" + id, "--skip-name-resolve", "--log-bin=bin", "--relay-log=relay",
-       "--innodb-buffer-pool-size=16M", "--sync-binlog=1", "--innodb-flush-log-at-trx-commit=1"};
+                                  std::vector<std::string>{"--socket=" + directory_ + "/s",
+                                                           "--pid-file=" + directory_ + "/pid",
+                                                           "--log-error=" + directory_ + "/log",
+                                                           "--bind-address=" + address_.host,
+                                                           "--port=3306",
+                                                           "--server-id=" + id,
+                                                           "--skip-name-resolve",
+                                                           "--log-bin=bin",
+                                                           "--relay-log=relay",
+                                                           "--innodb-buffer-pool-size=16M",
+                                                           "--sync-binlog=1",
+                                                           "--innodb-flush-log-at-trx-commit=1"};
   if (flavor_ == Flavor::kMySql) {
-    return argv + std::vector<std::string>{"--mysqlx=OFF", "--secure-file-priv=NULL", "--gtid-mode=ON",
-        "--enforce-gtid-consistency=ON", "--relay-log-recovery=ON",
-        "--plugin-load=semisync_source.so;semisync_replica.so", "--innodb-redo-log-capacity=8M",
-        "--super-read-only=ON", "--skip-replica-start"} + arguments_;
+    return argv +
+           std::vector<std::string>{"--mysqlx=OFF",
+                                    "--secure-file-priv=NULL",
+                                    "--gtid-mode=ON",
+                                    "--enforce-gtid-consistency=ON",
+                                    "--relay-log-recovery=ON",
+                                    "--plugin-load=semisync_source.so;semisync_replica.so",
+                                    "--innodb-redo-log-capacity=8M",
+                                    "--super-read-only=ON",
+                                    "--skip-replica-start"} +
+           arguments_;
   }
-  return argv + std::vector<std::string>{"--log-slave-updates", "--binlog-format=ROW", "--gtid-strict-mode=ON",
-      "--innodb-log-file-size=8M", "--read-only=ON", "--skip-slave-start"} + arguments_;
+  return argv + std::vector<std::string>{"--log-slave-updates",   "--binlog-format=ROW",
+                                         "--gtid-strict-mode=ON", "--innodb-log-file-size=8M",
+                                         "--read-only=ON",        "--skip-slave-start"} +
+         arguments_;
 }
 
 void TestServer::Start() {
   pid_ = Spawn(CommandLine(), "/dev/null", directory_ + "/output");
-  const bool up = WaitUntil(Seconds(60), [&] {
+  std::string why = "its process ended";
+  const bool up = WaitUntil(Seconds(30), [&] {
     int status = 0;
     if (waitpid(pid_, &status, WNOHANG) == pid_) pid_ = -1;
     if (pid_ < 0) return true;
-    return Session::Connect({address_, "admin", Secret("admin-pw"), {}}, In(Seconds(2))).ok();
+    const auto session =
+        Session::Connect({address_, "admin", Secret("admin-pw"), {}}, In(Seconds(2)));
+    if (!session) why = session.error().message;
+    return session.ok();
   });
   if (!up || pid_ < 0) {
-    std::fprintf(stderr, "the test's server did not start:\n");
-    RunProgram({"/bin/cat", directory_ + "/log"});
+    std::fprintf(stderr, "the test's server did not start: %s\n", why.c_str());
     std::ifstream log(directory_ + "/log");
     for (std::string line; std::getline(log, line);) std::fprintf(stderr, "%s\n", line.c_str());
     std::abort();
@@ -215,7 +245,9 @@ void TestServer::Kill() {
   pid_ = -1;
 }
 
-void TestServer::Signal(int number) { kill(pid_, number); }
+void TestServer::Signal(int number) {
+  kill(pid_, number);
+}
 
 std::unique_ptr<Session> TestServer::Admin() const {
   auto session = Session::Connect({address_, "admin", Secret("admin-pw"), {}}, In(Seconds(10)));

@@ -21,7 +21,9 @@ std::string WhyUnavailable(Flavor flavor);
 // Asks every few milliseconds; false when the budget passed first.
 bool WaitUntil(Milliseconds budget, const std::function<bool()>& condition);
 
-inline Deadline In(Milliseconds budget) { return Deadline(SystemClock(), budget); }
+inline Deadline In(Milliseconds budget) {
+  return Deadline(SystemClock(), budget);
+}
 
 // Started read-only, without replication, with an account admin/admin-pw for every host. The
 // destructor kills it and removes its files; the kernel does the first when the test dies.
@@ -33,13 +35,14 @@ class TestServer {
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
 
-  void Start();              // waits until it answers
-  void Kill();               // SIGKILL and wait
+  void Start();  // waits until it answers
+  void Kill();   // SIGKILL and wait
   void Signal(int number);
   Address address() const { return address_; }
   const std::string& directory() const { return directory_; }
   std::unique_ptr<Session> Admin() const;
-  // Runs a statement as admin; the first cell of the first row, or "" without one. Aborts on errors.
+  // Runs a statement as admin; the first cell of the first row, or "" without one. Aborts on
+  // errors.
   std::string Sql(const std::string& sql) const;
 
  private:

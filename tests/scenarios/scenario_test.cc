@@ -78,6 +78,8 @@ Outcome Play(const std::vector<std::string>& lines) {
     if (!Answers(line)) continue;
     const std::string expected = TakeExpected(lines, &i);
     if (!actual.empty()) outcome.rewritten += "----\n" + actual;
+    // The blank line that ends it, when the author has not written one.
+    if (!actual.empty() && i < lines.size() && !lines[i].empty()) outcome.rewritten += "\n";
     if (actual != expected) outcome.differences.push_back({number, line, expected, actual});
   }
   outcome.coverage = script.coverage();

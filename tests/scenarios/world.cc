@@ -1,28 +1,15 @@
 #include "tests/scenarios/world.h"
 
 #include <algorithm>
-#include <stdexcept>
-#include <variant>
 
 namespace pandora_ha::scenarios {
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 constexpr int kOutOfStep = 1236;  // the source lacks what the replica has
 
 std::string Uuid(ServerId id) {
   const std::string digit = std::to_string(id);
   return "0000000" + digit + "-0000-0000-0000-00000000000" + digit;
-}
-
-bool Answers(const Node& node) {
-  return node.runs() && node.contact == Contact::kAnswered;
 }
 
 void BreakChannel(Node* replica) {
@@ -220,7 +207,6 @@ void World::Write(const std::string& name, const GtidSet& transactions) {
   }
 }
 
-// One transaction of the node's own.
 void World::WriteOwn(const std::string& name) {
   const DatabaseState& state = nodes.at(name).state;
   std::uint64_t last = 0;
@@ -233,132 +219,6 @@ void World::WriteOwn(const std::string& name) {
                                ? state.server_uuid + ":" + number
                                : "0-" + std::to_string(state.server_id) + "-" + number;
   Write(name, *GtidSet::Parse(flavor_, text));
-}
-
-std::string World::Holds(const Condition& condition) const {
-  return std::visit(
-      Overloaded{
-          [&](const ProcessEnded& c) {
-            const Node& node = nodes.at(c.node.text);
-            const bool ended =
-                node.process_unknown.empty() && !node.runs() && node.process.restart_inhibited;
-            return ended ? "" : c.node.text + "'s server is not known to have ended for good";
-          },
-          [&](const IsReadOnly& c) {
-            const Node& node = nodes.at(c.node.text);
-            if (!Answers(node)) return c.node.text + " does not answer";
-            return node.state.writable ? c.node.text + " is writable" : std::string();
-          },
-          [&](const IsWritable& c) {
-            const Node& node = nodes.at(c.node.text);
-            if (!Answers(node)) return c.node.text + " does not answer";
-            return node.state.writable ? std::string() : c.node.text + " is read-only";
-          },
-      },
-      condition);
-}
-
-std::string World::Perform(const Step& step) {
-  for (const Condition& condition : step.requires_) {
-    if (std::string why = Holds(condition); !why.empty()) return why;
-  }
-  return Effect(step.action);
-}
-
-std::string World::Effect(const Action& action) {
-  const std::string name = TargetOf(action).text;
-  const bool of_process =
-      std::holds_alternative<StartServer>(action) || std::holds_alternative<FenceServer>(action);
-  if (!name.empty() && !of_process && !std::holds_alternative<Publish>(action) &&
-      !Answers(nodes.at(name))) {
-    return name + " does not answer";
-  }
-  return std::visit(
-      Overloaded{
-          [&](const StartServer&) {
-            StartProcess(name);
-            return std::string();
-          },
-          [&](const FenceServer&) {
-            if (!nodes.at(name).can_fence) return "nobody can end the server of " + name;
-            EndProcess(name, "killed by signal 9");
-            nodes.at(name).process.fenced = nodes.at(name).process.restart_inhibited = true;
-            return std::string();
-          },
-          [&](const SetReadOnly&) {
-            nodes.at(name).state.writable = false;
-            return std::string();
-          },
-          [&](const WithdrawPublication&) {
-            publication.primary.reset();
-            return std::string();
-          },
-          [&](const StopReceiving&) {
-            DatabaseState& state = nodes.at(name).state;
-            if (!state.replication) return name + " follows nobody";
-            state.replication->io = ThreadState::kStopped;
-            state.semi_sync.replica_active = false;
-            return std::string();
-          },
-          [&](const ApplyReceived&) {
-            DatabaseState& state = nodes.at(name).state;
-            if (!state.replication) return std::string();
-            if (state.replication->sql_errno != 0) return name + "'s applier has failed";
-            state.executed = state.executed.Union(state.replication->received);
-            return std::string();
-          },
-          [&](const LeaveReplication&) {
-            nodes.at(name).state.replication.reset();
-            nodes.at(name).state.semi_sync.replica_active = false;
-            return std::string();
-          },
-          [&](const SetSemiSync& a) {
-            SemiSyncSeen& semi_sync = nodes.at(name).state.semi_sync;
-            const auto& channel = nodes.at(name).state.replication;
-            semi_sync.source_enabled =
-                a.role == SemiSyncRole::kSource || a.role == SemiSyncRole::kSourceDegraded;
-            semi_sync.source_waiting = a.role == SemiSyncRole::kSource;
-            semi_sync.waits_without_replica = a.role == SemiSyncRole::kSource;
-            semi_sync.replica_enabled = a.role == SemiSyncRole::kReplica;
-            semi_sync.replica_active =
-                semi_sync.replica_enabled && channel && channel->io == ThreadState::kRunning;
-            return std::string();
-          },
-          [&](const Provision&) {
-            if (!nodes.at(name).state.writable) return name + " is read-only";
-            nodes.at(name).state.provisioned = true;
-            WriteOwn(name);
-            return std::string();
-          },
-          [&](const OpenWritable&) {
-            if (nodes.at(name).state.replication) return name + " is still a replica";
-            nodes.at(name).state.writable = true;
-            return std::string();
-          },
-          [&](const WriteMarker& a) {
-            DatabaseState& state = nodes.at(name).state;
-            if (!state.writable) return name + " is read-only";
-            if (state.semi_sync.source_waiting && Acknowledgers(name) == 0) {
-              return std::string("the commit waits for an acknowledgement nobody gives");
-            }
-            state.heartbeat = HeartbeatSeen{a.epoch, a.node, {}};
-            WriteOwn(name);
-            return std::string();
-          },
-          [&](const Publish& a) {
-            if (!publication.problem.empty()) return publication.problem;
-            publication.primary = a.node;
-            publication.epoch = a.epoch;
-            return std::string();
-          },
-          [&](const ReplicateFrom& a) {
-            const SemiSyncSeen before = nodes.at(name).state.semi_sync;
-            Follow(name, a.source.text);
-            nodes.at(name).state.semi_sync.replica_enabled = before.replica_enabled;
-            return std::string();
-          },
-      },
-      action);
 }
 
 }  // namespace pandora_ha::scenarios

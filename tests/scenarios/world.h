@@ -57,17 +57,15 @@ class World {
   void StartProcess(const std::string& name);
   void Write(const std::string& name, const GtidSet& transactions);
   void Follow(const std::string& name, const std::string& source);
+  void WriteOwn(const std::string& name);  // one transaction of its own
+  int Acknowledgers(const std::string& source) const;
 
   Flavor flavor() const { return flavor_; }
   void set_flavor(Flavor flavor) { flavor_ = flavor; }
   const std::string* NameAt(const std::string& host) const;
 
  private:
-  std::string Effect(const Action& action);
-  std::string Holds(const Condition& condition) const;
   void Connect(Node* replica, Node* source);
-  void WriteOwn(const std::string& name);
-  int Acknowledgers(const std::string& source) const;
   DatabaseSeen LookAt(const NodeName& name, Node* node);
 
   Flavor flavor_ = Flavor::kMariaDb;

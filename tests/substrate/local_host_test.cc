@@ -126,6 +126,10 @@ TEST_P(LocalHostTest, AKilledServerIsReportedAtOnce) {
   std::sort(report_ms.begin(), report_ms.end());
   std::printf("the manager's news after the kernel's end: median %.3f ms, max %.3f ms (n=%d)\n",
               report_ms[kTimes / 2], report_ms.back(), kTimes);
+  const TimePoint asked = SystemClock().Now().mono;
+  ASSERT_TRUE(manager_->Fence(Soon()).ok());
+  std::printf("fencing the dead: %lld us\n",
+              static_cast<long long>((SystemClock().Now().mono - asked).count()));
   // The median, because another program may hold both processors for a while.
   EXPECT_LT(report_ms[kTimes / 2], 1.0);
 }
@@ -133,7 +137,10 @@ TEST_P(LocalHostTest, AKilledServerIsReportedAtOnce) {
 TEST_P(LocalHostTest, AFenceOutlivesTheSupervisorAndOnlyAManagersStartLiftsIt) {
   StartAndAnswer();
   const auto pid = static_cast<pid_t>(Pid());
+  const TimePoint asked = SystemClock().Now().mono;
   ASSERT_TRUE(manager_->Fence(Soon()).ok());
+  std::printf("fenced in %lld us\n",
+              static_cast<long long>((SystemClock().Now().mono - asked).count()));
   EXPECT_FALSE(IdentifyProcess(pid));
   EXPECT_TRUE(manager_->Process()->fenced);
   EXPECT_EQ(manager_->Process()->phase, Phase::kEnded);
@@ -206,6 +213,22 @@ TEST_P(LocalHostTest, AServerThatAsksForItsRestartGetsIt) {
   ASSERT_TRUE(manager_->WaitFor(
       [&](const auto& state) { return IsRunning(state) && state->process.pid != pid; }, Soon()));
   EXPECT_TRUE(server_->WaitAnswers().ok());
+}
+
+TEST_P(LocalHostTest, StartsWithDiscardingWhereTheServerCanAndNeverRepeatsIt) {
+  StartAndAnswer();
+  ASSERT_TRUE(manager_->Kill(Soon()).ok());
+  const auto role = [&] {
+    const std::string words = WholeFile("/proc/" + std::to_string(Pid()) + "/cmdline");
+    return words.find("--init-rpl-role=SLAVE") != std::string::npos;
+  };
+  ASSERT_TRUE(manager_->Start({.discard_unacknowledged = true}, Soon()).ok());
+  EXPECT_EQ(role(), !IsMySql());
+  ASSERT_TRUE(server_->WaitAnswers().ok());
+  EXPECT_EQ(server_->Ask("SELECT @@global.read_only"), "1");
+  ASSERT_TRUE(manager_->Kill(Soon()).ok());
+  ASSERT_TRUE(manager_->Start({}, Soon()).ok());
+  EXPECT_FALSE(role());
 }
 
 TEST_P(LocalHostTest, ACleanStopIsNoCrash) {

@@ -49,7 +49,7 @@ TEST(ServerConfiguration, TheDocumentWinsOverDefaultsAndSafetyOverTheDocument) {
 
 TEST(ServerConfiguration, RefusesWhatWouldForgeALine) {
   for (const auto& [name, value] : std::map<std::string, std::string>{
-           {"tmpdir", "/tmp\nread_only=0"}, {"x=1\nread_only", "0"}, {"x]", ""}, {"y", "\""}}) {
+           {"general_log", "0\nread_only=0"}, {"x=1\nread_only", "0"}, {"x]", ""}, {"y", "\""}}) {
     ServerSettings settings = Settings();
     settings.configuration = {{name, value}};
     EXPECT_FALSE(ServerConfiguration(MariaDb(10, 11, 19), settings).ok()) << name;

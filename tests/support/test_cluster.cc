@@ -23,8 +23,10 @@ std::string NextHost() {
 
 std::string Explain(const Snapshot& s) {
   std::string text = std::string(ToString(s.status.state)) + ": " + s.status.verdict;
-  for (const Finding& f : s.decision.findings) text += "\n  finding " + std::string(ToString(f.code)) + ": " + f.says;
-  for (const Blocked& b : s.decision.blocked) text += "\n  blocked " + std::string(ToString(b.reason)) + ": " + b.says;
+  for (const Finding& f : s.decision.findings)
+    text += "\n  finding " + std::string(ToString(f.code)) + ": " + f.says;
+  for (const Blocked& b : s.decision.blocked)
+    text += "\n  blocked " + std::string(ToString(b.reason)) + ": " + b.says;
   for (const StepReport& r : s.report.steps) {
     text += "\n  step " + r.step + ": " + std::string(ToString(r.outcome)) + " " + r.error;
   }
@@ -36,7 +38,8 @@ std::string Explain(const Snapshot& s) {
 std::optional<TestedFlavor> FindFlavor(const std::string& name) {
   if (name == "MariaDB") return TestedFlavor{name, Flavor::kMariaDb, ""};
   const bool mysql = name == "MySQL";
-  const char* root = std::getenv(mysql ? "PANDORA_HA_TEST_MYSQL_ROOT" : "PANDORA_HA_TEST_MARIADB118_ROOT");
+  const char* root =
+      std::getenv(mysql ? "PANDORA_HA_TEST_MYSQL_ROOT" : "PANDORA_HA_TEST_MARIADB118_ROOT");
   if (root == nullptr || *root == '\0') return std::nullopt;
   return TestedFlavor{name, mysql ? Flavor::kMySql : Flavor::kMariaDb, root};
 }
@@ -72,9 +75,8 @@ TestCluster::TestCluster(const TestedFlavor& flavor, int nodes, const Adjust& ad
 TestCluster::~TestCluster() {
   if (!manager_) StartManager();
   StopManager();
-  const Status stopped =
-      StopLocalServers(spec_.local->directory, {PANDORA_HA_TEST_SUPERVISOR}, SystemClock(),
-                       Deadline(SystemClock(), Seconds(20)));
+  const Status stopped = StopLocalServers(spec_.local->directory, {PANDORA_HA_TEST_SUPERVISOR},
+                                          SystemClock(), Deadline(SystemClock(), Seconds(20)));
   EXPECT_TRUE(stopped.ok()) << stopped.error().message;
   if (::testing::Test::HasFailure()) {
     std::fprintf(stderr, "kept for a look: %s\n", directory_.c_str());
@@ -98,8 +100,8 @@ void TestCluster::StopManager() {
   manager_.reset();
 }
 
-bool TestCluster::WaitFor(const std::string& what, const std::function<bool(const Snapshot&)>& wanted,
-                          Seconds at_most) {
+bool TestCluster::WaitFor(const std::string& what,
+                          const std::function<bool(const Snapshot&)>& wanted, Seconds at_most) {
   const Deadline deadline(SystemClock(), at_most);
   Noticeboard::Pinned last;
   while (!deadline.passed()) {
@@ -107,7 +109,8 @@ bool TestCluster::WaitFor(const std::string& what, const std::function<bool(cons
     if (last && wanted(*last)) return true;
     usleep(1000);
   }
-  ADD_FAILURE() << "Never came: " << what << ". Last seen:\n" << (last ? Explain(*last) : "nothing");
+  ADD_FAILURE() << "Never came: " << what << ". Last seen:\n"
+                << (last ? Explain(*last) : "nothing");
   return false;
 }
 

@@ -17,13 +17,13 @@ namespace pandora_ha {
 
 // A server to test on: the installed MariaDB, or one of a root folder.
 struct TestedFlavor {
-  std::string name;          // "MariaDB", "MySQL", "MariaDB118"
+  std::string name;  // "MariaDB", "MySQL", "MariaDB118"
   Flavor flavor = Flavor::kMariaDb;
-  std::string server_root;   // empty: installed
+  std::string server_root;  // empty: installed
 };
 
-// "MariaDB" always; the others when PANDORA_HA_TEST_MYSQL_ROOT and PANDORA_HA_TEST_MARIADB118_ROOT name
-// their root folders. Nothing otherwise: a reason to skip.
+// "MariaDB" always; the others when PANDORA_HA_TEST_MYSQL_ROOT and PANDORA_HA_TEST_MARIADB118_ROOT
+// name their root folders. Nothing otherwise: a reason to skip.
 std::optional<TestedFlavor> FindFlavor(const std::string& name);
 
 // Its directories, addresses and processes are its own and go with it.
@@ -43,7 +43,8 @@ class TestCluster {
   bool WaitFor(const std::string& what, const std::function<bool(const Snapshot&)>& wanted,
                Seconds at_most = Seconds(40));
   bool WaitHealthy() {
-    return WaitFor("Healthy", [](const Snapshot& s) { return s.status.state == ClusterState::kHealthy; });
+    return WaitFor("Healthy",
+                   [](const Snapshot& s) { return s.status.state == ClusterState::kHealthy; });
   }
   Noticeboard::Pinned Last() const { return noticeboard_.Last(spec_.name); }
   NodeName Primary() const;

@@ -11,7 +11,7 @@ namespace pandora_ha {
 Result<std::unique_ptr<LocalHost>> LocalHost::Open(LocalHostOptions options, const Clock& clock) {
   std::string& directory = options.settings.directory;
   std::error_code failed;
-  std::filesystem::create_directories(directory, failed);
+  std::filesystem::create_directories(directory + "/tmp", failed);
   // Canonical: the supervisor finds a running server by its command line.
   directory = std::filesystem::canonical(directory, failed).string();
   if (failed || chmod(directory.c_str(), 0700) != 0) {

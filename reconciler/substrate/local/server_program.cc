@@ -90,6 +90,8 @@ Options PlaceOptions(const ServerProgram& program, const ServerSettings& setting
   const std::string port = std::to_string(settings.address.port);
   Options options = {
       {"datadir", directory + "/data"},
+      // Its own: a server that starts deletes the temporary tables of all servers that share one.
+      {"tmpdir", directory + "/tmp"},
       {"socket", directory + "/server.sock"},
       {"pid_file", directory + "/server.pid"},
       {"log_error", directory + "/server.err"},

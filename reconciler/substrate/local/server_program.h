@@ -5,7 +5,7 @@
 // can be in an option file is there, DIRECTORY/my.cnf, so that a person can read how the server was
 // started.
 //
-// A node's directory holds: my.cnf, data/, server.sock, server.pid, server.err, server.out.
+// A node's directory holds: my.cnf, data/, tmp/, server.sock, server.pid, server.err, server.out.
 #pragma once
 
 #include <array>

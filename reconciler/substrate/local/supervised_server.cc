@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "reconciler/base/log.h"
 
@@ -130,7 +131,9 @@ void SupervisedServer::Start(const SupervisorRequest& request) {
     start_result_ =
         end_asked_ ? Status(Error{ErrorCode::kConflict, "the server is being ended"}) : Ok();
     how_ = request;
-    state_.restart_inhibited = request.restart_allowed.count() == 0;
+    how_.initialise = {};  // holds a password
+    const bool inhibited = request.restart_allowed.count() == 0;
+    if (std::exchange(state_.restart_inhibited, inhibited) != inhibited) changed_();
     return;
   }
   if (busy()) return;  // its data directory is being made: the same start, asked twice
@@ -150,7 +153,7 @@ void SupervisedServer::Start(const SupervisorRequest& request) {
     state_.fenced = false;
   }
   start_result_ = state_.initialised ? BeginServe(how_.serve) : BeginInitialise();
-  how_.initialise = {};  // holds a password
+  how_.initialise = {};
 }
 
 Status SupervisedServer::BeginInitialise() {

@@ -36,7 +36,7 @@ struct SupervisorClient::Inside {
   Status SpawnSupervisor();
   void ReadUntilBroken(int socket);
   void Take(const std::string& line);
-  void Lose(const std::string& why);
+  bool Lose(const std::string& why);
   bool Wait(int socket, int milliseconds, bool* readable) const;
   Status Send(const std::string& line);
 
@@ -151,8 +151,9 @@ void SupervisorClient::Inside::Run() {
       socket = std::move(*connected);
     }
     ReadUntilBroken(socket.get());
-    Lose("the supervisor in " + options.directory + " is gone");
-    if (!Wait(-1, 0, &readable)) return;
+    // One that hangs up without a word would do so again at once.
+    const bool spoke = Lose("the supervisor in " + options.directory + " is gone");
+    if (!Wait(-1, spoke ? 0 : kRetryMilliseconds, &readable)) return;
   }
 }
 
@@ -230,12 +231,15 @@ void SupervisorClient::Inside::Take(const std::string& line) {
   if (message->state && options.on_change) options.on_change();
 }
 
-void SupervisorClient::Inside::Lose(const std::string& why) {
+// True when there had been a state.
+bool SupervisorClient::Inside::Lose(const std::string& why) {
+  bool spoke = false;
   bool news = false;
   {
     const std::lock_guard lock(mutex);
     socket.Reset();
-    news = state.known() || state.why_unknown() != why;
+    spoke = state.known();
+    news = spoke || state.why_unknown() != why;
     state = Seen<SupervisorState>::Unknown(why, clock.Now().mono);
     for (auto& [id, answer] : calls) {
       if (!answer) answer = Status(Error{ErrorCode::kUnreachable, why});
@@ -243,6 +247,7 @@ void SupervisorClient::Inside::Lose(const std::string& why) {
   }
   changed.notify_all();
   if (news && options.on_change) options.on_change();
+  return spoke;
 }
 
 }  // namespace pandora_ha

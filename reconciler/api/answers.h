@@ -1,0 +1,62 @@
+// What each address of the HTTP interface answers. No sockets here.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "reconciler/base/clock.h"
+#include "reconciler/base/result.h"
+#include "reconciler/loop/noticeboard.h"
+#include "reconciler/model/status.h"
+
+namespace pandora_ha {
+
+// Where answers come from: the last snapshots, and functions handed in. All must outlive the server
+// and be callable from its thread; a function may be empty, its address then answers 404.
+struct ApiSources {
+  const Noticeboard& noticeboard;
+  const Clock& clock;
+  std::vector<std::string> clusters;  // that this process is to look after
+  // Prometheus text, format 0.0.4.
+  std::function<std::string()> metrics;
+  // The newest `most` events of the cluster, oldest first.
+  std::function<Result<std::vector<Event>>(const std::string& cluster, std::size_t most)> history;
+  // What a person can do about a finding; empty: no remedy is printed.
+  std::function<std::string(FindingCode)> remedy;
+  // Without a look at one of the clusters for so long, /healthz says 503. Longer than the longest
+  // step of a plan.
+  Duration looks_within = Seconds(90);
+};
+
+// kLocal: a Unix socket of our own user, the whole interface. kNetwork: probes and metrics only.
+enum class Audience { kLocal, kNetwork };
+
+struct Answer {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+};
+
+class Answers {
+ public:
+  explicit Answers(ApiSources sources);
+
+  // `target` as it stands in the request line. Total: a bad one is 400 or 404, never an exception.
+  // Only GET and HEAD exist; for anything else on a known address the answer is 405.
+  Answer To(Audience audience, std::string_view method, std::string_view target) const;
+
+ private:
+  Answer Health() const;
+  Answer Readiness() const;
+  Answer Cluster(std::string_view rest, std::string_view query) const;
+
+  ApiSources sources_;
+  TimePoint began_;
+};
+
+// {"error": …}
+Answer Failure(int status, const std::string& says);
+
+}  // namespace pandora_ha

@@ -1,0 +1,144 @@
+#include "reconciler/app/verbs.h"
+
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "reconciler/api/client.h"
+#include "reconciler/app/render.h"
+#include "reconciler/model/json.h"
+
+namespace pandora_ha {
+namespace {
+
+using nlohmann::json;
+
+int Fail(const Error& error, std::ostream& err) {
+  err << "pandora-ha: " << Printable(error.message) << "\n";
+  if (error.code == ErrorCode::kInvalid) return kExitUsage;
+  return error.code == ErrorCode::kTimeout ? kExitTimeout : kExitError;
+}
+
+// The name becomes a part of an address, so nothing but a DNS label may pass.
+bool IsClusterName(const std::string& name) {
+  return !name.empty() && name.size() <= 253 &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-.") == std::string::npos;
+}
+
+Result<std::string> ClusterToAsk(const AskOptions& options, const ApiClient& client,
+                                 const Deadline& deadline) {
+  if (!options.cluster.empty()) {
+    if (IsClusterName(options.cluster)) return options.cluster;
+    return Error{ErrorCode::kInvalid, "\"" + options.cluster + "\" is no name of a cluster.", 0};
+  }
+  PHA_ASSIGN_OR_RETURN(const json all, client.Get("/api/v1/clusters", deadline));
+  std::vector<std::string> names;
+  if (all.is_object() && all.contains("clusters")) {
+    for (const json& one : all["clusters"]) names.push_back(TextOf(one, "name"));
+  }
+  if (names.size() == 1 && IsClusterName(names[0])) return names[0];
+  if (names.empty())
+    return Error{ErrorCode::kNotFound, "The manager has not looked at its cluster yet.", 0};
+  std::string known;
+  for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
+  return Error{ErrorCode::kInvalid, "Say which cluster, with --cluster NAME: " + known + ".", 0};
+}
+
+// Asks, prints, and hands the document to `code`.
+int Ask(
+    const AskOptions& options, const std::string& part,
+    const std::function<std::string(const json&)>& render, std::ostream& out, std::ostream& err,
+    const std::function<int(const json&)>& code = [](const json&) { return kExitHealthy; }) {
+  const Deadline deadline(SystemClock(), options.timeout);
+  const ApiClient client(options.socket_path);
+  const auto cluster = ClusterToAsk(options, client, deadline);
+  if (!cluster.ok()) return Fail(cluster.error(), err);
+  const auto document = client.Get("/api/v1/clusters/" + *cluster + part, deadline);
+  if (!document.ok()) return Fail(document.error(), err);
+  switch (options.form) {
+    case OutputForm::kJson:
+      out << PrintJson(*document, 2) << "\n";
+      break;
+    case OutputForm::kYaml:
+      out << ToYaml(*document);
+      break;
+    case OutputForm::kTable:
+    case OutputForm::kWide:
+      out << render(*document);
+      break;
+  }
+  return code(*document);
+}
+
+bool Serves(const json& status) {
+  if (!status.is_object() || !status.contains("conditions")) return false;
+  for (const json& condition : status["conditions"]) {
+    if (TextOf(condition, "type") == "Available") return TextOf(condition, "status") == "True";
+  }
+  return false;
+}
+
+int CodeOf(const json& status) {
+  const std::string state = TextOf(status, "state");
+  if (state == "Healthy") return kExitHealthy;
+  if (state == "Unknown") return kExitError;
+  if (state == "SplitBrain") return kExitNoPrimary;
+  return Serves(status) ? kExitDegraded : kExitNoPrimary;
+}
+
+}  // namespace
+
+int StatusVerb(const AskOptions& options, std::ostream& out, std::ostream& err) {
+  const bool wide = options.form == OutputForm::kWide;
+  return Ask(
+      options, "", [&](const json& d) { return RenderStatus(d, wide, options.style); }, out, err,
+      CodeOf);
+}
+
+int TopologyVerb(const AskOptions& options, std::ostream& out, std::ostream& err) {
+  return Ask(
+      options, "", [&](const json& d) { return RenderTopology(d, options.style); }, out, err);
+}
+
+int ExplainVerb(const AskOptions& options, std::ostream& out, std::ostream& err) {
+  return Ask(
+      options, "/explain", [&](const json& d) { return RenderExplain(d, options.style); }, out,
+      err);
+}
+
+int PlanVerb(const AskOptions& options, std::ostream& out, std::ostream& err) {
+  return Ask(
+      options, "/plan", [&](const json& d) { return RenderPlan(d, options.style); }, out, err);
+}
+
+int HistoryVerb(const AskOptions& options, std::size_t limit, std::ostream& out,
+                std::ostream& err) {
+  const bool wide = options.form == OutputForm::kWide;
+  return Ask(
+      options, "/history?limit=" + std::to_string(limit),
+      [&](const json& d) { return RenderHistory(d, wide, options.style); }, out, err);
+}
+
+int VersionVerb(OutputForm form, const std::vector<std::pair<std::string, std::string>>& parts,
+                std::ostream& out) {
+  json document = json::object();
+  std::string text;
+  for (const auto& [name, version] : parts) {
+    document[name] = version;
+    text += name + " " + version + "\n";
+  }
+  switch (form) {
+    case OutputForm::kJson:
+      out << PrintJson(document, 2) << "\n";
+      break;
+    case OutputForm::kYaml:
+      out << ToYaml(document);
+      break;
+    case OutputForm::kTable:
+    case OutputForm::kWide:
+      out << text;
+      break;
+  }
+  return kExitHealthy;
+}
+
+}  // namespace pandora_ha
