@@ -48,8 +48,12 @@ void UpdateRights(Context& c, const DatabaseSeen& primary) {
 
 void SwitchReplicasOn(Context& c, const DatabaseSeen& primary) {
   if (!primary.state->semi_sync.source_enabled) return;  // their thread would restart in vain
+  const DatabaseNodeSpec& source = *FindNode(c.spec, primary.name);
   for (const DatabaseSeen& node : c.seen.databases) {
     if (node.name == primary.name || !node.state.known() || !node.state->replication) continue;
+    // One that follows somebody else (or is diverged and stays where it is) acknowledges nothing
+    // here.
+    if (node.state->replication->source.host != source.address) continue;
     const SemiSyncSeen& semi_sync = node.state->semi_sync;
     if (node.state->replication->io == ThreadState::kRunning &&
         (!semi_sync.replica_enabled || !semi_sync.replica_active)) {

@@ -165,7 +165,7 @@ void World::Apply(int node) {
   if (replica.waits && replica.committed < replica.binlog.size()) return;
   if (random_.Below(200) == 0) replica.slow_until = now_ + Milliseconds(random_.Below(6000));
   const std::size_t most =
-      static_cast<std::size_t>(now_ < replica.slow_until ? 0 : random_.Between(0, 12));
+      static_cast<std::size_t>(!calm && now_ < replica.slow_until ? 0 : random_.Between(0, 12));
   const std::size_t count = std::min(most, replica.relay.size());
   for (std::size_t k = 0; k < count; ++k) {
     replica.binlog.push_back(replica.relay[k]);
