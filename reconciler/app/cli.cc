@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <map>
 #include <memory>
 
 #include "reconciler/app/verbs.h"
@@ -17,9 +18,16 @@ const std::map<std::string, OutputForm> kForms = {{"table", OutputForm::kTable},
                                                   {"json", OutputForm::kJson},
                                                   {"yaml", OutputForm::kYaml}};
 
-void AddForm(CLI::App* verb, OutputForm* form) {
-  verb->add_option("-o,--output", *form, "table, wide, json or yaml")
-      ->transform(CLI::CheckedTransformer(kForms))
+void AddForm(CLI::App* verb, std::shared_ptr<OutputForm> form) {
+  verb->add_option_function<std::string>(
+          "-o,--output",
+          [form](const std::string& word) {
+            const auto found = kForms.find(word);
+            if (found == kForms.end())
+              throw CLI::ValidationError("--output must be table, wide, json or yaml");
+            *form = found->second;
+          },
+          "table, wide, json or yaml")
       ->default_str("table");
 }
 
@@ -33,7 +41,7 @@ std::shared_ptr<AskOptions> AddQuestion(CLI::App* verb) {
           "Seconds to wait for the manager")
       ->check(CLI::Range(1, 3600))
       ->default_str("5");
-  AddForm(verb, &options->form);
+  AddForm(verb, std::shared_ptr<OutputForm>(options, &options->form));
   return options;
 }
 
@@ -83,7 +91,7 @@ void AddHistory(CLI::App& app, int* exit_code) {
 void AddVersion(CLI::App& app, int* exit_code) {
   CLI::App* verb = app.add_subcommand("version", "What this program is made of");
   const auto form = std::make_shared<OutputForm>(OutputForm::kTable);
-  AddForm(verb, form.get());
+  AddForm(verb, form);
   verb->callback([form, exit_code] {
     *exit_code = VersionVerb(*form, {{"pandora-ha", PANDORA_HA_VERSION}, {"compiler", __VERSION__}},
                              std::cout);
