@@ -14,8 +14,13 @@ if(PANDORA_HA_MYSQL_CLIENT_ROOT)
   find_library(_mysql_library mysqlclient
                PATHS ${_root}/usr/lib/x86_64-linux-gnu ${_root}/usr/lib/aarch64-linux-gnu NO_DEFAULT_PATH REQUIRED)
   target_include_directories(pandora_ha_mysql_client SYSTEM INTERFACE ${_mysql_include})
+  # Its headers include one another as <mysql/...>. Searched last, so that no other header of that
+  # distribution comes before this machine's own.
+  target_compile_options(pandora_ha_mysql_client INTERFACE "SHELL:-idirafter ${_root}/usr/include")
   target_link_libraries(pandora_ha_mysql_client INTERFACE ${_mysql_library} -Wl,--allow-shlib-undefined)
   set(CMAKE_REQUIRED_INCLUDES ${_mysql_include})
+  # How our programs are run then, also by ctest.
+  set(CMAKE_CROSSCOMPILING_EMULATOR "${_root}/usr/lib64/ld-linux-x86-64.so.2;--library-path;${_root}/usr/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu")
 else()
   pkg_search_module(_mysql_client REQUIRED IMPORTED_TARGET libmariadb mysqlclient)
   target_link_libraries(pandora_ha_mysql_client INTERFACE PkgConfig::_mysql_client)

@@ -3,119 +3,217 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <iostream>
 #include <map>
-#include <memory>
+#include <string>
+#include <vector>
 
+#include "reconciler/app/demo.h"
+#include "reconciler/app/run_command.h"
+#include "reconciler/app/stop_signals.h"
 #include "reconciler/app/verbs.h"
-#include "reconciler/base/log.h"
+#include "reconciler/app/version.h"
+#include "reconciler/spec/validate_command.h"
+#include "reconciler/substrate/local/supervisor.h"
 
 namespace pandora_ha {
 namespace {
+
+// What a verb that was chosen does; empty until the line has been parsed.
+using Chosen = std::function<int()>;
 
 const std::map<std::string, OutputForm> kForms = {{"table", OutputForm::kTable},
                                                   {"wide", OutputForm::kWide},
                                                   {"json", OutputForm::kJson},
                                                   {"yaml", OutputForm::kYaml}};
 
-void AddForm(CLI::App* verb, std::shared_ptr<OutputForm> form) {
-  verb->add_option_function<std::string>(
-          "-o,--output",
-          [form](const std::string& word) {
-            const auto found = kForms.find(word);
-            if (found == kForms.end())
-              throw CLI::ValidationError("--output must be table, wide, json or yaml");
-            *form = found->second;
-          },
-          "table, wide, json or yaml")
-      ->default_str("table");
+// HOST:PORT; the host may be an IPv6 address in brackets.
+CLI::Validator AddressForm() {
+  return CLI::Validator(
+      [](const std::string& text) -> std::string {
+        const auto colon = text.rfind(':');
+        const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
+        const bool number = !port.empty() && port.size() <= 5 &&
+                            port.find_first_not_of("0123456789") == std::string::npos;
+        if (colon == 0 || !number || std::stoi(port) > 65535) {
+          return "\"" + text + "\" must be HOST:PORT, such as 127.0.0.1:8480";
+        }
+        return "";
+      },
+      "HOST:PORT");
 }
 
-std::shared_ptr<AskOptions> AddQuestion(CLI::App* verb) {
-  auto options = std::make_shared<AskOptions>();
-  options->style = StyleFor(STDOUT_FILENO);
-  verb->add_option("--socket", options->socket_path, "The manager's socket")->capture_default_str();
-  verb->add_option("--cluster", options->cluster, "Which cluster (default: the only one)");
-  verb->add_option_function<int>(
-          "--timeout", [options](int seconds) { options->timeout = Seconds(seconds); },
-          "Seconds to wait for the manager")
-      ->check(CLI::Range(1, 3600))
-      ->default_str("5");
-  AddForm(verb, std::shared_ptr<OutputForm>(options, &options->form));
-  return options;
+// REQUIRES: AddressForm() accepted the text.
+Address ToAddress(const std::string& text) {
+  const auto colon = text.rfind(':');
+  std::string host = text.substr(0, colon);
+  if (host.size() > 1 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  return {host, static_cast<std::uint16_t>(std::stoi(text.substr(colon + 1)))};
 }
 
-using Question = int (*)(const AskOptions&, std::ostream&, std::ostream&);
+struct Line {
+  AskOptions ask;
+  int timeout = 5;
+  std::size_t limit = 50;
+  std::vector<std::string> files;
+  RunOptions run;
+  std::string listen;
+  EndpointCommandOptions endpoint;
+  std::int64_t hold = 10;
+  DemoOptions demo;
+  std::string directory;
+  Chosen chosen;
+};
 
-void AddAsking(CLI::App& app, const char* name, const char* says, Question question,
-               int* exit_code) {
-  CLI::App* verb = app.add_subcommand(name, says);
-  const auto options = AddQuestion(verb);
-  verb->callback(
-      [options, question, exit_code] { *exit_code = question(*options, std::cout, std::cerr); });
+void AddForm(CLI::App* verb, Line* line) {
+  verb->add_option("-o,--output", line->ask.form, "table, wide, json or yaml")
+      ->transform(CLI::CheckedTransformer(kForms))
+      ->option_text("FORM");
+}
+
+CLI::App* AddAsking(CLI::App& app, Line* line, const std::string& name, const std::string& help,
+                    int (*verb)(const AskOptions&, std::ostream&, std::ostream&)) {
+  CLI::App* added = app.add_subcommand(name, help);
+  added->add_option("--socket", line->ask.socket_path, "the manager's socket")->capture_default_str();
+  added->add_option("--cluster", line->ask.cluster, "which cluster, when the manager has several");
+  added->add_option("--timeout", line->timeout, "seconds to wait for the manager")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 3600));
+  AddForm(added, line);
+  if (verb != nullptr) {
+    added->callback([line, verb] {
+      line->chosen = [line, verb] { return verb(line->ask, std::cout, std::cerr); };
+    });
+  }
+  return added;
+}
+
+void AddQuestions(CLI::App& app, Line* line) {
+  AddAsking(app, line, "status", "how the cluster is; exit code 0 healthy, 3 degraded, 4 no primary", StatusVerb);
+  AddAsking(app, line, "topology", "who follows whom", TopologyVerb);
+  AddAsking(app, line, "explain", "why something was done, or was not", ExplainVerb);
+  AddAsking(app, line, "plan", "what would be done now", PlanVerb);
+  CLI::App* history = AddAsking(app, line, "history", "what happened, the newest last", nullptr);
+  history->add_option("-n,--limit", line->limit, "how many events")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  history->callback([line] {
+    line->chosen = [line] { return HistoryVerb(line->ask, line->limit, std::cout, std::cerr); };
+  });
+}
+
+void AddValidate(CLI::App& app, Line* line) {
+  CLI::App* verb = app.add_subcommand("validate", "judge documents; changes nothing");
+  verb->add_option("FILE", line->files, "documents")->required();
+  AddForm(verb, line);
+  verb->callback([line] {
+    line->chosen = [line] {
+      const bool json = line->ask.form == OutputForm::kJson;
+      return ValidateCommand(line->files, json ? ValidateFormat::kJson : ValidateFormat::kTable, std::cout,
+                             std::cerr);
+    };
+  });
+}
+
+void AddRun(CLI::App& app, Line* line) {
+  CLI::App* verb = app.add_subcommand("run", "keep a cluster as its document declares it");
+  verb->add_option("--config", line->run.config, "the document")->required();
+  verb->add_option("--state", line->run.state_directory,
+                   "memory and history [/var/lib/pandora-ha/CLUSTER]");
+  verb->add_option("--socket", line->run.socket_path, "the JSON API [/run/pandora-ha/api.sock]");
+  line->listen = "127.0.0.1:8480";
+  verb->add_option("--listen", line->listen, "probes and metrics")
+      ->capture_default_str()
+      ->check(AddressForm());
+  verb->callback([line] {
+    line->chosen = [line] {
+      line->run.listen = ToAddress(line->listen);
+      return RunCommand(line->run, std::cerr);
+    };
+  });
+}
+
+void AddEndpoint(CLI::App& app, Line* line) {
+  CLI::App* verb = app.add_subcommand(
+      "endpoint", "a writer endpoint of its own: an address that never changes, in front of the primary");
+  verb->add_option("--hosts-file", line->endpoint.hosts_file,
+                   "the pandora_ha_hosts.conf whose sidecar is followed")
+      ->required();
+  verb->add_option("--listen", line->listen, "where clients connect")->required()->check(AddressForm());
+  verb->add_option("--hold", line->hold, "seconds that a new connection waits for a primary")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 3600));
+  verb->callback([line] {
+    line->chosen = [line] {
+      line->endpoint.listen = ToAddress(line->listen);
+      line->endpoint.hold = Seconds(line->hold);
+      return EndpointCommand(line->endpoint, std::cerr);
+    };
+  });
+}
+
+void AddDemo(CLI::App& app, Line* line) {
+  CLI::App* verb = app.add_subcommand("demo", "a pair of real servers on this machine, with a writer, to break");
+  static const std::map<std::string, Flavor> kFlavors = {{"mariadb", Flavor::kMariaDb},
+                                                         {"mysql", Flavor::kMySql}};
+  verb->add_option("--flavor", line->demo.flavor, "mariadb or mysql")
+      ->transform(CLI::CheckedTransformer(kFlavors))
+      ->option_text("FLAVOR");
+  verb->add_option("--server-root", line->demo.server_root,
+                   "a root folder with the server, or its binary [the installed one]");
+  line->demo.directory = "pandora-ha-demo";
+  verb->add_option("--directory", line->demo.directory, "everything that it makes")->capture_default_str();
+  verb->add_flag("--keep", line->demo.keep, "leave the data at the end");
+  verb->add_flag("--stop", line->demo.stop, "only end what an earlier one left running");
+  verb->callback([line] { line->chosen = [line] { return DemoCommand(line->demo, std::cout, std::cerr); }; });
+}
+
+void AddSmall(CLI::App& app, Line* line) {
+  CLI::App* version = app.add_subcommand("version", "what this program is made of");
+  AddForm(version, line);
+  version->callback([line] {
+    line->chosen = [line] { return VersionVerb(line->ask.form, VersionParts(), std::cout); };
+  });
+  // Started by a manager for each server of `substrate: local`; see substrate/local/supervisor.h.
+  CLI::App* supervise = app.add_subcommand("supervise", "own one database server's process")->group("");
+  supervise->add_option("DIRECTORY", line->directory, "the node's own")->required();
+  supervise->callback([line] {
+    line->chosen = [line] {
+      return RunSupervisor({.directory = line->directory, .detach = true});
+    };
+  });
 }
 
 }  // namespace
 
-void AddStatus(CLI::App& app, int* exit_code) {
-  AddAsking(app, "status",
-            "How the cluster is. Exit: 0 healthy, 3 degraded, 4 no primary, 1 not known",
-            StatusVerb, exit_code);
-}
-
-void AddTopology(CLI::App& app, int* exit_code) {
-  AddAsking(app, "topology", "Who follows whom", TopologyVerb, exit_code);
-}
-
-void AddExplain(CLI::App& app, int* exit_code) {
-  AddAsking(app, "explain", "Why the manager acts or does not, with every fact it knows",
-            ExplainVerb, exit_code);
-}
-
-void AddPlan(CLI::App& app, int* exit_code) {
-  AddAsking(app, "plan", "What is being done, step by step", PlanVerb, exit_code);
-}
-
-void AddHistory(CLI::App& app, int* exit_code) {
-  CLI::App* verb = app.add_subcommand("history", "What happened, oldest first");
-  const auto options = AddQuestion(verb);
-  const auto limit = std::make_shared<std::size_t>(50);
-  verb->add_option("--limit", *limit, "How many of the newest events")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  verb->callback([options, limit, exit_code] {
-    *exit_code = HistoryVerb(*options, *limit, std::cout, std::cerr);
-  });
-}
-
-void AddVersion(CLI::App& app, int* exit_code) {
-  CLI::App* verb = app.add_subcommand("version", "What this program is made of");
-  const auto form = std::make_shared<OutputForm>(OutputForm::kTable);
-  AddForm(verb, form);
-  verb->callback([form, exit_code] {
-    *exit_code = VersionVerb(*form, {{"pandora-ha", PANDORA_HA_VERSION}, {"compiler", __VERSION__}},
-                             std::cout);
-  });
-}
-
 int RunCli(int argc, char** argv) {
-  CLI::App app("Keeps a Pandora FMS database writable, replicated and published.", "pandora-ha");
+  CLI::App app{"Keeps a Pandora FMS database writable, replicated and published.", "pandora-ha"};
   app.require_subcommand(1);
-  int exit_code = kExitHealthy;
-  for (const auto add : {AddStatus, AddTopology, AddExplain, AddPlan, AddHistory, AddVersion}) {
-    add(app, &exit_code);
-  }
+  app.set_help_all_flag("--help-all", "help of every verb");
+  Line line;
+  line.ask.style = StyleFor(STDOUT_FILENO);
+  AddQuestions(app, &line);
+  AddValidate(app, &line);
+  AddRun(app, &line);
+  AddEndpoint(app, &line);
+  AddDemo(app, &line);
+  AddSmall(app, &line);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    const bool asked_for_help = e.get_exit_code() == 0;
-    app.exit(e, std::cout, std::cerr);
-    return asked_for_help ? kExitHealthy : kExitUsage;
-  } catch (const std::exception& e) {
-    Log(LogLevel::kError, "The command failed.", {{"error", e.what()}});
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);  // prints the help that was asked for, or what is wrong
+    return code == 0 ? kExitHealthy : kExitUsage;
+  }
+  // The supervisor waits for signals in its own way, before any thread.
+  if (line.directory.empty()) HoldStopSignals();
+  line.ask.timeout = Seconds(line.timeout);
+  try {
+    return line.chosen();
+  } catch (const std::exception& error) {
+    std::cerr << "pandora-ha: the command failed: " << error.what() << "\n";
     return kExitError;
   }
-  return exit_code;
 }
 
 }  // namespace pandora_ha

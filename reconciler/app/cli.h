@@ -1,22 +1,10 @@
-// The command line.
+// The command line: parses, and calls one function for each verb.
 #pragma once
-
-namespace CLI {
-class App;
-}
 
 namespace pandora_ha {
 
-// Parses, runs one verb, and returns the exit code of the program.
+// The process's exit code: 0 healthy or done, 1 error, 2 wrong usage or document, 3 degraded, 4 no
+// primary, 5 refused by a safety rule, 6 confirmation missing, 7 timed out.
 int RunCli(int argc, char** argv);
-
-// Each adds one verb; its exit code goes to *exit_code when it was chosen. A new verb is one more
-// such function and one line in RunCli.
-void AddStatus(CLI::App& app, int* exit_code);
-void AddTopology(CLI::App& app, int* exit_code);
-void AddExplain(CLI::App& app, int* exit_code);
-void AddPlan(CLI::App& app, int* exit_code);
-void AddHistory(CLI::App& app, int* exit_code);
-void AddVersion(CLI::App& app, int* exit_code);
 
 }  // namespace pandora_ha

@@ -69,13 +69,16 @@ std::string HostsFilePath(const ClusterSpec& spec) {
 Status Manager::Parts::OpenSubstrate() {
   switch (options.spec.substrate) {
     case SubstrateKind::kLocal: {
-      PHA_ASSIGN_OR_RETURN(local, LocalCluster::Open({options.spec, options.passwords.admin,
-                                                      options.supervisor_command, [this] { waker.Wake(); }},
-                                                     clock, Deadline(clock, Seconds(10))));
+      PHA_ASSIGN_OR_RETURN(
+          local, LocalCluster::Open({options.spec, options.passwords.admin,
+                                     options.supervisor_command, [this] { waker.Wake(); }},
+                                    clock, Deadline(clock, Seconds(10))));
       return Ok();
     }
-    case SubstrateKind::kHosts: return Ok();
-    case SubstrateKind::kKubernetes: break;
+    case SubstrateKind::kHosts:
+      return Ok();
+    case SubstrateKind::kKubernetes:
+      break;
   }
   return Error{ErrorCode::kUnsupported,
                "substrate: kubernetes is not run by this version; use local or hosts."};
@@ -104,18 +107,20 @@ Status Manager::Parts::OpenPublishers() {
 
 void Manager::Parts::MakeWorkers() {
   const ClusterSpec& spec = options.spec;
-  hands = std::make_unique<Hands>(
-      Hands{spec, options.passwords, {}, {}, *publishers, *lease, clock});
+  hands =
+      std::make_unique<Hands>(Hands{spec, options.passwords, {}, {}, *publishers, *lease, clock});
   std::vector<NodeWorker*> looking;
   for (const DatabaseNodeSpec& node : spec.database.nodes) {
     Host* host = local ? local->Find(node.name) : nullptr;
     workers.push_back(std::make_unique<NodeWorker>(node.name, Connect(node.name), host, clock,
-                                                   spec.database.detection.timeout, [this] { waker.Wake(); }));
+                                                   spec.database.detection.timeout,
+                                                   [this] { waker.Wake(); }));
     looking.push_back(workers.back().get());
     hands->nodes[node.name] = workers.back().get();
     if (host != nullptr) hands->hosts[node.name] = host;
   }
-  observer = std::make_unique<Observer>(std::move(looking), *publishers, clock, spec.database.detection.timeout);
+  observer = std::make_unique<Observer>(std::move(looking), *publishers, clock,
+                                        spec.database.detection.timeout);
   beater = std::make_unique<Beater>([this](const NodeName& name) { return Connect(name); }, clock,
                                     spec.database.detection.timeout);
 }
@@ -138,14 +143,20 @@ Result<std::unique_ptr<Manager>> Manager::Make(ManagerOptions options, Noticeboa
   return std::unique_ptr<Manager>(new Manager(std::move(parts)));
 }
 
-void Manager::Run(std::stop_token stop) { parts_->loop->Run(stop); }
+void Manager::Run(std::stop_token stop) {
+  parts_->loop->Run(stop);
+}
 
 Status Manager::StopServers(Deadline deadline) {
   return parts_->local ? parts_->local->StopAll(deadline) : Ok();
 }
 
-const Endpoint* Manager::endpoint() const { return parts_->endpoint.get(); }
+const Endpoint* Manager::endpoint() const {
+  return parts_->endpoint.get();
+}
 
-Result<std::vector<Event>> Manager::History(std::size_t most) const { return parts_->store->ReadEvents(most); }
+Result<std::vector<Event>> Manager::History(std::size_t most) const {
+  return parts_->store->ReadEvents(most);
+}
 
 }  // namespace pandora_ha

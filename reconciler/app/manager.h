@@ -19,8 +19,8 @@ namespace pandora_ha {
 struct ManagerOptions {
   ClusterSpec spec;
   ResolvedCredentials passwords;
-  std::string state_directory;                   // memory, history, lock; made when missing
-  std::vector<std::string> supervisor_command;   // local substrate: what starts a supervisor
+  std::string state_directory;                  // memory, history, lock; made when missing
+  std::vector<std::string> supervisor_command;  // local substrate: what starts a supervisor
 };
 
 class Manager {
@@ -34,7 +34,8 @@ class Manager {
   // Keeps the cluster until stop is requested. On the caller's thread.
   void Run(std::stop_token stop);
 
-  // Local substrate: ends servers and supervisors. For the end of a demonstration; call after Run().
+  // Local substrate: ends servers and supervisors. For the end of a demonstration; call after
+  // Run().
   Status StopServers(Deadline deadline);
 
   // Null without `endpoint.listen`. Thread-safe.
@@ -48,8 +49,8 @@ class Manager {
   std::unique_ptr<Parts> parts_;
 };
 
-// The file that Pandora reads: conf/pandora_ha_hosts.conf below dataIn.path. Empty when the document
-// declares no dataIn.
+// The file that Pandora reads: conf/pandora_ha_hosts.conf below dataIn.path. Empty when the
+// document declares no dataIn.
 std::string HostsFilePath(const ClusterSpec& spec);
 
 }  // namespace pandora_ha

@@ -31,9 +31,31 @@ bool StartIfEnded(Context& c, const NodeName& node, const std::string& because) 
   return true;
 }
 
+std::optional<Condition> TakeWritesAway(Context& c, const DatabaseSeen& node,
+                                        const NodeName& primary) {
+  const std::string because = "only " + primary.text + " may accept writes";
+  const SemiSyncSeen& semi_sync = node.state->semi_sync;
+  const bool stuck = semi_sync.source_waiting && semi_sync.acknowledgers == 0;
+  if (stuck && node.can_fence) {
+    c.Do(FenceServer{node.name}, because + ", and its waiting commits hold up read_only",
+         Seconds(5));
+    return ProcessEnded{node.name};
+  }
+  c.Do(SetReadOnly{node.name}, because, kQuickStep);
+  if (!stuck) return IsReadOnly{node.name};
+  c.Block(BlockReason::kUnprovenFence,
+          node.name.text +
+              " still waits for acknowledgements that nobody gives; while commits wait there, it "
+              "cannot be made read-only.",
+          "an operator, with kill -9 of the server of " + node.name.text + " (never a clean stop)");
+  return std::nullopt;
+}
+
 void AddOpeningSteps(Context& c, const NodeName& node, const std::string& because,
                      std::vector<Condition> before_opening) {
   const DatabaseState& state = *FindSeen(c.seen, node)->state;
+  if (state.replication && !state.replication->applied_all)
+    c.Do(ApplyReceived{node}, "nothing that was received may be left out", kDrainStep);
   if (state.replication) c.Do(LeaveReplication{node}, because, kQuickStep, before_opening);
   const SemiSyncRole role = OpeningRole(c);
   if (role != SemiSyncRole::kOff || state.semi_sync.source_enabled) {

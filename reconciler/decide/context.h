@@ -1,8 +1,10 @@
 // What the parts of one decision share. Internal to decide/.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "reconciler/model/memory.h"
 #include "reconciler/model/observation.h"
@@ -40,7 +42,15 @@ inline constexpr Duration kDrainStep = Seconds(10);
 // between attempts. True when a step was added.
 bool StartIfEnded(Context& c, const NodeName& node, const std::string& because);
 
-// Steps that open `node` in the memory's epoch: semi-sync role, open, provision, marker, publish.
+// Adds the step that takes the writes of a node beside `primary` away. Gives what proves that they
+// are gone; nothing, and a block, when only a person can do it: a commit that waits for an
+// acknowledgement which nobody gives holds up read_only, and every way to release it commits it
+// (invariant 5), so that only the end of the process helps.
+std::optional<Condition> TakeWritesAway(Context& c, const DatabaseSeen& node,
+                                        const NodeName& primary);
+
+// Steps that open `node` in the memory's epoch: what was received applied,
+// replication left, semi-sync role, open, provision, marker, publish.
 void AddOpeningSteps(Context& c, const NodeName& node, const std::string& because,
                      std::vector<Condition> before_opening);
 

@@ -80,6 +80,9 @@ void Suspend(Context& c) {
   decision.plan = {};
 }
 
+// Between two plans of upkeep.
+constexpr Duration kUpkeepPause = Milliseconds(100);
+
 bool PrimaryNeedsHelp(const Context& c) {
   if (!c.memory.primary || c.memory.promotion) return false;
   const DatabaseSeen* primary = FindSeen(c.seen, *c.memory.primary);
@@ -89,7 +92,8 @@ bool PrimaryNeedsHelp(const Context& c) {
 Duration LookAgainIn(const Context& c) {
   const Decision& decision = c.decision;
   const DetectionSpec& detection = c.spec.database.detection;
-  if (!decision.plan.empty()) return Duration::zero();
+  // A failover goes on at once; upkeep that fails is not tried in a hot loop.
+  if (!decision.plan.empty()) return decision.plan.ordered ? Duration::zero() : kUpkeepPause;
   Duration wait = detection.interval;
   for (const Blocked& blocked : decision.blocked) {
     if (blocked.until) wait = std::min(wait, std::max(*blocked.until - c.now(), Duration::zero()));

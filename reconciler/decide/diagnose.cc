@@ -4,7 +4,6 @@
 
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
-#include "reconciler/model/not_reconciled.h"
 
 namespace pandora_ha {
 namespace {
@@ -303,9 +302,9 @@ std::vector<Finding> Diagnose(const ClusterSpec& spec, const Observation& seen,
     findings.push_back(
         MakeFinding(FindingCode::kPublicationFailed, std::nullopt, seen.publication.problem));
   }
-  for (const UnreconciledPart& part : NotReconciled(spec)) {
+  for (const NotReconciledPart& part : spec.not_reconciled) {
     findings.push_back(
-        MakeFinding(FindingCode::kNotReconciled, std::nullopt, part.path + ": " + part.says));
+        MakeFinding(FindingCode::kNotReconciled, std::nullopt, part.path + ": " + part.sentence));
   }
   std::stable_sort(findings.begin(), findings.end(),
                    [](const Finding& a, const Finding& b) { return a.severity > b.severity; });

@@ -66,6 +66,13 @@ void AssessLoss(const ClusterSpec& spec, const Observation& seen, const Memory& 
     election->lossless = true;
     return;
   }
+  // Chosen before: the rights were given up with the choice, and the old primary has not written
+  // since. Only the choice is kept, never the eligibility.
+  if (memory.promotion && memory.promotion->to == winner.node) {
+    election->lossless = memory.promotion->lossless;
+    election->possibly_lost = memory.primary_executed.CountMissingIn(winner.held);
+    return;
+  }
   const auto unseen = UnseenAcknowledger(seen, memory, old_primary);
   election->lossless = spec.database.replication.durability == DurabilityMode::kSemiSync &&
                        memory.durability_in_force == DurabilityMode::kSemiSync &&

@@ -24,12 +24,18 @@ void BlockOn(Context& c, const Election& election) {
   c.Block(*election.blocked, says, who);
 }
 
+// Without the right to a lossless promotion nothing proves that nothing is lost: commits after the
+// last look at the old primary are never ruled out, so this is said even when none is known.
 void AddLossFinding(Context& c, const Election& election, const NodeName& from) {
-  if (election.lossless || election.possibly_lost.value_or(0) == 0) return;
+  if (election.lossless) return;
+  const std::uint64_t known = election.possibly_lost.value_or(0);
+  const std::string& winner = election.winner->text;
   c.decision.findings.push_back(
       MakeFinding(FindingCode::kLossPossible, election.winner,
-                  "At least " + std::to_string(*election.possibly_lost) + " transactions of " +
-                      from.text + " are not on " + election.winner->text +
+                  (known == 0 ? winner + " holds all transactions of " + from.text +
+                                    " that the last look saw; later ones may be missing"
+                              : "At least " + std::to_string(known) + " transactions of " +
+                                    from.text + " are not on " + winner) +
                       " (an estimate from the last look; exact when " + from.text + " is back)."));
 }
 
@@ -49,10 +55,11 @@ bool StopReceivingCandidates(Context& c, const std::optional<NodeName>& from,
 }
 
 // From the election on: the winner is recorded and opened.
-void PromoteTo(Context& c, const NodeName& winner, std::vector<Condition> fence) {
+void PromoteTo(Context& c, const NodeName& winner, bool lossless, std::vector<Condition> fence) {
   Promotion& promotion = *c.memory.promotion;
   if (promotion.to != winner) {
     promotion.to = winner;
+    promotion.lossless = lossless;
     for (auto& [name, node] : c.memory.nodes) node.lossless = false;
     const ReplicationSpec& replication = c.spec.database.replication;
     c.memory.durability_in_force = replication.durability == DurabilityMode::kSemiSync &&
@@ -65,10 +72,6 @@ void PromoteTo(Context& c, const NodeName& winner, std::vector<Condition> fence)
   plan.purpose =
       (promotion.from ? "failover from " + promotion.from->text + " to " : "first primary: ") +
       winner.text + " (epoch " + std::to_string(promotion.epoch.number) + ")";
-  const DatabaseState& state = *FindSeen(c.seen, winner)->state;
-  if (state.replication && !state.replication->applied_all) {
-    c.Do(ApplyReceived{winner}, "nothing that was received may be left out", kDrainStep);
-  }
   AddOpeningSteps(c, winner, promotion.because, std::move(fence));
 }
 
@@ -83,7 +86,8 @@ void Complete(Context& c) {
     node.history = History::kUnjudged;
     node.errant = {};
     node.executed = {};
-    node.received = {};
+    // The target may have died before it applied what it was chosen for.
+    if (name != promotion.to) node.received = {};
     node.not_acknowledging_since.reset();
   }
   if (promotion.from && promotion.from != promotion.to)
@@ -125,7 +129,7 @@ void Begin(Context& c, const std::optional<NodeName>& from, Epoch epoch, std::st
   c.memory.epoch = epoch;
   c.memory.promotion = Promotion{
       epoch, from, std::nullopt, std::move(because), c.seen.taken_at.wall, c.seen.taken_at.mono,
-      false};
+      false, false};
 }
 
 Epoch HighestMarker(const Observation& seen) {
@@ -135,6 +139,21 @@ Epoch HighestMarker(const Observation& seen) {
       highest = std::max(highest, node.state->heartbeat->epoch);
   }
   return highest;
+}
+
+// The old primary goes on. An epoch in which somebody may have been opened is not used again for
+// another node.
+void TakeBack(Context& c) {
+  if (c.memory.promotion->to) c.memory.epoch = c.memory.epoch.Next();
+  c.memory.promotion.reset();
+}
+
+// Nobody has been opened by this promotion, as far as the target itself can tell.
+bool Unopened(const Context& c) {
+  const Promotion& promotion = *c.memory.promotion;
+  if (!promotion.to) return true;
+  const DatabaseSeen* target = FindSeen(c.seen, *promotion.to);
+  return target != nullptr && target->state.known() && !target->state->writable;
 }
 
 // Fence, silence the candidates, elect, promote: as far as this look allows.
@@ -170,16 +189,25 @@ void Advance(Context& c) {
     BlockOn(c, election);
     // The old primary has everything that was acknowledged: bringing it back in place loses
     // nothing.
-    if (promotion.from &&
+    if (promotion.from && Unopened(c) &&
         StartIfEnded(c, *promotion.from, "nobody else may be promoted: " + election.says)) {
-      c.memory.promotion.reset();
+      TakeBack(c);
       plan.ordered = false;
       plan.purpose = "bring " + c.memory.primary->text + " back in place";
     }
     return;
   }
+  for (const DatabaseSeen& other : c.seen.databases) {
+    if (other.name == election.winner || other.name == promotion.from || !other.state.known() ||
+        !other.state->writable) {
+      continue;
+    }
+    const auto taken = TakeWritesAway(c, other, *election.winner);
+    if (!taken) return;
+    conditions.push_back(*taken);
+  }
   if (promotion.from) AddLossFinding(c, election, *promotion.from);
-  PromoteTo(c, *election.winner, std::move(conditions));
+  PromoteTo(c, *election.winner, election.lossless, std::move(conditions));
 }
 
 void BlockOnEvidence(Context& c, const NodeName& primary, const Evidence& evidence) {
@@ -213,6 +241,11 @@ void BlockOnEvidence(Context& c, const NodeName& primary, const Evidence& eviden
 std::string LostTailOf(const Observation& seen, const Memory& memory, const NodeName& primary) {
   const DatabaseSeen* database = FindSeen(seen, primary);
   if (database == nullptr || !database->state.known() || database->state->writable) return "";
+  const GtidSet& received = MemoryOf(memory, primary).received;
+  if (const auto missing = received.CountMissingIn(HeldBy(*database->state)); missing > 0) {
+    return "it came back without " + std::to_string(missing) +
+           " transactions that it had received before it was chosen";
+  }
   for (const DatabaseSeen& other : seen.databases) {
     if (other.name == primary || !other.state.known()) continue;
     const NodeMemory& remembered = MemoryOf(memory, other.name);
@@ -257,14 +290,11 @@ bool ContinuePromotion(Context& c) {
   const Promotion promotion = *c.memory.promotion;
   bool over = false;
   if (promotion.to && FinishTarget(c, &over)) return over;
-  const DatabaseSeen* target = promotion.to ? FindSeen(c.seen, *promotion.to) : nullptr;
-  const bool unopened =
-      !promotion.to || (target != nullptr && target->state.known() && !target->state->writable);
-  if (promotion.from && unopened) {
+  if (promotion.from && Unopened(c)) {
     const Evidence evidence = Judge(c.spec, c.seen, c.memory, *promotion.from);
     if (evidence.life == Life::kAlive && LostTailOf(c.seen, c.memory, *promotion.from).empty()) {
       // Back before anybody was opened: it goes on, under the new epoch.
-      c.memory.promotion.reset();
+      TakeBack(c);
       return true;
     }
   }
@@ -305,7 +335,7 @@ void DecideFirstPrimary(Context& c) {
     // Rows that the others hold and it lacks would be lost to the cluster: they are judged
     // afterwards.
     Begin(c, std::nullopt, epoch, writable[0].text + " is the one node that accepts writes");
-    PromoteTo(c, writable[0], {});
+    PromoteTo(c, writable[0], true, {});
     return;
   }
   Begin(c, std::nullopt, epoch, "the cluster starts with its preferred node");

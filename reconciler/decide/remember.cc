@@ -26,6 +26,13 @@ void RememberChannel(const DatabaseSeen& database, NodeMemory* node) {
   }
 }
 
+// What a node received after the last look is not remembered, and a restart may drop it.
+void RememberRun(const DatabaseSeen& database, NodeMemory* node) {
+  if (!database.state.known()) return;
+  if (!node->run_id.empty() && node->run_id != database.state->run_id) node->lossless = false;
+  node->run_id = database.state->run_id;
+}
+
 void JudgeHistory(const DatabaseSeen& database, const GtidSet& primary, NodeMemory* node) {
   const GtidSet& executed = database.state->executed;
   const TimePoint at = database.state.at();
@@ -63,6 +70,7 @@ Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& 
   for (const DatabaseSeen& database : seen.databases) {
     NodeMemory& node = MemoryOf(memory, database.name);
     RememberContact(database, seen.taken_at.mono, &node);
+    RememberRun(database, &node);
     if (memory.primary == database.name) continue;
     RememberChannel(database, &node);
     if (primary_open && database.state.known())

@@ -8,8 +8,9 @@
 namespace pandora_ha {
 
 // Counts failed looks, notes when channels last brought something, and keeps the positions that a
-// later election compares with. Changes nothing that was decided (epoch, primary, promotion,
-// rights).
+// later election compares with. A restart takes the right to a lossless promotion:
+// what was received after the last look may have gone with the relay log. Changes nothing else that
+// was decided (epoch, primary, promotion).
 Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& before);
 
 }  // namespace pandora_ha

@@ -47,6 +47,7 @@ void UpdateRights(Context& c, const DatabaseSeen& primary) {
 }
 
 void SwitchReplicasOn(Context& c, const DatabaseSeen& primary) {
+  if (!primary.state->semi_sync.source_enabled) return;  // their thread would restart in vain
   for (const DatabaseSeen& node : c.seen.databases) {
     if (node.name == primary.name || !node.state.known() || !node.state->replication) continue;
     const SemiSyncSeen& semi_sync = node.state->semi_sync;
@@ -90,6 +91,10 @@ void KeepSemiSync(Context& c, const DatabaseSeen& primary) {
   } else if (semi_sync.source_waiting && !any_right && !anybody_acknowledges && !blocks) {
     c.Do(SetSemiSync{primary.name, SemiSyncRole::kSourceDegraded},
          "no replica acknowledges, and withoutReplica is degrade", kQuickStep);
+  } else if (!semi_sync.source_enabled) {
+    // No replica can begin to acknowledge before the primary's side is there.
+    c.Do(SetSemiSync{primary.name, SemiSyncRole::kSourceDegraded}, "semiSync is declared",
+         kQuickStep);
   }
 }
 

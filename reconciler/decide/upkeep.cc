@@ -24,13 +24,21 @@ void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& p
   const DatabaseState& state = *node.state;
   NodeMemory& remembered = MemoryOf(c.memory, node.name);
   if (state.writable) {
-    c.Do(SetReadOnly{node.name}, "only " + primary.name.text + " may accept writes", kQuickStep);
+    TakeWritesAway(c, node, primary.name);
     return;
   }
   if (remembered.history != History::kContained || WhyUnfit(c.spec, c.seen, node.name)) return;
-  if (state.replication && FollowsWell(*state.replication, primary)) {
+  if (!state.semi_sync.source_enabled && state.replication &&
+      FollowsWell(*state.replication, primary)) {
     if (state.replication->io == ThreadState::kRunning) remembered.deposed = false;
     return;
+  }
+  // It was a primary: its own source side would hold its applier until somebody acknowledges. It is
+  // read-only, so no commit waits there.
+  if (state.semi_sync.source_enabled) {
+    const bool semi_sync = c.spec.database.replication.durability == DurabilityMode::kSemiSync;
+    c.Do(SetSemiSync{node.name, semi_sync ? SemiSyncRole::kReplica : SemiSyncRole::kOff},
+         "a replica never waits", kQuickStep);
   }
   const bool same_source = state.replication && state.replication->source.host == primary.address;
   if (same_source && Broken(*state.replication)) return;
@@ -50,8 +58,13 @@ bool Reopen(Context& c, const DatabaseSeen& primary) {
   std::vector<Condition> conditions;
   for (const DatabaseSeen& other : c.seen.databases) {
     if (other.name == primary.name || !other.state.known()) continue;
-    if (other.state->writable) c.Do(SetReadOnly{other.name}, because, kQuickStep);
-    conditions.push_back(IsReadOnly{other.name});
+    Condition condition = IsReadOnly{other.name};
+    if (other.state->writable) {
+      const auto taken = TakeWritesAway(c, other, primary.name);
+      if (!taken) return true;
+      condition = *taken;
+    }
+    conditions.push_back(std::move(condition));
   }
   AddOpeningSteps(c, primary.name, because, std::move(conditions));
   return true;

@@ -47,6 +47,7 @@ json NodeToJson(const NodeMemory& node) {
               {"arrivalToken", node.arrival_token},
               {"arrivalChanged", Count(node.arrival_changed)},
               {"received", GtidsToJson(node.received)},
+              {"runId", node.run_id},
               {"lossless", node.lossless},
               {"history", ToString(node.history)},
               {"executed", GtidsToJson(node.executed)},
@@ -66,6 +67,7 @@ json PromotionToJson(const Promotion& promotion) {
               {"because", promotion.because},
               {"beganAt", FormatWallTime(promotion.began_at)},
               {"began", Count(promotion.began)},
+              {"lossless", promotion.lossless},
               {"fenceWaived", promotion.fence_waived}};
   if (promotion.from) out["from"] = promotion.from->text;
   if (promotion.to) out["to"] = promotion.to->text;
@@ -213,6 +215,7 @@ class Fields {
     fields.Need("because", &out->because);
     fields.Need("beganAt", &out->began_at);
     fields.Need("began", &out->began);
+    fields.Need("lossless", &out->lossless);
     fields.Need("fenceWaived", &out->fence_waived);
     fields.May("from", &out->from);
     fields.May("to", &out->to);
@@ -224,6 +227,7 @@ class Fields {
     fields.Need("arrivalToken", &out->arrival_token);
     fields.Need("arrivalChanged", &out->arrival_changed);
     fields.Need("received", &out->received);
+    fields.Need("runId", &out->run_id);
     fields.Need("lossless", &out->lossless);
     fields.Need("history", &out->history);
     fields.Need("executed", &out->executed);

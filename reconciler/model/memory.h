@@ -24,6 +24,7 @@ struct Promotion {
   std::string because;           // the evidence, as a sentence
   WallTime began_at{};
   TimePoint began{};          // for durations; comparable only within one boot
+  bool lossless = false;      // `to` had the right to a lossless promotion when it was chosen
   bool fence_waived = false;  // policy `availability` took the risk of an unproven fence
 
   bool operator==(const Promotion&) const = default;
@@ -44,6 +45,7 @@ struct NodeMemory {
   // Everything this node is known to have received, ever, in the present epoch. A node that holds
   // less than this has dropped received events and must not be promoted.
   GtidSet received;
+  std::string run_id;  // of its server at the last answer; empty: never answered
   // The node acknowledges every commit of the primary, so promoting it loses none (semiSync only).
   bool lossless = false;
   // Its channel has not acknowledged since then; none while it does.

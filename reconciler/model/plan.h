@@ -44,7 +44,8 @@ struct StopReceiving {
   NodeName node;
   bool operator==(const StopReceiving&) const = default;
 };
-// Wait until everything received is executed.
+// Start the applier when it is stopped without an error, and wait until everything received is
+// executed.
 struct ApplyReceived {
   NodeName node;
   bool operator==(const ApplyReceived&) const = default;

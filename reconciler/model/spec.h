@@ -246,6 +246,14 @@ struct KubernetesSpec {
   bool operator==(const KubernetesSpec&) const = default;
 };
 
+// A declared part of the document that nothing reconciles yet in this release.
+struct NotReconciledPart {
+  std::string path;      // "spec.database.virtualIP"
+  std::string sentence;  // what does not happen, and what to do instead
+
+  bool operator==(const NotReconciledPart&) const = default;
+};
+
 struct ClusterSpec {
   std::string name;             // metadata.name
   std::string name_space;       // metadata.namespace; empty on plain hosts
@@ -261,6 +269,7 @@ struct ClusterSpec {
   std::optional<ConsoleSpec> console;
   std::optional<LocalSpec> local;
   std::optional<KubernetesSpec> kubernetes;
+  std::vector<NotReconciledPart> not_reconciled;  // each is a finding, never silence
 
   bool operator==(const ClusterSpec&) const = default;
 };

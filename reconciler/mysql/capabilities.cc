@@ -34,19 +34,9 @@ Result<ServerVersion> ParseServerVersion(const std::string& text) {
   return version;
 }
 
-std::string CapabilityQuery(const ServerVersion& version) {
-  return version.flavor == Flavor::kMariaDb ? "SHOW GLOBAL VARIABLES LIKE 'server\\_uid'"
-                                            : "SHOW GLOBAL VARIABLES LIKE 'rpl\\_semi\\_sync\\_%\\_enabled'";
-}
-
 Capabilities ReadCapabilities(const ServerVersion& version, const Rows& rows) {
   Capabilities found;
   found.version = version;
-  if (version.flavor == Flavor::kMariaDb) {
-    found.semi_sync_source = found.semi_sync_replica = true;
-    found.server_uid = !rows.empty();
-    return found;
-  }
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::string name = RowReader(rows, i).Text("Variable_name");
     const bool new_source = name == "rpl_semi_sync_source_enabled";

@@ -11,13 +11,11 @@ namespace pandora_ha {
 
 struct Capabilities {
   ServerVersion version;
-  // Semi-sync: built in on MariaDB; on MySQL each side is a plugin that may not be loaded.
+  // Built in on MariaDB; on MySQL each side is a plugin that may not be loaded.
   bool semi_sync_source = false;
   bool semi_sync_replica = false;
   // MySQL: the plugins' variables say source/replica (since 8.0.26) or master/slave.
   bool semi_sync_new_words = false;
-  // MariaDB: @@server_uid is there (since late 2025).
-  bool server_uid = false;
 };
 
 // Reads the version that a server sends on connect: "9.7.4-2", "8.0.36-28" (Percona),
@@ -26,7 +24,8 @@ struct Capabilities {
 Result<ServerVersion> ParseServerVersion(const std::string& text);
 
 // A statement whose rows ReadCapabilities() reads.
-std::string CapabilityQuery(const ServerVersion& version);
+inline constexpr char kCapabilityQuery[] =
+    "SHOW GLOBAL VARIABLES LIKE 'rpl\\_semi\\_sync\\_%\\_enabled'";
 Capabilities ReadCapabilities(const ServerVersion& version, const Rows& rows);
 
 // `version` is `major.minor.patch` or later.

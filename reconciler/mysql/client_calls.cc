@@ -1,7 +1,9 @@
 #include "reconciler/mysql/client_calls.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -12,9 +14,10 @@ namespace {
 // Several statements in one round trip; an UPDATE reports the rows that it matched.
 constexpr unsigned long kClientFlags = CLIENT_MULTI_STATEMENTS | CLIENT_FOUND_ROWS;
 
-// Waits for `events` on the connection for `milliseconds` at most. Returns what happened; 0: nothing.
+// Waits for `events` on the connection for `milliseconds` at most. Returns what happened; 0:
+// nothing.
 int PollSocket(MYSQL* mysql, short events, int milliseconds) {
-  pollfd one{static_cast<int>(mysql_get_socket(mysql)), events, 0};
+  pollfd one{SocketOf(mysql), events, 0};
   const int ready = poll(&one, 1, milliseconds);
   if (ready < 0) return 0;  // EINTR: the caller looks at its deadline and comes again
   return ready == 0 ? 0 : one.revents;
@@ -44,6 +47,21 @@ int WaitFor(MYSQL* mysql, int wanted, Deadline deadline) {
   return 0;
 }
 
+// The TLS handshake is the one part of a connect that the library does with blocking reads; these
+// bound it, by the deadline and, should the library try again, by whole seconds.
+void BoundHandshake(MYSQL* mysql, Deadline deadline) {
+  const int fd = SocketOf(mysql);
+  const unsigned int seconds = static_cast<unsigned>(deadline.poll_milliseconds() / 1000 + 1);
+  if (fd < 0) {
+    mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
+    return;
+  }
+  const auto left = std::max<std::int64_t>(1, deadline.left().count());
+  const timeval limit{left / 1000000, left % 1000000};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
 // Runs a start/cont pair of the library. A call that is out of time is told so until it has unwound
 // its own stack: dropping it half-way would leak what it holds.
 template <class Start, class Continue>
@@ -52,7 +70,7 @@ bool Drive(MYSQL* mysql, Deadline deadline, Start start, Continue proceed) {
   while (wanted != 0) {
     const int got = WaitFor(mysql, wanted, deadline);
     if (got == 0) {
-      shutdown(static_cast<int>(mysql_get_socket(mysql)), SHUT_RDWR);
+      shutdown(SocketOf(mysql), SHUT_RDWR);
       for (int i = 0; wanted != 0 && i < 16; ++i) wanted = proceed(MYSQL_WAIT_TIMEOUT);
       return false;
     }
@@ -75,7 +93,9 @@ CallResult Drive(MYSQL* mysql, Deadline deadline, Call call) {
     if (deadline.passed()) return CallResult::kTimedOut;
     sockaddr_storage peer{};
     socklen_t size = sizeof peer;
-    const int fd = static_cast<int>(mysql_get_socket(mysql));
+    const int fd = SocketOf(mysql);
+    // No socket to be told yet: the connect itself, which is asked about again soon.
+    if (fd < 0) slice = 1;
     const bool connected = getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
     PollSocket(mysql, connected ? POLLIN : POLLOUT, std::min(slice, deadline.poll_milliseconds()));
     slice = std::min(slice * 2, 64);
@@ -85,6 +105,14 @@ CallResult Drive(MYSQL* mysql, Deadline deadline, Call call) {
 #endif
 
 }  // namespace
+
+int SocketOf(MYSQL* mysql) {
+#ifdef PANDORA_HA_CLIENT_IS_MARIADB
+  return static_cast<int>(mysql_get_socket(mysql));
+#else
+  return mysql->net.fd;
+#endif
+}
 
 MYSQL* NewHandle() {
   MYSQL* mysql = mysql_init(nullptr);
@@ -98,6 +126,9 @@ MYSQL* NewHandle() {
   mysql_options(mysql, MYSQL_OPT_PROTOCOL, &tcp);
 #ifdef PANDORA_HA_CLIENT_IS_MARIADB
   mysql_options(mysql, MYSQL_OPT_NONBLOCK, &kCallStack);
+#else
+  // Filled in once connected; until then it would read as standard input.
+  mysql->net.fd = -1;
 #endif
   return mysql;
 }
@@ -126,18 +157,26 @@ void SetTls(MYSQL* mysql, const TlsSpec& tls) {
 
 #ifdef PANDORA_HA_CLIENT_IS_MARIADB
 
-CallResult ConnectCall(MYSQL* mysql, const std::string& host, unsigned port, const std::string& user,
-                       const std::string& password, Deadline deadline) {
+CallResult ConnectCall(MYSQL* mysql, const std::string& host, unsigned port,
+                       const std::string& user, const std::string& password, Deadline deadline) {
+  BoundHandshake(mysql, deadline);
   MYSQL* connected = nullptr;
   const bool in_time = Drive(
       mysql, deadline,
       [&] {
-        return mysql_real_connect_start(&connected, mysql, host.c_str(), user.c_str(),
-                                        password.c_str(), nullptr, port, nullptr, kClientFlags);
+        const int wanted =
+            mysql_real_connect_start(&connected, mysql, host.c_str(), user.c_str(),
+                                     password.c_str(), nullptr, port, nullptr, kClientFlags);
+        BoundHandshake(mysql, deadline);
+        return wanted;
       },
       [&](int status) { return mysql_real_connect_cont(&connected, mysql, status); });
   if (!in_time) return CallResult::kTimedOut;
-  return connected == nullptr ? CallResult::kFailed : CallResult::kDone;
+  if (connected == nullptr) return CallResult::kFailed;
+  // Left blocking, a TLS session's reads would wait in OpenSSL instead of in our poll.
+  const int fd = SocketOf(mysql);
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  return CallResult::kDone;
 }
 
 CallResult QueryCall(MYSQL* mysql, const std::string& sql, Deadline deadline) {
@@ -171,8 +210,8 @@ CallResult NextResultCall(MYSQL* mysql, bool* more, Deadline deadline) {
 
 #else
 
-CallResult ConnectCall(MYSQL* mysql, const std::string& host, unsigned port, const std::string& user,
-                       const std::string& password, Deadline deadline) {
+CallResult ConnectCall(MYSQL* mysql, const std::string& host, unsigned port,
+                       const std::string& user, const std::string& password, Deadline deadline) {
   return Drive(mysql, deadline, [&] {
     return mysql_real_connect_nonblocking(mysql, host.c_str(), user.c_str(), password.c_str(),
                                           nullptr, port, nullptr, kClientFlags);
@@ -202,7 +241,7 @@ CallResult NextResultCall(MYSQL* mysql, bool* more, Deadline deadline) {
 
 void CloseConnection(MYSQL* mysql, bool polite) {
   if (mysql == nullptr) return;
-  const int fd = static_cast<int>(mysql_get_socket(mysql));
+  const int fd = SocketOf(mysql);
   // mysql_close() writes to the server and, under TLS, may wait for it; a connection that is shut
   // down here fails that write at once.
   if (!polite && fd >= 0) shutdown(fd, SHUT_RDWR);

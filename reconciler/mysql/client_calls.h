@@ -1,7 +1,7 @@
 // The few calls of the MySQL C API that wait for the network, each with a deadline of ours.
 //
-// MariaDB Connector/C and libmysqlclient both have non-blocking calls, of different shapes; this file
-// gives them one. The libraries' own timeouts are not used: they count whole seconds, and
+// MariaDB Connector/C and libmysqlclient both have non-blocking calls, of different shapes; this
+// file gives them one. The libraries' own timeouts are not used: they count whole seconds, and
 // libmysqlclient repeats a timed-out read.
 #pragma once
 
@@ -22,11 +22,13 @@ enum class CallResult {
 
 // A new handle with every option set that does not depend on the server. Null: out of memory.
 MYSQL* NewHandle();
+// The connection's socket; -1 while there is none.
+int SocketOf(MYSQL* mysql);
 // Demands verified TLS, or leaves it out.
 void SetTls(MYSQL* mysql, const TlsSpec& tls);
 
-CallResult ConnectCall(MYSQL* mysql, const std::string& host, unsigned port, const std::string& user,
-                       const std::string& password, Deadline deadline);
+CallResult ConnectCall(MYSQL* mysql, const std::string& host, unsigned port,
+                       const std::string& user, const std::string& password, Deadline deadline);
 CallResult QueryCall(MYSQL* mysql, const std::string& sql, Deadline deadline);
 // *result is null for a statement without rows.
 CallResult StoreResultCall(MYSQL* mysql, MYSQL_RES** result, Deadline deadline);

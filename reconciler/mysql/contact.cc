@@ -14,6 +14,7 @@ constexpr int kLockWaitTimeout = 1205;
 constexpr int kTooManyUserConnections = 1203;
 constexpr int kUserLimitReached = 1226;
 constexpr int kConnectionKilled = 1927;
+constexpr int kStatementTimeout = 1969;
 constexpr int kOptionPreventsStatement = 1290;
 constexpr int kSocketConnect = 2002;
 constexpr int kHostConnect = 2003;
@@ -27,12 +28,16 @@ constexpr int kClientInteractionTimeout = 4031;
 
 Contact ContactOfSystemError(int number) {
   switch (number) {
-    case ECONNREFUSED: return Contact::kRefusedPort;
+    case ECONNREFUSED:
+      return Contact::kRefusedPort;
     case EHOSTUNREACH:
     case ENETUNREACH:
-    case EADDRNOTAVAIL: return Contact::kUnroutable;
-    case ETIMEDOUT: return Contact::kSilent;
-    default: return Contact::kHungUp;
+    case EADDRNOTAVAIL:
+      return Contact::kUnroutable;
+    case ETIMEDOUT:
+      return Contact::kSilent;
+    default:
+      return Contact::kHungUp;
   }
 }
 
@@ -44,19 +49,25 @@ Contact ContactOf(const Error& error) {
   switch (error.number) {
     case kTooManyConnections:
     case kTooManyUserConnections:
-    case kUserLimitReached: return Contact::kBusy;
-    case kTls: return Contact::kTlsRefused;
+    case kUserLimitReached:
+      return Contact::kBusy;
+    case kTls:
+      return Contact::kTlsRefused;
     case kSocketConnect:
-    case kHostConnect: return Contact::kRefusedPort;
-    case kUnknownHost: return Contact::kUnroutable;
+    case kHostConnect:
+      return Contact::kRefusedPort;
+    case kUnknownHost:
+      return Contact::kUnroutable;
     case kServerGone:
     case kHandshake:
     case kServerLost:
     case kServerLostExtended:
     case kShutdownInProgress:
     case kConnectionKilled:
-    case kClientInteractionTimeout: return Contact::kHungUp;
-    default: return error.code == ErrorCode::kUnreachable ? Contact::kHungUp : Contact::kDenied;
+    case kClientInteractionTimeout:
+      return Contact::kHungUp;
+    default:
+      return error.code == ErrorCode::kUnreachable ? Contact::kHungUp : Contact::kDenied;
   }
 }
 
@@ -64,16 +75,23 @@ ErrorCode CodeOf(int number) {
   switch (number) {
     case kDbAccessDenied:
     case kAccessDenied:
-    case kTls: return ErrorCode::kDenied;
-    case kLockWaitTimeout: return ErrorCode::kConflict;
-    case kOptionPreventsStatement: return ErrorCode::kRefused;
+    case kTls:
+      return ErrorCode::kDenied;
+    case kLockWaitTimeout:
+    case kStatementTimeout:
+      return ErrorCode::kConflict;
+    case kOptionPreventsStatement:
+      return ErrorCode::kRefused;
     case kShutdownInProgress:
     case kConnectionKilled:
     case kTooManyConnections:
-    case kTooManyUserConnections: return ErrorCode::kUnreachable;
-    default: break;
+    case kTooManyUserConnections:
+      return ErrorCode::kUnreachable;
+    default:
+      break;
   }
-  // 2000 to 2999 are the client library's own; those that it uses for authentication mean a refusal.
+  // 2000 to 2999 are the client library's own; those that it uses for authentication mean a
+  // refusal.
   if (number == 2059 || number == 2061) return ErrorCode::kDenied;
   if (number < 1000 || (number >= 2000 && number < 3000)) return ErrorCode::kUnreachable;
   return ErrorCode::kRefused;

@@ -7,6 +7,7 @@
 #include "reconciler/mysql/dialect.h"
 #include "reconciler/mysql/provision.h"
 #include "reconciler/mysql/quote.h"
+#include "reconciler/mysql/relay_tail.h"
 
 namespace pandora_ha {
 namespace {
@@ -17,7 +18,8 @@ constexpr Milliseconds kLongestServerWait{500};
 // still reaches us: then the outcome is known.
 Milliseconds ServerShare(Deadline deadline) {
   const auto left = std::chrono::duration_cast<Milliseconds>(deadline.left());
-  return std::max(Milliseconds(1), left - std::clamp(left / 10, Milliseconds(5), Milliseconds(200)));
+  return std::max(Milliseconds(1),
+                  left - std::clamp(left / 10, Milliseconds(5), Milliseconds(200)));
 }
 
 class SqlDatabaseNode final : public DatabaseNode {
@@ -51,7 +53,8 @@ class SqlDatabaseNode final : public DatabaseNode {
   Status RestartReceiverForSemiSync(Deadline deadline);
   Status RefuseWhileCommitsWait(Deadline deadline);
   Result<std::optional<std::string>> CaFileForReplication(Deadline deadline);
-  Status ProvisionUnlocked(const ClusterSpec& spec, const ResolvedCredentials& passwords, Deadline deadline);
+  Status ProvisionUnlocked(const ClusterSpec& spec, const ResolvedCredentials& passwords,
+                           Deadline deadline);
   // Keeps what others poll in step with the session; the session may have broken in the last call.
   void NoteDescriptor();
   std::string Where() const { return ToString(options_.session.address); }
@@ -79,7 +82,7 @@ Status SqlDatabaseNode::Ready(Deadline deadline) {
   if (session_) return Ok();
   PHA_ASSIGN_OR_RETURN(auto session, Session::Connect(options_.session, deadline));
   PHA_ASSIGN_OR_RETURN(const ServerVersion version, ParseServerVersion(session->server_version()));
-  PHA_ASSIGN_OR_RETURN(const Rows rows, session->Query(CapabilityQuery(version), deadline));
+  PHA_ASSIGN_OR_RETURN(const Rows rows, session->Query(kCapabilityQuery, deadline));
   dialect_ = MakeDialect(ReadCapabilities(version, rows));
   session_ = std::move(session);
   NoteDescriptor();
@@ -93,7 +96,8 @@ Status SqlDatabaseNode::Run(const std::string& sql, Deadline deadline) {
   return done;
 }
 
-// ---- Looking. --------------------------------------------------------------------------------------
+// ---- Looking.
+// --------------------------------------------------------------------------------------
 
 Look SqlDatabaseNode::Observe(Deadline deadline) {
   Look look;
@@ -113,8 +117,16 @@ Result<DatabaseState> SqlDatabaseNode::AskState(Deadline deadline) {
   PHA_TRY(Ready(deadline));
   PHA_ASSIGN_OR_RETURN(const std::string table, HeartbeatTable(options_.schema));
   const Watched watched{table, options_.accounts};
-  PHA_ASSIGN_OR_RETURN(const Answers answers, session_->QueryAll(dialect_->Look(watched), deadline));
+  PHA_ASSIGN_OR_RETURN(const Answers answers,
+                       session_->QueryAll(dialect_->Look(watched), deadline));
   PHA_ASSIGN_OR_RETURN(DatabaseState state, dialect_->ReadLook(answers, watched));
+  PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing,
+                       dialect_->ReadReplica(answers.tables, Dialect::kReplicaInLook));
+  if (standing.tail_unknown) {
+    PHA_ASSIGN_OR_RETURN(const RelayTail tail, ReadRelayTail(*session_, standing, deadline));
+    state.replication->received = state.executed.Union(tail.holds);
+    state.replication->applied_all = tail.complete && !tail.first_unapplied;
+  }
   state.tls_cipher = session_->tls_cipher();
   return state;
 }
@@ -128,7 +140,8 @@ Result<ReplicaStanding> SqlDatabaseNode::Standing(Deadline deadline) {
   return dialect_->ReadReplica(answers->tables, 0);
 }
 
-// ---- Writes on and off. ----------------------------------------------------------------------------
+// ---- Writes on and off.
+// ----------------------------------------------------------------------------
 
 Status SqlDatabaseNode::SetReadOnly(Deadline deadline) {
   PHA_TRY(Ready(deadline));
@@ -140,7 +153,8 @@ Status SqlDatabaseNode::OpenWritable(Deadline deadline) {
   return Run(dialect_->OpenForClients(), deadline);
 }
 
-// ---- Replication. ----------------------------------------------------------------------------------
+// ---- Replication.
+// ----------------------------------------------------------------------------------
 
 Status SqlDatabaseNode::StopReceiving(Deadline deadline) {
   PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing, Standing(deadline));
@@ -150,7 +164,15 @@ Status SqlDatabaseNode::StopReceiving(Deadline deadline) {
 
 Status SqlDatabaseNode::EnsureApplier(const ReplicaStanding& standing, Deadline deadline) {
   if (standing.channel->sql != ThreadState::kStopped) return Ok();
-  const std::string alone = dialect_->StartApplierAlone(standing);
+  RelayPlace from = standing.executed_to;
+  if (standing.tail_unknown) {
+    const auto tail = ReadRelayTail(*session_, standing, deadline);
+    NoteDescriptor();
+    if (!tail) return tail.error();
+    if (!tail->first_unapplied) return Ok();
+    from = *tail->first_unapplied;
+  }
+  const std::string alone = dialect_->StartApplierAlone(from);
   const bool both_stopped = standing.channel->io == ThreadState::kStopped;
   return Run(both_stopped && !alone.empty() ? alone : dialect_->StartApplier(), deadline);
 }
@@ -159,17 +181,22 @@ Status SqlDatabaseNode::WaitUntilApplied(ReplicaStanding standing, Deadline dead
   while (standing.channel && !standing.channel->applied_all) {
     if (standing.channel->sql_errno != 0) {
       return Error{ErrorCode::kRefused,
-                   "the replica at " + Where() + " cannot apply what it received: " +
-                       standing.channel->sql_error,
+                   "the replica at " + Where() +
+                       " cannot apply what it received: " + standing.channel->sql_error,
                    standing.channel->sql_errno};
     }
     if (deadline.passed()) {
-      return Error{ErrorCode::kTimeout, "the replica at " + Where() +
-                                            " has not applied everything it received in the time allowed"};
+      return Error{ErrorCode::kTimeout,
+                   "the replica at " + Where() +
+                       " has not applied everything it received in the time allowed"};
     }
     // In slices, because an applier that stops on an error does not end the server's wait.
     const auto slice = std::min(kLongestServerWait, ServerShare(deadline));
-    PHA_TRY(Run(dialect_->WaitForExecuted(standing.channel->received, slice), deadline));
+    // A relay log whose transactions are not known by name can only be asked about again.
+    const bool named = !standing.executed.Contains(standing.channel->received);
+    PHA_TRY(Run(
+        named ? dialect_->WaitForExecuted(standing.channel->received, slice) : "DO SLEEP(0.005)",
+        deadline));
     PHA_ASSIGN_OR_RETURN(standing, Standing(deadline));
   }
   return Ok();
@@ -180,6 +207,8 @@ Status SqlDatabaseNode::ApplyReceived(Deadline deadline) {
   if (!standing.channel || standing.channel->applied_all) return Ok();
   PHA_TRY(EnsureApplier(standing, deadline));
   PHA_ASSIGN_OR_RETURN(const ReplicaStanding now, Standing(deadline));
+  // Still the state after a restart: the relay log was read and holds nothing new.
+  if (now.tail_unknown) return Ok();
   return WaitUntilApplied(now, deadline);
 }
 
@@ -219,32 +248,36 @@ Status SqlDatabaseNode::ReplicateFrom(const Address& source, const Account& acco
   }
   PHA_ASSIGN_OR_RETURN(const auto ca_file, CaFileForReplication(deadline));
   const SourceToFollow follow{source, account.user, password, ca_file};
-  const Status done = session_->ExecuteSecret(dialect_->Follow(follow, standing.executed), deadline);
+  const Status done =
+      session_->ExecuteSecret(dialect_->Follow(follow, standing.executed), deadline);
   NoteDescriptor();
   return done;
 }
 
-// ---- Semi-synchronous replication. -----------------------------------------------------------------
+// ---- Semi-synchronous replication.
+// -----------------------------------------------------------------
 
 Status SqlDatabaseNode::RefuseWhileCommitsWait(Deadline deadline) {
   const auto rows = session_->Query(dialect_->CommitsWaiting(), deadline);
   NoteDescriptor();
   if (!rows) return rows.error();
   if (rows->empty() || RowReader(*rows, 0).Number("waiting").value_or(0) == 0) return Ok();
-  return Error{ErrorCode::kRefused,
-               "the server at " + Where() +
-                   " has commits that wait for an acknowledgement; switching semi-sync off would commit "
-                   "them unacknowledged: fence the server instead"};
+  return Error{
+      ErrorCode::kRefused,
+      "the server at " + Where() +
+          " has commits that wait for an acknowledgement; switching semi-sync off would commit "
+          "them unacknowledged: fence the server instead"};
 }
 
 Status SqlDatabaseNode::RestartReceiverForSemiSync(Deadline deadline) {
   PHA_ASSIGN_OR_RETURN(const DatabaseState state, AskState(deadline));
   NoteDescriptor();
   if (!state.replication || state.semi_sync.replica_active) return Ok();
-  // With the applier stopped too, MariaDB would throw the relay log away.
-  const bool both_run = state.replication->io == ThreadState::kRunning &&
-                        state.replication->sql == ThreadState::kRunning;
-  if (!both_run) return Ok();
+  // A stopped receiver takes the new role when it starts. With the applier stopped too, MariaDB
+  // would throw the relay log away.
+  const bool both_on = state.replication->io != ThreadState::kStopped &&
+                       state.replication->sql != ThreadState::kStopped;
+  if (!both_on) return Ok();
   return Run(dialect_->StopReceiver() + "; " + dialect_->StartReceiver(), deadline);
 }
 
@@ -254,19 +287,22 @@ Status SqlDatabaseNode::SetSemiSync(SemiSyncRole role, Deadline deadline) {
   const bool source = role == SemiSyncRole::kSource || role == SemiSyncRole::kSourceDegraded;
   if (sql.empty() && role != SemiSyncRole::kSource && role != SemiSyncRole::kReplica) return Ok();
   if (sql.empty()) {
-    return Error{ErrorCode::kUnsupported,
-                 "the server at " + Where() +
-                     " has no semi-sync plugin loaded: add semisync_source.so and semisync_replica.so "
-                     "to its plugin-load-add"};
+    return Error{
+        ErrorCode::kUnsupported,
+        "the server at " + Where() +
+            " has no semi-sync plugin loaded: add semisync_source.so and semisync_replica.so "
+            "to its plugin-load-add"};
   }
   if (!source) PHA_TRY(RefuseWhileCommitsWait(deadline));
   PHA_TRY(Run(sql, deadline));
   return role == SemiSyncRole::kReplica ? RestartReceiverForSemiSync(deadline) : Ok();
 }
 
-// ---- The marker row. -------------------------------------------------------------------------------
+// ---- The marker row.
+// -------------------------------------------------------------------------------
 
-Status SqlDatabaseNode::WriteMarker(Epoch epoch, const NodeName& writer, WallTime now, Deadline deadline) {
+Status SqlDatabaseNode::WriteMarker(Epoch epoch, const NodeName& writer, WallTime now,
+                                    Deadline deadline) {
   PHA_ASSIGN_OR_RETURN(const std::string table, HeartbeatTable(options_.schema));
   if (!marker_session_ || marker_session_->broken()) {
     PHA_ASSIGN_OR_RETURN(marker_session_, Session::Connect(options_.session, deadline));
@@ -274,34 +310,40 @@ Status SqlDatabaseNode::WriteMarker(Epoch epoch, const NodeName& writer, WallTim
   const std::string number = std::to_string(epoch.number);
   const std::string name = QuoteLiteral(writer.text);
   const std::string written = std::to_string(now.time_since_epoch().count());
-  PHA_ASSIGN_OR_RETURN(const Rows updated,
-                       marker_session_->Query("UPDATE " + table + " SET epoch=" + number + ", writer=" + name +
-                                                  ", written_at_ms=" + written + " WHERE id=1 AND epoch<=" + number,
-                                              deadline));
+  PHA_ASSIGN_OR_RETURN(
+      const Rows updated,
+      marker_session_->Query("UPDATE " + table + " SET epoch=" + number + ", writer=" + name +
+                                 ", written_at_ms=" + written + " WHERE id=1 AND epoch<=" + number,
+                             deadline));
   if (updated.matched > 0) return Ok();
-  PHA_ASSIGN_OR_RETURN(const Rows inserted,
-                       marker_session_->Query("INSERT IGNORE INTO " + table +
-                                                  " (id, epoch, writer, written_at_ms) VALUES (1, " + number +
-                                                  ", " + name + ", " + written + ")",
-                                              deadline));
+  PHA_ASSIGN_OR_RETURN(
+      const Rows inserted,
+      marker_session_->Query("INSERT IGNORE INTO " + table +
+                                 " (id, epoch, writer, written_at_ms) VALUES (1, " + number + ", " +
+                                 name + ", " + written + ")",
+                             deadline));
   if (inserted.matched > 0) return Ok();
-  return Error{ErrorCode::kConflict, "the marker row at " + Where() + " already has an epoch above " + number +
+  return Error{ErrorCode::kConflict, "the marker row at " + Where() +
+                                         " already has an epoch above " + number +
                                          ": another manager promoted a primary since"};
 }
 
-// ---- Provisioning. ---------------------------------------------------------------------------------
+// ---- Provisioning.
+// ---------------------------------------------------------------------------------
 
-Status SqlDatabaseNode::ProvisionUnlocked(const ClusterSpec& spec, const ResolvedCredentials& passwords,
-                                          Deadline deadline) {
+Status SqlDatabaseNode::ProvisionUnlocked(const ClusterSpec& spec,
+                                          const ResolvedCredentials& passwords, Deadline deadline) {
   bool native_password = false;
   if (dialect_->can().version.flavor == Flavor::kMySql) {
-    PHA_ASSIGN_OR_RETURN(const Rows rows,
-                         session_->Query("SELECT 1 FROM information_schema.PLUGINS WHERE "
-                                         "PLUGIN_NAME='mysql_native_password' AND PLUGIN_STATUS='ACTIVE'",
-                                         deadline));
+    PHA_ASSIGN_OR_RETURN(
+        const Rows rows,
+        session_->Query("SELECT 1 FROM information_schema.PLUGINS WHERE "
+                        "PLUGIN_NAME='mysql_native_password' AND PLUGIN_STATUS='ACTIVE'",
+                        deadline));
     native_password = !rows.empty();
   }
-  PHA_ASSIGN_OR_RETURN(const std::string sql, ProvisionStatements(*dialect_, spec, passwords, native_password));
+  PHA_ASSIGN_OR_RETURN(const std::string sql,
+                       ProvisionStatements(*dialect_, spec, passwords, native_password));
   return session_->ExecuteSecret(sql, deadline);
 }
 
@@ -311,7 +353,8 @@ Status SqlDatabaseNode::Provision(const ClusterSpec& spec, const ResolvedCredent
   // MySQL's super_read_only stops administrators too. read_only stays on, so clients stay out.
   bool locked = false;
   if (dialect_->can().version.flavor == Flavor::kMySql) {
-    PHA_ASSIGN_OR_RETURN(const Rows rows, session_->Query("SELECT @@global.super_read_only AS locked", deadline));
+    PHA_ASSIGN_OR_RETURN(const Rows rows,
+                         session_->Query("SELECT @@global.super_read_only AS locked", deadline));
     locked = RowReader(rows, 0).True("locked");
   }
   if (locked) PHA_TRY(Run("SET GLOBAL super_read_only=0", deadline));
@@ -330,7 +373,8 @@ DatabaseNodeOptions DatabaseNodeOptionsFor(const ClusterSpec& spec, const Databa
                                            const ResolvedCredentials& passwords) {
   const Credentials& declared = spec.database.credentials;
   DatabaseNodeOptions options;
-  options.session = {{node.address, spec.database.port}, declared.admin.user, passwords.admin, spec.database.tls};
+  options.session = {
+      {node.address, spec.database.port}, declared.admin.user, passwords.admin, spec.database.tls};
   options.schema = spec.database.schema;
   for (const std::string& user : {declared.replication.user, declared.application.user}) {
     const bool listed = std::count(options.accounts.begin(), options.accounts.end(), user) > 0;

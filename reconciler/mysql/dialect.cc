@@ -10,6 +10,7 @@ namespace {
 
 constexpr int kNoSuchDatabase = 1049;
 constexpr int kNoSuchTable = 1146;
+constexpr int kLockWaitTimeout = 1205;
 
 std::string QuotedList(const std::vector<std::string>& names) {
   std::string list;
@@ -31,14 +32,19 @@ std::optional<std::string> StatusValues::Get(std::string_view name) const {
   return std::nullopt;
 }
 
-int StatusValues::Number(std::string_view name) const { return std::atoi(Get(name).value_or("0").c_str()); }
+int StatusValues::Number(std::string_view name) const {
+  return std::atoi(Get(name).value_or("0").c_str());
+}
 
-bool StatusValues::On(std::string_view name) const { return Get(name) == "ON"; }
+bool StatusValues::On(std::string_view name) const {
+  return Get(name) == "ON";
+}
 
 std::string StatusQuery(const std::string& table, const std::vector<std::string>& names) {
   std::vector<std::string> all = names;
   all.emplace_back("uptime");
-  return "SELECT LOWER(VARIABLE_NAME) AS name, VARIABLE_VALUE AS value, UNIX_TIMESTAMP() AS asked_at FROM " +
+  return "SELECT LOWER(VARIABLE_NAME) AS name, VARIABLE_VALUE AS value, UNIX_TIMESTAMP() AS "
+         "asked_at FROM " +
          table + " WHERE VARIABLE_NAME IN (" + QuotedList(all) + ")";
 }
 
@@ -46,8 +52,8 @@ Result<StatusValues> ReadStatus(const Rows& rows) {
   StatusValues values;
   values.rows = rows;
   // Both servers compute Uptime as the statement's own time less the time they started, in whole
-  // seconds; the statement's time less Uptime is therefore that start, exactly, whatever was done to
-  // the machine's clock since.
+  // seconds; the statement's time less Uptime is therefore that start, exactly, whatever was done
+  // to the machine's clock since.
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const RowReader row(rows, i);
     if (row.Text("name") != "uptime") continue;
@@ -61,10 +67,11 @@ Result<StatusValues> ReadStatus(const Rows& rows) {
   return values;
 }
 
-std::string AccountsAndHeartbeatQuery(const std::string& user_table, const Watched& watched) {
+std::string AccountsAndHeartbeatQuery(const std::string& user_table, const std::string& at_once,
+                                      const Watched& watched) {
   return "SELECT COUNT(*) AS accounts FROM " + user_table + " WHERE Host='%' AND User IN (" +
-         QuotedList(watched.accounts) + "); SELECT epoch, writer, written_at_ms FROM " +
-         watched.heartbeat_table + " WHERE id=1";
+         QuotedList(watched.accounts) + "); " + at_once +
+         "SELECT epoch, writer, written_at_ms FROM " + watched.heartbeat_table + " WHERE id=1";
 }
 
 Status ReadAccountsAndHeartbeat(const Answers& answers, std::size_t first, const Watched& watched,
@@ -75,8 +82,8 @@ Status ReadAccountsAndHeartbeat(const Answers& answers, std::size_t first, const
   const auto accounts = RowReader(answers.tables[first], 0).Number("accounts");
   if (answers.stopped_by) {
     const int number = answers.stopped_by->number;
-    const bool absent = number == kNoSuchDatabase || number == kNoSuchTable;
-    return absent ? Ok() : Status(*answers.stopped_by);
+    if (number == kNoSuchDatabase || number == kNoSuchTable) return Ok();
+    if (number != kLockWaitTimeout) return *answers.stopped_by;
   }
   state->provisioned = accounts == static_cast<std::int64_t>(watched.accounts.size());
   if (answers.tables.size() <= first + 1 || answers.tables[first + 1].empty()) return Ok();
@@ -93,6 +100,12 @@ ThreadState ReadThread(const std::string& running) {
   if (running == "Yes") return ThreadState::kRunning;
   // "Connecting", and MariaDB's "Preparing"; anything unknown is not running either.
   return running == "No" || running.empty() ? ThreadState::kStopped : ThreadState::kConnecting;
+}
+
+std::optional<Seconds> ReadLag(std::optional<std::int64_t> reported, ThreadState io,
+                               ThreadState sql) {
+  if (!reported || io != ThreadState::kRunning || sql != ThreadState::kRunning) return std::nullopt;
+  return Seconds(*reported);
 }
 
 std::string SecondsText(Milliseconds time) {

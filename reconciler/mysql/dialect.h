@@ -1,5 +1,5 @@
-// Statements and the reading of their answers, per family and version of server. Pure: text in, text
-// and values out; the session is elsewhere.
+// Statements and the reading of their answers, per family and version of server. Pure: text in,
+// text and values out; the session is elsewhere.
 #pragma once
 
 #include <memory>
@@ -31,13 +31,21 @@ struct SourceToFollow {
   std::optional<std::string> ca_file;  // on the replica's machine; set: verified TLS
 };
 
+struct RelayPlace {
+  std::string file;
+  std::int64_t position = 0;
+};
+
 // How a replica stands, with what only this folder needs beside what the model keeps.
 struct ReplicaStanding {
   GtidSet executed;
   std::optional<ReplicationSeen> channel;
-  // MariaDB: the place in the relay log up to which it is executed.
-  std::string relay_log_file;
-  std::int64_t relay_log_position = 0;
+  // MariaDB: up to where the relay log is executed, or from where on to look: a crash leaves an old
+  // place behind.
+  RelayPlace executed_to;
+  // MariaDB, after a restart: the relay log may hold events that the status does not name; only
+  // reading it (relay_tail.h) tells.
+  bool tail_unknown = false;
   // MariaDB: the channel reads by GTID. MySQL: auto-position.
   bool by_gtid = false;
 };
@@ -51,6 +59,8 @@ class Dialect {
   // that failed.
   virtual std::string Look(const Watched& watched) const = 0;
   virtual Result<DatabaseState> ReadLook(const Answers& answers, const Watched& watched) const = 0;
+  // Where in a look's tables those of LookAtReplica() begin.
+  static constexpr std::size_t kReplicaInLook = 2;
 
   // The executed set first and then the channel: what arrives between the two counts as not yet
   // executed, never the other way round.
@@ -66,10 +76,10 @@ class Dialect {
   virtual std::string StartBoth() const = 0;
   // Waits, in the server, until `received` is executed; for `most` at most.
   virtual std::string WaitForExecuted(const GtidSet& received, Milliseconds most) const = 0;
-  // Empty where starting the applier alone keeps the relay log. On MariaDB a START SLAVE of any kind
-  // with both threads stopped throws the relay log of a GTID channel away; these statements run it
-  // from `standing` on by file position instead.
-  virtual std::string StartApplierAlone(const ReplicaStanding& standing) const = 0;
+  // Empty where starting the applier alone keeps the relay log. On MariaDB a START SLAVE of any
+  // kind with both threads stopped throws the relay log of a GTID channel away; these statements
+  // run it by file position instead.
+  virtual std::string StartApplierAlone(const RelayPlace& from) const = 0;
   virtual std::string Forget() const = 0;
   // Holds a password.
   virtual std::string Follow(const SourceToFollow& source, const GtidSet& executed) const = 0;
@@ -91,7 +101,8 @@ std::unique_ptr<Dialect> MakeDialect(const Capabilities& can);
 std::unique_ptr<Dialect> MakeMySqlDialect(const Capabilities& can);
 std::unique_ptr<Dialect> MakeMariaDbDialect(const Capabilities& can);
 
-// ---- For the two dialects. ------------------------------------------------------------------------
+// ---- For the two dialects.
+// ------------------------------------------------------------------------
 
 // Milliseconds of a semi-sync timeout that never comes: ten years. The type's own maximum overflows
 // when the servers turn it into a point in time.
@@ -112,11 +123,17 @@ std::string StatusQuery(const std::string& table, const std::vector<std::string>
 Result<StatusValues> ReadStatus(const Rows& rows);
 
 // The tail that both looks share: heartbeat row (or its absence) and `provisioned`.
-std::string AccountsAndHeartbeatQuery(const std::string& user_table, const Watched& watched);
+// `at_once` goes before the row's SELECT and keeps it from waiting for a locked table.
+std::string AccountsAndHeartbeatQuery(const std::string& user_table, const std::string& at_once,
+                                      const Watched& watched);
 Status ReadAccountsAndHeartbeat(const Answers& answers, std::size_t first, const Watched& watched,
                                 DatabaseState* state);
 
 ThreadState ReadThread(const std::string& running);
+// None unless both threads run: MySQL reports 0 for a replica that has lost its source and applied
+// what it had.
+std::optional<Seconds> ReadLag(std::optional<std::int64_t> reported, ThreadState io,
+                               ThreadState sql);
 // "1.250"
 std::string SecondsText(Milliseconds time);
 

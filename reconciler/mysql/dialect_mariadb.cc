@@ -8,6 +8,10 @@
 namespace pandora_ha {
 namespace {
 
+// Undoes what StartApplierAlone() did to the parallel workers in the same session.
+constexpr char kThreadsBack[] =
+    "SET GLOBAL slave_parallel_threads="
+    "CAST(GREATEST(@@global.slave_parallel_threads, COALESCE(@pandora_ha_threads, 0)) AS SIGNED); ";
 constexpr std::string_view kReadAll = "Slave has read all relay log";
 
 // The last transaction of each domain, which is what MariaDB calls a position.
@@ -28,32 +32,36 @@ class MariaDbDialect final : public Dialect {
   explicit MariaDbDialect(const Capabilities& can) : Dialect(can) {}
 
   std::string Look(const Watched& watched) const override {
-    std::string sql = "SELECT @@global.server_id AS server_id, @@global.read_only AS read_only, "
+    const std::string sql =
+        "SELECT @@global.server_id AS server_id, @@global.read_only AS read_only, "
         "@@global.gtid_strict_mode AS gtid_strict_mode, @@global.log_bin AS log_bin, "
         "@@global.log_slave_updates AS log_slave_updates, @@global.sync_binlog AS sync_binlog, "
         "@@global.innodb_flush_log_at_trx_commit AS flush_log, "
         "@@global.rpl_semi_sync_master_enabled AS source_enabled, "
         "@@global.rpl_semi_sync_master_wait_no_slave AS wait_no_replica, "
         "@@global.rpl_semi_sync_slave_enabled AS replica_enabled";
-    if (can_.server_uid) sql += ", @@global.server_uid AS server_uid";
     return sql + "; " +
            StatusQuery("information_schema.GLOBAL_STATUS",
                        {"rpl_semi_sync_master_status", "rpl_semi_sync_master_clients",
                         "rpl_semi_sync_slave_status"}) +
            "; " + LookAtReplica() + "; " +
-           AccountsAndHeartbeatQuery("mysql.global_priv", watched);
+           AccountsAndHeartbeatQuery("mysql.global_priv", "SET STATEMENT lock_wait_timeout=0 FOR ",
+                                     watched);
   }
 
   Result<DatabaseState> ReadLook(const Answers& answers, const Watched& watched) const override {
     if (answers.tables.size() < 5 || answers.tables[0].empty()) {
-      return answers.stopped_by.value_or(Error{ErrorCode::kInternal, "the server's answer is incomplete"});
+      return answers.stopped_by.value_or(
+          Error{ErrorCode::kInternal, "the server's answer is incomplete"});
     }
     const RowReader row(answers.tables[0], 0);
     PHA_ASSIGN_OR_RETURN(const StatusValues status, ReadStatus(answers.tables[1]));
-    PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing, ReadReplica(answers.tables, 2));
+    PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing,
+                         ReadReplica(answers.tables, kReplicaInLook));
     DatabaseState state;
     state.version = can_.version;
-    state.server_uuid = row.Text("server_uid");
+    // server_uuid stays empty: @@server_uid names the machine and port, so two servers of one
+    // machine share it.
     state.server_id = static_cast<ServerId>(row.Number("server_id").value_or(0));
     // A switch up to 11; later OFF, ON, NO_LOCK, NO_LOCK_NO_ADMIN.
     state.writable = row.Text("read_only") == "0" || row.Text("read_only") == "OFF";
@@ -65,7 +73,7 @@ class MariaDbDialect final : public Dialect {
                        .acknowledgers = status.Number("rpl_semi_sync_master_clients"),
                        .replica_enabled = row.True("replica_enabled"),
                        .replica_active = status.On("rpl_semi_sync_slave_status")};
-    state.run_id = state.server_uuid + "@" + status.started;
+    state.run_id = status.started;
     state.log_bin = row.True("log_bin");
     state.gtid_on = row.True("gtid_strict_mode");
     state.log_replica_updates = row.True("log_slave_updates");
@@ -75,18 +83,22 @@ class MariaDbDialect final : public Dialect {
   }
 
   std::string LookAtReplica() const override {
-    return "SELECT @@global.gtid_binlog_state AS binlog_state, @@global.gtid_slave_pos AS slave_pos; "
+    return "SELECT @@global.gtid_binlog_state AS binlog_state, @@global.gtid_slave_pos AS "
+           "slave_pos; "
            "SHOW ALL SLAVES STATUS";
   }
 
-  Result<ReplicaStanding> ReadReplica(const std::vector<Rows>& tables, std::size_t first) const override {
+  Result<ReplicaStanding> ReadReplica(const std::vector<Rows>& tables,
+                                      std::size_t first) const override {
     if (tables.size() < first + 2 || tables[first].empty()) {
       return Error{ErrorCode::kInternal, "the server did not tell its GTID state"};
     }
     ReplicaStanding standing;
     const RowReader state(tables[first], 0);
-    PHA_ASSIGN_OR_RETURN(const GtidSet logged, GtidSet::Parse(Flavor::kMariaDb, state.Text("binlog_state")));
-    PHA_ASSIGN_OR_RETURN(const GtidSet applied, GtidSet::Parse(Flavor::kMariaDb, state.Text("slave_pos")));
+    PHA_ASSIGN_OR_RETURN(const GtidSet logged,
+                         GtidSet::Parse(Flavor::kMariaDb, state.Text("binlog_state")));
+    PHA_ASSIGN_OR_RETURN(const GtidSet applied,
+                         GtidSet::Parse(Flavor::kMariaDb, state.Text("slave_pos")));
     standing.executed = logged.Union(applied);
     if (tables[first + 1].empty()) return standing;
     PHA_TRY(ReadChannel(RowReader(tables[first + 1], 0), &standing));
@@ -104,18 +116,26 @@ class MariaDbDialect final : public Dialect {
   std::string StartBoth() const override { return "START SLAVE"; }
 
   std::string WaitForExecuted(const GtidSet& received, Milliseconds most) const override {
-    return "SELECT MASTER_GTID_WAIT(" + QuoteLiteral(Position(received)) + ", " + SecondsText(most) + ")";
+    return "SELECT MASTER_GTID_WAIT(" + QuoteLiteral(Position(received)) + ", " +
+           SecondsText(most) + ")";
   }
 
-  std::string StartApplierAlone(const ReplicaStanding& standing) const override {
-    return "CHANGE MASTER TO MASTER_USE_GTID=no, RELAY_LOG_FILE=" + QuoteLiteral(standing.relay_log_file) +
-           ", RELAY_LOG_POS=" + std::to_string(standing.relay_log_position) + "; START SLAVE SQL_THREAD";
+  std::string StartApplierAlone(const RelayPlace& from) const override {
+    // Parallel workers may still be busy when the applier says that it has read everything.
+    return "SET @pandora_ha_threads=GREATEST(@@global.slave_parallel_threads, "
+           "COALESCE(@pandora_ha_threads, 0)); SET GLOBAL slave_parallel_threads=0; "
+           "CHANGE MASTER TO MASTER_USE_GTID=no, RELAY_LOG_FILE=" +
+           QuoteLiteral(from.file) + ", RELAY_LOG_POS=" + std::to_string(from.position) +
+           "; START SLAVE SQL_THREAD";
   }
 
-  std::string Forget() const override { return "STOP SLAVE; RESET SLAVE ALL"; }
+  std::string Forget() const override {
+    return "STOP SLAVE; " + std::string(kThreadsBack) + "RESET SLAVE ALL";
+  }
 
   std::string Follow(const SourceToFollow& source, const GtidSet& executed) const override {
-    std::string sql = "STOP SLAVE; SET GLOBAL slave_net_timeout=" + std::to_string(kNetTimeoutSeconds);
+    std::string sql = "STOP SLAVE; " + std::string(kThreadsBack) +
+                      "SET GLOBAL slave_net_timeout=" + std::to_string(kNetTimeoutSeconds);
     // A former primary executed what it wrote itself, which gtid_slave_pos does not know: without
     // this it would ask for its own transactions again.
     sql += "; SET GLOBAL gtid_slave_pos=" + QuoteLiteral(Position(executed));
@@ -136,15 +156,18 @@ class MariaDbDialect final : public Dialect {
         // The server's own default makes STOP SLAVE wait seconds for a primary that hangs; on a
         // replica that waits for acknowledgements, its applier would wait for itself.
         return "SET GLOBAL rpl_semi_sync_master_enabled=OFF, "
-               "GLOBAL rpl_semi_sync_slave_kill_conn_timeout=1, GLOBAL rpl_semi_sync_slave_enabled=ON";
+               "GLOBAL rpl_semi_sync_slave_kill_conn_timeout=1, GLOBAL "
+               "rpl_semi_sync_slave_enabled=ON";
       case SemiSyncRole::kSource:
         return "SET GLOBAL rpl_semi_sync_slave_enabled=OFF, GLOBAL rpl_semi_sync_master_timeout=" +
                std::string(kSemiSyncNever) +
                ", GLOBAL rpl_semi_sync_master_wait_no_slave=ON, "
-               "GLOBAL rpl_semi_sync_master_wait_point=AFTER_SYNC, GLOBAL rpl_semi_sync_master_enabled=ON";
+               "GLOBAL rpl_semi_sync_master_wait_point=AFTER_SYNC, GLOBAL "
+               "rpl_semi_sync_master_enabled=ON";
       case SemiSyncRole::kSourceDegraded:
       case SemiSyncRole::kOff:
-        return "SET GLOBAL rpl_semi_sync_master_enabled=OFF, GLOBAL rpl_semi_sync_slave_enabled=OFF";
+        return "SET GLOBAL rpl_semi_sync_master_enabled=OFF, GLOBAL "
+               "rpl_semi_sync_slave_enabled=OFF";
     }
     return "";
   }
@@ -161,7 +184,8 @@ class MariaDbDialect final : public Dialect {
  private:
   static Status ReadChannel(const RowReader& row, ReplicaStanding* standing) {
     ReplicationSeen seen;
-    seen.source = {row.Text("Master_Host"), static_cast<std::uint16_t>(row.Number("Master_Port").value_or(0))};
+    seen.source = {row.Text("Master_Host"),
+                   static_cast<std::uint16_t>(row.Number("Master_Port").value_or(0))};
     if (seen.source.host.empty()) return Ok();
     seen.io = ReadThread(row.Text("Slave_IO_Running"));
     seen.sql = ReadThread(row.Text("Slave_SQL_Running"));
@@ -169,22 +193,30 @@ class MariaDbDialect final : public Dialect {
     seen.sql_errno = static_cast<int>(row.Number("Last_SQL_Errno").value_or(0));
     seen.io_error = row.Text("Last_IO_Error");
     seen.sql_error = row.Text("Last_SQL_Error");
-    if (const auto lag = row.Number("Seconds_Behind_Master")) seen.lag = Seconds(*lag);
+    seen.lag = ReadLag(row.Number("Seconds_Behind_Master"), seen.io, seen.sql);
     const std::string arrived = row.Text("Gtid_IO_Pos");
     PHA_ASSIGN_OR_RETURN(const GtidSet in_relay_log, GtidSet::Parse(Flavor::kMariaDb, arrived));
     seen.received = standing->executed.Union(in_relay_log);
     const bool same_place = row.Text("Master_Log_File") == row.Text("Relay_Master_Log_File") &&
                             row.Text("Read_Master_Log_Pos") == row.Text("Exec_Master_Log_Pos");
-    // After a restart, and while the relay log runs by file position, Gtid_IO_Pos is empty although
-    // the relay log may hold events; then only the file positions tell.
-    seen.applied_all = in_relay_log.empty()
-                           ? same_place || row.Text("Slave_SQL_Running_State").starts_with(kReadAll)
-                           : standing->executed.Contains(in_relay_log);
-    seen.arrival_token = "heartbeats=" + row.Text("Slave_received_heartbeats") + " gtid=" + arrived +
-                         " at=" + row.Text("Master_Log_File") + ":" + row.Text("Read_Master_Log_Pos");
-    standing->relay_log_file = row.Text("Relay_Log_File");
-    standing->relay_log_position = row.Number("Relay_Log_Pos").value_or(0);
     standing->by_gtid = row.Text("Using_Gtid") == "Slave_Pos";
+    // After a restart Gtid_IO_Pos is empty although the relay log may hold events, and only the
+    // file positions tell. Once the channel was switched to file positions these are equal at once,
+    // and only the applier's own word counts.
+    const bool drained = row.Text("Slave_SQL_Running_State").starts_with(kReadAll);
+    if (!standing->by_gtid) {
+      seen.applied_all = drained;
+    } else if (in_relay_log.empty()) {
+      seen.applied_all = same_place || drained;
+    } else {
+      seen.applied_all = standing->executed.Contains(in_relay_log);
+    }
+    seen.arrival_token = "heartbeats=" + row.Text("Slave_received_heartbeats") +
+                         " gtid=" + arrived + " at=" + row.Text("Master_Log_File") + ":" +
+                         row.Text("Read_Master_Log_Pos");
+    standing->executed_to = {row.Text("Relay_Log_File"), row.Number("Relay_Log_Pos").value_or(4)};
+    standing->tail_unknown = standing->by_gtid && in_relay_log.empty() && !same_place &&
+                             seen.io == ThreadState::kStopped && seen.sql == ThreadState::kStopped;
     standing->channel = std::move(seen);
     return Ok();
   }

@@ -12,34 +12,39 @@ class MySqlDialect final : public Dialect {
         source_(can.semi_sync_new_words ? "rpl_semi_sync_source" : "rpl_semi_sync_master"),
         replica_(can.semi_sync_new_words ? "rpl_semi_sync_replica" : "rpl_semi_sync_slave"),
         no_replica_(can.semi_sync_new_words ? "_wait_no_replica" : "_wait_no_slave"),
-        for_replica_count_(can.semi_sync_new_words ? "_wait_for_replica_count" : "_wait_for_slave_count"),
+        for_replica_count_(can.semi_sync_new_words ? "_wait_for_replica_count"
+                                                   : "_wait_for_slave_count"),
         new_names_(AtLeast(can.version, 8, 0, 26)) {}
 
   std::string Look(const Watched& watched) const override {
-    std::string sql = "SELECT @@global.server_uuid AS server_uuid, @@global.server_id AS server_id, "
+    std::string sql =
+        "SELECT @@global.server_uuid AS server_uuid, @@global.server_id AS server_id, "
         "@@global.read_only AS read_only, @@global.super_read_only AS super_read_only, "
         "@@global.gtid_mode AS gtid_mode, @@global.log_bin AS log_bin, "
-        "@@global.sync_binlog AS sync_binlog, @@global.innodb_flush_log_at_trx_commit AS flush_log, ";
+        "@@global.sync_binlog AS sync_binlog, @@global.innodb_flush_log_at_trx_commit AS "
+        "flush_log, ";
     sql += new_names_ ? "@@global.log_replica_updates" : "@@global.log_slave_updates";
     sql += " AS log_replica_updates";
     if (can_.semi_sync_source) {
-      sql += ", @@global." + source_ + "_enabled AS source_enabled, @@global." + source_ + no_replica_ +
-             " AS wait_no_replica";
+      sql += ", @@global." + source_ + "_enabled AS source_enabled, @@global." + source_ +
+             no_replica_ + " AS wait_no_replica";
     }
     if (can_.semi_sync_replica) sql += ", @@global." + replica_ + "_enabled AS replica_enabled";
     return sql + "; " +
            StatusQuery("performance_schema.global_status",
                        {source_ + "_status", source_ + "_clients", replica_ + "_status"}) +
-           "; " + LookAtReplica() + "; " + AccountsAndHeartbeatQuery("mysql.user", watched);
+           "; " + LookAtReplica() + "; " + AccountsAndHeartbeatQuery("mysql.user", "", watched);
   }
 
   Result<DatabaseState> ReadLook(const Answers& answers, const Watched& watched) const override {
     if (answers.tables.size() < 6 || answers.tables[0].empty()) {
-      return answers.stopped_by.value_or(Error{ErrorCode::kInternal, "the server's answer is incomplete"});
+      return answers.stopped_by.value_or(
+          Error{ErrorCode::kInternal, "the server's answer is incomplete"});
     }
     const RowReader row(answers.tables[0], 0);
     PHA_ASSIGN_OR_RETURN(const StatusValues status, ReadStatus(answers.tables[1]));
-    PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing, ReadReplica(answers.tables, 2));
+    PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing,
+                         ReadReplica(answers.tables, kReplicaInLook));
     DatabaseState state;
     state.version = can_.version;
     state.server_uuid = row.Text("server_uuid");
@@ -64,21 +69,25 @@ class MySqlDialect final : public Dialect {
 
   std::string LookAtReplica() const override {
     return "SELECT @@global.gtid_executed AS executed; SHOW REPLICA STATUS; "
-           "SELECT COUNT_RECEIVED_HEARTBEATS AS heartbeats, LAST_HEARTBEAT_TIMESTAMP AS last_heartbeat "
+           "SELECT COUNT_RECEIVED_HEARTBEATS AS heartbeats, LAST_HEARTBEAT_TIMESTAMP AS "
+           "last_heartbeat "
            "FROM performance_schema.replication_connection_status WHERE CHANNEL_NAME=''";
   }
 
-  Result<ReplicaStanding> ReadReplica(const std::vector<Rows>& tables, std::size_t first) const override {
+  Result<ReplicaStanding> ReadReplica(const std::vector<Rows>& tables,
+                                      std::size_t first) const override {
     if (tables.size() < first + 3 || tables[first].empty()) {
       return Error{ErrorCode::kInternal, "the server did not tell its GTID state"};
     }
     ReplicaStanding standing;
-    PHA_ASSIGN_OR_RETURN(standing.executed,
-                         GtidSet::Parse(Flavor::kMySql, RowReader(tables[first], 0).Text("executed")));
+    PHA_ASSIGN_OR_RETURN(
+        standing.executed,
+        GtidSet::Parse(Flavor::kMySql, RowReader(tables[first], 0).Text("executed")));
     if (tables[first + 1].empty()) return standing;
     const RowReader row(tables[first + 1], 0);
     ReplicationSeen seen;
-    seen.source = {row.Text("Source_Host"), static_cast<std::uint16_t>(row.Number("Source_Port").value_or(0))};
+    seen.source = {row.Text("Source_Host"),
+                   static_cast<std::uint16_t>(row.Number("Source_Port").value_or(0))};
     if (seen.source.host.empty()) return standing;
     seen.io = ReadThread(row.Text("Replica_IO_Running"));
     seen.sql = ReadThread(row.Text("Replica_SQL_Running"));
@@ -86,16 +95,17 @@ class MySqlDialect final : public Dialect {
     seen.sql_errno = static_cast<int>(row.Number("Last_SQL_Errno").value_or(0));
     seen.io_error = row.Text("Last_IO_Error");
     seen.sql_error = row.Text("Last_SQL_Error");
-    if (const auto lag = row.Number("Seconds_Behind_Source")) seen.lag = Seconds(*lag);
+    seen.lag = ReadLag(row.Number("Seconds_Behind_Source"), seen.io, seen.sql);
     PHA_ASSIGN_OR_RETURN(const GtidSet retrieved,
                          GtidSet::Parse(Flavor::kMySql, row.Text("Retrieved_Gtid_Set")));
     seen.received = standing.executed.Union(retrieved);
     seen.applied_all = standing.executed.Contains(retrieved);
-    seen.arrival_token = "gtid=" + retrieved.ToString() + " at=" + row.Text("Source_Log_File") + ":" +
-                         row.Text("Read_Source_Log_Pos");
+    seen.arrival_token = "gtid=" + retrieved.ToString() + " at=" + row.Text("Source_Log_File") +
+                         ":" + row.Text("Read_Source_Log_Pos");
     if (!tables[first + 2].empty()) {
       const RowReader beat(tables[first + 2], 0);
-      seen.arrival_token += " heartbeats=" + beat.Text("heartbeats") + "@" + beat.Text("last_heartbeat");
+      seen.arrival_token +=
+          " heartbeats=" + beat.Text("heartbeats") + "@" + beat.Text("last_heartbeat");
     }
     standing.by_gtid = row.True("Auto_Position");
     standing.channel = std::move(seen);
@@ -105,7 +115,8 @@ class MySqlDialect final : public Dialect {
   std::string CloseForClients(Milliseconds within) const override {
     // Whole seconds, one at least: the caller's own deadline is the finer one.
     const auto seconds = std::max<std::int64_t>(1, within.count() / 1000);
-    return "SET SESSION lock_wait_timeout=" + std::to_string(seconds) + "; SET GLOBAL super_read_only=1";
+    return "SET SESSION lock_wait_timeout=" + std::to_string(seconds) +
+           "; SET GLOBAL super_read_only=1";
   }
   std::string OpenForClients() const override {
     return "SET GLOBAL super_read_only=0; SET GLOBAL read_only=0";
@@ -119,7 +130,7 @@ class MySqlDialect final : public Dialect {
     return "SELECT WAIT_FOR_EXECUTED_GTID_SET(" + QuoteLiteral(received.ToString()) + ", " +
            SecondsText(most) + ")";
   }
-  std::string StartApplierAlone(const ReplicaStanding&) const override { return ""; }
+  std::string StartApplierAlone(const RelayPlace&) const override { return ""; }
   std::string Forget() const override { return "STOP REPLICA; RESET REPLICA ALL"; }
 
   std::string Follow(const SourceToFollow& source, const GtidSet&) const override {
@@ -133,41 +144,49 @@ class MySqlDialect final : public Dialect {
            // 0 tries for ever; the default gives up after a while and leaves a stopped thread.
            ", SOURCE_AUTO_POSITION=1, SOURCE_HEARTBEAT_PERIOD=0.5, SOURCE_CONNECT_RETRY=1, "
            "SOURCE_RETRY_COUNT=0";
-    sql += source.ca_file ? ", GET_SOURCE_PUBLIC_KEY=0, SOURCE_SSL=1, SOURCE_SSL_VERIFY_SERVER_CERT=1, "
-                            "SOURCE_SSL_CA=" + QuoteLiteral(*source.ca_file)
-                          : ", SOURCE_SSL=0, SOURCE_SSL_VERIFY_SERVER_CERT=0, GET_SOURCE_PUBLIC_KEY=1";
+    sql += source.ca_file
+               ? ", GET_SOURCE_PUBLIC_KEY=0, SOURCE_SSL=1, SOURCE_SSL_VERIFY_SERVER_CERT=1, "
+                 "SOURCE_SSL_CA=" +
+                     QuoteLiteral(*source.ca_file)
+               : ", SOURCE_SSL=0, SOURCE_SSL_VERIFY_SERVER_CERT=0, GET_SOURCE_PUBLIC_KEY=1";
     return sql + "; START REPLICA";
   }
 
   std::string SemiSync(SemiSyncRole role) const override {
-    const std::string source_off = can_.semi_sync_source ? "GLOBAL " + source_ + "_enabled=OFF" : "";
+    const std::string source_off =
+        can_.semi_sync_source ? "GLOBAL " + source_ + "_enabled=OFF" : "";
     switch (role) {
       case SemiSyncRole::kReplica:
         if (!can_.semi_sync_replica) return "";
-        return "SET GLOBAL " + replica_ + "_enabled=ON" + (source_off.empty() ? "" : ", ") + source_off;
+        return "SET GLOBAL " + replica_ + "_enabled=ON" + (source_off.empty() ? "" : ", ") +
+               source_off;
       case SemiSyncRole::kSource:
         if (!can_.semi_sync_source) return "";
         return "SET GLOBAL " + source_ + "_timeout=" + kSemiSyncNever + ", GLOBAL " + source_ +
-               for_replica_count_ + "=1, GLOBAL " + source_ + no_replica_ + "=ON, GLOBAL " + source_ +
-               "_wait_point=AFTER_SYNC, " +
+               for_replica_count_ + "=1, GLOBAL " + source_ + no_replica_ + "=ON, GLOBAL " +
+               source_ + "_wait_point=AFTER_SYNC, " +
                (can_.semi_sync_replica ? "GLOBAL " + replica_ + "_enabled=OFF, " : "") + "GLOBAL " +
                source_ + "_enabled=ON";
       case SemiSyncRole::kSourceDegraded:
-      case SemiSyncRole::kOff: break;
+      case SemiSyncRole::kOff:
+        break;
     }
     std::string off = source_off;
-    if (can_.semi_sync_replica) off += (off.empty() ? "" : ", ") + ("GLOBAL " + replica_ + "_enabled=OFF");
+    if (can_.semi_sync_replica)
+      off += (off.empty() ? "" : ", ") + ("GLOBAL " + replica_ + "_enabled=OFF");
     return off.empty() ? "" : "SET " + off;
   }
 
   std::string CommitsWaiting() const override {
-    return "SELECT VARIABLE_VALUE AS waiting FROM performance_schema.global_status WHERE VARIABLE_NAME=" +
+    return "SELECT VARIABLE_VALUE AS waiting FROM performance_schema.global_status WHERE "
+           "VARIABLE_NAME=" +
            QuoteLiteral(source_ + "_wait_sessions");
   }
 
   std::string PasswordClause(const Secret& password, bool native_password) const override {
-    return std::string(" WITH ") + (native_password ? "mysql_native_password" : "caching_sha2_password") +
-           " BY " + QuoteLiteral(password.Reveal());
+    return std::string(" WITH ") +
+           (native_password ? "mysql_native_password" : "caching_sha2_password") + " BY " +
+           QuoteLiteral(password.Reveal());
   }
 
  private:

@@ -20,7 +20,8 @@ Result<std::string> HeartbeatTable(const std::string& schema) {
 }
 
 Result<std::string> ProvisionStatements(const Dialect& dialect, const ClusterSpec& spec,
-                                        const ResolvedCredentials& passwords, bool native_password) {
+                                        const ResolvedCredentials& passwords,
+                                        bool native_password) {
   const Credentials& declared = spec.database.credentials;
   PHA_ASSIGN_OR_RETURN(const std::string schema, QuoteIdentifier(spec.database.schema));
   PHA_ASSIGN_OR_RETURN(const std::string grant_schema, QuoteGrantSchema(spec.database.schema));
@@ -37,7 +38,8 @@ Result<std::string> ProvisionStatements(const Dialect& dialect, const ClusterSpe
   }
   if (!declared.application.user.empty()) {
     const std::string account = QuoteLiteral(declared.application.user) + "@'%'";
-    sql += AccountStatements(account, dialect.PasswordClause(passwords.application, native_password));
+    sql +=
+        AccountStatements(account, dialect.PasswordClause(passwords.application, native_password));
     sql += "; GRANT ALL PRIVILEGES ON " + grant_schema + ".* TO " + account;
   }
   return sql;

@@ -14,17 +14,26 @@ std::string QuoteLiteral(std::string_view text) {
   std::string quoted = "'";
   for (const char c : text) {
     switch (c) {
-      case '\0': quoted += "\\0"; break;
-      case '\n': quoted += "\\n"; break;
-      case '\r': quoted += "\\r"; break;
-      case '\x1a': quoted += "\\Z"; break;
+      case '\0':
+        quoted += "\\0";
+        break;
+      case '\n':
+        quoted += "\\n";
+        break;
+      case '\r':
+        quoted += "\\r";
+        break;
+      case '\x1a':
+        quoted += "\\Z";
+        break;
       case '\'':
       case '"':
       case '\\':
         quoted += '\\';
         quoted += c;
         break;
-      default: quoted += c;
+      default:
+        quoted += c;
     }
   }
   return quoted + "'";

@@ -8,8 +8,8 @@
 
 namespace pandora_ha {
 
-// 'text', safe inside any statement of a Session, whose sql_mode is always empty (backslash escapes in
-// force, ANSI_QUOTES off) and whose character set is utf8mb4.
+// 'text', safe inside any statement of a Session, whose sql_mode is always empty (backslash escapes
+// in force, ANSI_QUOTES off) and whose character set is utf8mb4.
 std::string QuoteLiteral(std::string_view text);
 
 // `name`. Only letters, digits, '_', '-' and '$', 1 to 64 of them, are taken; anything else is

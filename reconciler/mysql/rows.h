@@ -21,8 +21,8 @@ struct Rows {
   std::size_t size() const { return cells.size(); }
 };
 
-// One row by column name, whatever order and letter case the server's version prints. A column that is
-// not there reads as NULL: versions add and drop columns, and both mean "not told".
+// One row by column name, whatever order and letter case the server's version prints. A column that
+// is not there reads as NULL: versions add and drop columns, and both mean "not told".
 class RowReader {
  public:
   RowReader(const Rows& rows, std::size_t row) : rows_(&rows), row_(row) {}

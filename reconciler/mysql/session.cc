@@ -80,7 +80,7 @@ Rows TakeRows(MYSQL* mysql, MYSQL_RES* result) {
 
 std::string SetUp(const std::string& server_version) {
   std::string sql =
-      "SET SESSION sql_mode='', time_zone='+00:00', autocommit=1, lock_wait_timeout=5, "
+      "SET SESSION sql_mode='', time_zone='+00:00', autocommit=1, lock_wait_timeout=1, "
       "innodb_lock_wait_timeout=2";
   if (server_version.find("MariaDB") != std::string::npos) sql += ", max_statement_time=0";
   return sql;
@@ -99,9 +99,9 @@ std::string ClientLibrary() {
 
 struct Session::Connection {
   MYSQL* mysql = nullptr;
-  std::string where;   // "127.0.0.1:3306"
+  std::string where;  // "127.0.0.1:3306"
   std::string version;
-  bool open = false;   // connected and not in the middle of a call
+  bool open = false;  // connected and not in the middle of a call
 
   ~Connection() { Close(); }
 
@@ -114,7 +114,8 @@ struct Session::Connection {
   Error TimedOut() {
     open = false;
     Close();
-    return {ErrorCode::kTimeout, "no answer from the database at " + where + " within the time allowed"};
+    return {ErrorCode::kTimeout,
+            "no answer from the database at " + where + " within the time allowed"};
   }
 
   // Closes the connection when the failure means that it is of no more use.
@@ -125,7 +126,8 @@ struct Session::Connection {
     error.message += keep_text ? mysql_error(mysql) : "error " + std::to_string(number);
     if (error.code == ErrorCode::kUnreachable) {
       open = false;
-      error.message = "the connection to the database at " + where + " broke: " + mysql_error(mysql);
+      error.message =
+          "the connection to the database at " + where + " broke: " + mysql_error(mysql);
       Close();
     }
     return error;
@@ -144,8 +146,8 @@ struct Session::Connection {
   Result<Answers> Ask(const std::string& sql, bool keep_text, Deadline deadline) {
     static thread_local ThreadUse use;
     if (!open) {
-      return Error{ErrorCode::kUnreachable, "the connection to the database at " + where + " is closed",
-                   kServerLostError};
+      return Error{ErrorCode::kUnreachable,
+                   "the connection to the database at " + where + " is closed", kServerLostError};
     }
     Answers answers;
     CallResult called = QueryCall(mysql, sql, deadline);
@@ -170,7 +172,8 @@ struct Session::Connection {
 Session::Session(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
 Session::~Session() = default;
 
-Result<std::unique_ptr<Session>> Session::Connect(const SessionOptions& options, Deadline deadline) {
+Result<std::unique_ptr<Session>> Session::Connect(const SessionOptions& options,
+                                                  Deadline deadline) {
   InitLibraryOnce();
   static thread_local ThreadUse use;
   auto connection = std::make_unique<Connection>();
@@ -180,13 +183,16 @@ Result<std::unique_ptr<Session>> Session::Connect(const SessionOptions& options,
   SetTls(connection->mysql, options.tls);
   switch (ConnectCall(connection->mysql, options.address.host, options.address.port, options.user,
                       options.password.Reveal(), deadline)) {
-    case CallResult::kTimedOut: return connection->TimedOut();
-    case CallResult::kFailed: return connection->NotConnected();
-    case CallResult::kDone: break;
+    case CallResult::kTimedOut:
+      return connection->TimedOut();
+    case CallResult::kFailed:
+      return connection->NotConnected();
+    case CallResult::kDone:
+      break;
   }
   connection->open = true;
   connection->version = mysql_get_server_info(connection->mysql);
-  TuneSocket(static_cast<int>(mysql_get_socket(connection->mysql)));
+  TuneSocket(SocketOf(connection->mysql));
   std::unique_ptr<Session> session(new Session(std::move(connection)));
   if (options.tls.enabled && session->tls_cipher().empty()) {
     return Error{ErrorCode::kDenied,
@@ -220,13 +226,17 @@ Status Session::ExecuteSecret(const std::string& sql, Deadline deadline) {
   return Ok();
 }
 
-bool Session::broken() const { return !connection_->open; }
-
-int Session::descriptor() const {
-  return connection_->open ? static_cast<int>(mysql_get_socket(connection_->mysql)) : -1;
+bool Session::broken() const {
+  return !connection_->open;
 }
 
-const std::string& Session::server_version() const { return connection_->version; }
+int Session::descriptor() const {
+  return connection_->open ? SocketOf(connection_->mysql) : -1;
+}
+
+const std::string& Session::server_version() const {
+  return connection_->version;
+}
 
 std::string Session::tls_cipher() const {
   const char* cipher = connection_->open ? mysql_get_ssl_cipher(connection_->mysql) : nullptr;

@@ -39,7 +39,8 @@ struct Answers {
 // here: declare addresses.
 //
 // The session has sql_mode='', time zone UTC, autocommit on and no limit on a statement's time: a
-// server that ends a commit waiting for its semi-sync acknowledgement makes it visible unacknowledged.
+// server that ends a commit waiting for its semi-sync acknowledgement makes it visible
+// unacknowledged.
 class Session {
  public:
   static Result<std::unique_ptr<Session>> Connect(const SessionOptions& options, Deadline deadline);

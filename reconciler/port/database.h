@@ -46,7 +46,8 @@ class DatabaseNode {
   virtual Status SetReadOnly(Deadline deadline) = 0;
   virtual Status OpenWritable(Deadline deadline) = 0;
   virtual Status StopReceiving(Deadline deadline) = 0;
-  // Done when everything received has been executed; kTimeout when the deadline came first.
+  // Starts the applier when it is stopped without an error. Done when everything received has been
+  // executed; kTimeout when the deadline came first.
   virtual Status ApplyReceived(Deadline deadline) = 0;
   virtual Status LeaveReplication(Deadline deadline) = 0;
   // Points the replica at `source` by GTID auto-position and starts both threads. Does nothing when

@@ -1,441 +1,20 @@
 #include "reconciler/publish/endpoint.h"
 
-#include <atomic>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
-#include <cerrno>
-#include <cstring>
-#include <deque>
 #include <exception>
-#include <functional>
-#include <future>
-#include <mutex>
-#include <thread>
 
 #include "reconciler/base/log.h"
-#include "reconciler/publish/session.h"
+#include "reconciler/publish/endpoint_core.h"
 #include "reconciler/publish/sockets.h"
 
 namespace pandora_ha {
 namespace {
 
-using boost::system::error_code;
-using Tcp = boost::asio::ip::tcp;
-
-constexpr Seconds kCallLimit{5};
-constexpr Milliseconds kPauseWithoutDescriptors{100};
-constexpr Seconds kPauseBetweenLookups{1};
-constexpr int kAcceptsInARow = 64;
-constexpr std::size_t kOtherDescriptors = 256;   // of the rest of the process
-constexpr std::uint16_t kTooManyConnections = 1040;
-constexpr std::uint16_t kServerShutdown = 1053;
-
-// Written by the endpoint's thread, read by all.
-struct Counts {
-  std::atomic<std::uint64_t> sessions_now{0}, sessions_total{0}, sessions_cut{0}, held_now{0},
-      held_expired{0}, refused{0}, failed_connects{0}, bytes_from_clients{0}, bytes_to_clients{0};
-};
-
-SocketAddress FromAsio(const Tcp::endpoint& endpoint) {
-  SocketAddress out;
-  std::memcpy(&out.storage, endpoint.data(), endpoint.size());
-  out.size = static_cast<socklen_t>(endpoint.size());
-  return out;
-}
+constexpr std::size_t kOtherDescriptors = 256;  // of the rest of the process
 
 }  // namespace
 
-// Everything but the public calls runs on thread_.
-class Endpoint::Core final : public SessionHost {
- public:
-  Core(const EndpointOptions& options, const Clock& clock, Descriptor listener)
-      : options_(options),
-        clock_(clock),
-        bound_(BoundTo(listener.get())),
-        listener_(io_, listener.Release()),
-        resolver_(io_),
-        retry_timer_(io_),
-        lease_timer_(io_),
-        accept_timer_(io_),
-        lookup_timer_(io_) {
-    Accept();
-    thread_ = std::thread([this] { Run(); });
-  }
-
-  ~Core() override {
-    boost::asio::post(io_, [this] {
-      closing_ = true;
-      CutForwarded();
-      for (auto& session : waiting_) session->Cut();
-      io_.stop();
-    });
-    thread_.join();
-  }
-
-  // Runs `work` on the endpoint's thread, ahead of whatever waits there, and gives its answer.
-  Status Call(std::function<Status()> work) {
-    auto task = std::make_shared<std::packaged_task<Status()>>(std::move(work));
-    auto answer = task->get_future();
-    {
-      const std::lock_guard lock(commands_mutex_);
-      commands_.push_back(std::move(task));
-    }
-    commands_waiting_.store(true, std::memory_order_release);
-    boost::asio::post(io_, [this] { RunCommands(); });
-    if (answer.wait_for(kCallLimit) != std::future_status::ready) {
-      return Error{ErrorCode::kTimeout, "The writer endpoint " + ToString(bound_) +
-                                            " did not answer within 5 s; whether it still forwards to the "
-                                            "old primary is unknown. Restart this process."};
-    }
-    return answer.get();
-  }
-
-  Status Publish(const PublishedPrimary& primary, TimePoint known_at);
-  Status Withdraw();
-  Status SetLease(Duration lease);
-  Status Renew(TimePoint known_at);
-
-  PublicationSeen Current() const {
-    const std::lock_guard lock(seen_mutex_);
-    return seen_;
-  }
-  const Address& bound() const { return bound_; }
-  const Clock& clock() const { return clock_; }
-  const Counts& counts() const { return counts_; }
-
-  void BeforeForwarding() override {
-    if (commands_waiting_.load(std::memory_order_acquire)) RunCommands();
-    if (lease_ > Duration::zero() && !lapsed_) CheckLease();
-  }
-  void OnFirstByte(Session& session) override;
-  void OnAttemptFailed(Session& session, int error_number) override;
-  void OnHoldExpired(Session& session) override;
-  void OnEnd(Session& session) override;
-  void CountBytes(bool to_client, std::size_t bytes) override {
-    auto& count = to_client ? counts_.bytes_to_clients : counts_.bytes_from_clients;
-    count.fetch_add(bytes, std::memory_order_relaxed);
-  }
-
- private:
-  void Run();
-  void RunCommands();
-  void Accept();
-  void AcceptReady();
-  void Admit(Descriptor client);
-  bool Open() const { return target_ && !lapsed_; }
-  bool CanConnect() const { return Open() && !refusing_ && !addresses_.empty(); }
-  void Connect(Session& session);
-  void ConnectWaiting();
-  void ArmRetry();
-  void RetryOne();
-  void LookUp();
-  void LookUpLater();
-  void CutForwarded();
-  void HoldWaiting();
-  void StartLease(TimePoint from);
-  void CheckLease();
-  void ShowState();
-
-  const EndpointOptions options_;
-  const Clock& clock_;
-  const Address bound_;
-  boost::asio::posix::stream_descriptor listener_;
-  Tcp::resolver resolver_;
-  boost::asio::steady_timer retry_timer_, lease_timer_, accept_timer_, lookup_timer_;
-  bool closing_ = false;
-
-  SessionList waiting_, forwarded_;
-  std::optional<PublishedPrimary> target_;   // none: withdrawn, or never published
-  std::optional<PublishedPrimary> last_;     // survives a withdrawal
-  std::vector<SocketAddress> addresses_;     // of target_; empty: not looked up yet
-  std::size_t next_address_ = 0;
-  std::uint64_t lookup_ = 0;                 // tells a lookup of an older target
-  bool refusing_ = false;                    // the last attempt failed: one client at a time tries
-  bool retry_armed_ = false;
-  Duration lease_{};
-  TimePoint lease_ends_{};
-  bool lapsed_ = false;
-
-  Counts counts_;
-  mutable std::mutex seen_mutex_;
-  PublicationSeen seen_;
-  std::mutex commands_mutex_;
-  std::deque<std::shared_ptr<std::packaged_task<Status()>>> commands_;
-  std::atomic<bool> commands_waiting_{false};
-  std::thread thread_;
-};
-
-void Endpoint::Core::Run() {
-  for (;;) {
-    try {
-      io_.run();
-      return;
-    } catch (const std::exception& thrown) {
-      // One client's trouble (memory, a kernel table that is full) must not end the others.
-      Log(LogLevel::kError, "The writer endpoint met an error and goes on.", {{"error", thrown.what()}});
-    }
-  }
-}
-
-void Endpoint::Core::RunCommands() {
-  std::deque<std::shared_ptr<std::packaged_task<Status()>>> commands;
-  {
-    const std::lock_guard lock(commands_mutex_);
-    commands.swap(commands_);
-    commands_waiting_.store(false, std::memory_order_release);
-  }
-  for (const auto& command : commands) (*command)();
-}
-
-Status Endpoint::Core::Publish(const PublishedPrimary& primary, TimePoint known_at) {
-  if (last_ && (primary.epoch < last_->epoch ||
-                (primary.epoch == last_->epoch && primary.node != last_->node))) {
-    return Error{ErrorCode::kConflict,
-                 "The writer endpoint " + ToString(bound_) + " was told that " + last_->node.text +
-                     " is the primary of epoch " + std::to_string(last_->epoch.number) + " and refuses " +
-                     primary.node.text + " of epoch " + std::to_string(primary.epoch.number) +
-                     ". Another manager has promoted a node meanwhile; look at `pandora-ha history`."};
-  }
-  const bool same = target_ && target_->node == primary.node && target_->address == primary.address;
-  target_ = last_ = primary;
-  lapsed_ = refusing_ = false;
-  if (!same) {
-    CutForwarded();
-    HoldWaiting();
-    addresses_.clear();
-    next_address_ = 0;
-    ++lookup_;
-    if (const auto numeric = NumericAddress(primary.address)) {
-      addresses_.push_back(*numeric);
-    } else {
-      LookUp();
-    }
-  }
-  StartLease(known_at);
-  ShowState();
-  ConnectWaiting();
-  return Ok();
-}
-
-Status Endpoint::Core::Withdraw() {
-  target_.reset();
-  ++lookup_;
-  CutForwarded();
-  HoldWaiting();
-  ShowState();
-  return Ok();
-}
-
-Status Endpoint::Core::SetLease(Duration lease) {
-  if (lease == lease_) return Ok();
-  lease_ = lease;
-  if (!lapsed_) StartLease(clock_.Now().mono);
-  return Ok();
-}
-
-Status Endpoint::Core::Renew(TimePoint known_at) {
-  lapsed_ = false;
-  StartLease(known_at);
-  ShowState();
-  ConnectWaiting();
-  return Ok();
-}
-
-void Endpoint::Core::StartLease(TimePoint from) {
-  lease_timer_.cancel();
-  if (lease_ <= Duration::zero()) return;
-  lease_ends_ = from + lease_;
-  const Duration left = lease_ends_ - clock_.Now().mono;
-  if (left <= Duration::zero()) return CheckLease();
-  lease_timer_.expires_after(left);
-  lease_timer_.async_wait([this](error_code error) {
-    if (!error && !lapsed_) CheckLease();
-  });
-}
-
-void Endpoint::Core::CheckLease() {
-  if (clock_.Now().mono < lease_ends_) return;
-  lapsed_ = true;
-  CutForwarded();
-  HoldWaiting();
-  ShowState();
-  Log(LogLevel::kWarning,
-      "The writer endpoint has not heard of its manager for a whole lease and stops forwarding.",
-      {{"listen", ToString(bound_)}, {"lease", FormatDuration(lease_)}});
-}
-
-void Endpoint::Core::ShowState() {
-  const std::lock_guard lock(seen_mutex_);
-  seen_.epoch = last_ ? last_->epoch : Epoch();
-  seen_.primary = Open() ? std::optional(target_->node) : std::nullopt;
-  seen_.problem = target_ && lapsed_ ? "the writer endpoint's lease of " + FormatDuration(lease_) +
-                                           " has run out: clients wait until a manager renews it"
-                                     : "";
-}
-
-void Endpoint::Core::Accept() {
-  listener_.async_wait(boost::asio::posix::descriptor_base::wait_read, [this](error_code error) {
-    if (error || closing_) return;
-    AcceptReady();
-  });
-}
-
-void Endpoint::Core::AcceptReady() {
-  for (int accepted = 0; accepted < kAcceptsInARow; ++accepted) {
-    Descriptor client(
-        accept4(listener_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (client.open()) {
-      Admit(std::move(client));
-      continue;
-    }
-    if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) break;
-    Log(LogLevel::kError, "The writer endpoint cannot accept a client; raise LimitNOFILE.",
-        {{"listen", ToString(bound_)}, {"error", std::strerror(errno)}});
-    accept_timer_.expires_after(kPauseWithoutDescriptors);
-    accept_timer_.async_wait([this](error_code error) {
-      if (!error) Accept();
-    });
-    return;
-  }
-  Accept();
-}
-
-void Endpoint::Core::Admit(Descriptor client) {
-  const bool full = waiting_.size() + forwarded_.size() >= options_.max_sessions;
-  if (full || (!CanConnect() && waiting_.size() >= options_.max_held)) {
-    counts_.refused.fetch_add(1, std::memory_order_relaxed);
-    return RefuseClient(
-        std::move(client),
-        ErrorPacket(kTooManyConnections,
-                    full ? "Pandora HA: too many connections at the writer endpoint"
-                         : "Pandora HA: too many connections wait for a primary; see pandora-ha explain"));
-  }
-  waiting_.push_back(std::make_shared<Session>(*this, std::move(client)));
-  Session& session = *waiting_.back();
-  session.place = std::prev(waiting_.end());
-  counts_.held_now.store(waiting_.size(), std::memory_order_relaxed);
-  session.Start(options_.hold);
-  if (CanConnect()) {
-    Connect(session);
-  } else {
-    ArmRetry();
-  }
-}
-
-void Endpoint::Core::Connect(Session& session) {
-  session.ConnectTo(addresses_[next_address_ % addresses_.size()], options_.connect_timeout);
-}
-
-void Endpoint::Core::ConnectWaiting() {
-  for (auto& session : waiting_) {
-    if (!CanConnect()) break;
-    if (session->phase() == Session::Phase::kHeld) Connect(*session);
-  }
-  ArmRetry();
-}
-
-void Endpoint::Core::OnFirstByte(Session& session) {
-  forwarded_.splice(forwarded_.end(), waiting_, session.place);
-  counts_.sessions_total.fetch_add(1, std::memory_order_relaxed);
-  counts_.sessions_now.store(forwarded_.size(), std::memory_order_relaxed);
-  counts_.held_now.store(waiting_.size(), std::memory_order_relaxed);
-  if (!refusing_) return;
-  refusing_ = false;
-  // Not from here: the others' attempts must not run inside this session's handler.
-  boost::asio::post(io_, [this] { ConnectWaiting(); });
-}
-
-void Endpoint::Core::OnAttemptFailed(Session& session, int error_number) {
-  counts_.failed_connects.fetch_add(1, std::memory_order_relaxed);
-  session.Hold();
-  ++next_address_;
-  if (!refusing_ && target_) {
-    Log(LogLevel::kWarning, "The published primary does not take connections; clients wait.",
-        {{"node", target_->node.text},
-         {"address", ToString(target_->address)},
-         {"error", std::strerror(error_number)}});
-    if (!NumericAddress(target_->address)) LookUpLater();
-  }
-  refusing_ = true;
-  ArmRetry();
-}
-
-void Endpoint::Core::ArmRetry() {
-  if (retry_armed_ || !refusing_ || !Open() || waiting_.empty()) return;
-  retry_armed_ = true;
-  retry_timer_.expires_after(options_.retry);
-  retry_timer_.async_wait([this](error_code error) {
-    retry_armed_ = false;
-    if (!error) RetryOne();
-  });
-}
-
-// One client probes for all: a thousand waiting ones must not hammer a server that is coming up.
-void Endpoint::Core::RetryOne() {
-  if (Open() && refusing_ && !addresses_.empty()) {
-    for (auto place = waiting_.begin(); place != waiting_.end(); ++place) {
-      if ((*place)->phase() != Session::Phase::kHeld) continue;
-      Session& session = **place;
-      waiting_.splice(waiting_.end(), waiting_, place);
-      Connect(session);
-      break;
-    }
-  }
-  ArmRetry();
-}
-
-void Endpoint::Core::LookUp() {
-  const auto lookup = lookup_;
-  resolver_.async_resolve(
-      target_->address.host, std::to_string(target_->address.port), Tcp::resolver::numeric_service,
-      [this, lookup](error_code error, const Tcp::resolver::results_type& found) {
-        if (lookup != lookup_) return;
-        if (error) {
-          Log(LogLevel::kWarning, "The primary's name cannot be looked up; clients wait.",
-              {{"host", target_->address.host}, {"error", error.message()}});
-        } else {
-          addresses_.clear();
-          for (const auto& entry : found) addresses_.push_back(FromAsio(entry.endpoint()));
-          ConnectWaiting();
-        }
-        if (error || refusing_) LookUpLater();
-      });
-}
-
-// A name may move to another address while the server behind it does not answer.
-void Endpoint::Core::LookUpLater() {
-  lookup_timer_.expires_after(kPauseBetweenLookups);
-  lookup_timer_.async_wait([this, lookup = lookup_](error_code stopped) {
-    if (!stopped && lookup == lookup_ && target_) LookUp();
-  });
-}
-
-void Endpoint::Core::CutForwarded() {
-  for (auto& session : forwarded_) session->Cut();
-  counts_.sessions_cut.fetch_add(forwarded_.size(), std::memory_order_relaxed);
-  counts_.sessions_now.store(0, std::memory_order_relaxed);
-  forwarded_.clear();
-}
-
-void Endpoint::Core::HoldWaiting() {
-  for (auto& session : waiting_) session->Hold();
-}
-
-void Endpoint::Core::OnHoldExpired(Session& session) {
-  counts_.held_expired.fetch_add(1, std::memory_order_relaxed);
-  session.Refuse(ErrorPacket(kServerShutdown, "Pandora HA: no primary within " +
-                                                  FormatDuration(options_.hold) +
-                                                  "; see pandora-ha explain"));
-}
-
-void Endpoint::Core::OnEnd(Session& session) {
-  // A session that was forwarded at its end is in forwarded_ and nowhere else; erase works on either.
-  (session.was_forwarded() ? forwarded_ : waiting_).erase(session.place);
-  counts_.sessions_now.store(forwarded_.size(), std::memory_order_relaxed);
-  counts_.held_now.store(waiting_.size(), std::memory_order_relaxed);
-}
-
-Result<std::unique_ptr<Endpoint>> Endpoint::Start(const EndpointOptions& options, const Clock& clock) {
+Result<std::unique_ptr<Endpoint>> Endpoint::Start(const EndpointOptions& options,
+                                                  const Clock& clock) {
   const std::size_t files = 2 * options.max_sessions + kOtherDescriptors;
   if (const std::size_t allowed = AllowOpenFiles(files); allowed < files) {
     Log(LogLevel::kWarning, "The limit of open files is too low for the endpoint's max_sessions.",
@@ -454,7 +33,9 @@ Result<std::unique_ptr<Endpoint>> Endpoint::Start(const EndpointOptions& options
 Endpoint::Endpoint(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 Endpoint::~Endpoint() = default;
 
-const Address& Endpoint::listen() const { return core_->bound(); }
+const Address& Endpoint::listen() const {
+  return core_->bound();
+}
 
 Status Endpoint::Publish(const PublishedPrimary& primary) {
   return PublishKnownAt(primary, core_->clock().Now().mono);
@@ -469,7 +50,9 @@ Status Endpoint::Withdraw() {
   return core_->Call([core = core_.get()] { return core->Withdraw(); });
 }
 
-PublicationSeen Endpoint::Current() const { return core_->Current(); }
+PublicationSeen Endpoint::Current() const {
+  return core_->Current();
+}
 
 Status Endpoint::SetLease(Duration lease) {
   return core_->Call([core = core_.get(), lease] { return core->SetLease(lease); });
@@ -480,7 +63,7 @@ Status Endpoint::Renew(TimePoint known_at) {
 }
 
 EndpointStatistics Endpoint::Statistics() const {
-  const Counts& counts = core_->counts();
+  const EndpointCounts& counts = core_->counts();
   EndpointStatistics out;
   out.sessions_now = counts.sessions_now;
   out.sessions_total = counts.sessions_total;

@@ -48,8 +48,8 @@ class Follower::Impl {
   void Run() {
     pollfd wait[2] = {{stop_.get(), POLLIN, 0}, {notify_.get(), POLLIN, 0}};
     for (;;) {
-      // Watched before it is read, so that no change falls in between; adding a watch again is harmless,
-      // and needed when the directory has been replaced.
+      // Watched before it is read, so that no change falls in between; adding a watch again is
+      // harmless, and needed when the directory has been replaced.
       inotify_add_watch(notify_.get(), path_.directory.c_str(),
                         IN_MOVED_TO | IN_DELETE | IN_ONLYDIR);
       const Status followed = Follow();
@@ -69,7 +69,8 @@ class Follower::Impl {
       return Error{ErrorCode::kNotFound, where + " is not there: no manager has published yet."};
     }
     if ((file->rights.mode & kOthersMayWrite) != 0) {
-      return Error{ErrorCode::kRefused, where + " can be written by everybody; it is not believed."};
+      return Error{ErrorCode::kRefused,
+                   where + " can be written by everybody; it is not believed."};
     }
     return ParseSidecar(file->content, where);
   }
@@ -94,7 +95,8 @@ class Follower::Impl {
     if (age >= sidecar.lease) {
       return Error{ErrorCode::kRefused, "The sidecar in " + path_.directory + " is " +
                                             FormatDuration(age) + " old, its lease was " +
-                                            FormatDuration(sidecar.lease) + ": no manager renews it."};
+                                            FormatDuration(sidecar.lease) +
+                                            ": no manager renews it."};
     }
     PHA_TRY(endpoint_.SetLease(sidecar.lease));
     return endpoint_.PublishKnownAt(sidecar.primary, now.mono - age);
@@ -104,7 +106,8 @@ class Follower::Impl {
     const std::lock_guard lock(mutex_);
     if (problem == problem_) return;
     problem_ = problem;
-    if (!problem.empty()) Log(LogLevel::kWarning, problem, {{"listen", ToString(endpoint_.listen())}});
+    if (!problem.empty())
+      Log(LogLevel::kWarning, problem, {{"listen", ToString(endpoint_.listen())}});
   }
 
   const SplitPath path_;
@@ -113,10 +116,10 @@ class Follower::Impl {
   const Clock& clock_;
   const Descriptor notify_;
   const Descriptor stop_;
-  std::optional<Sidecar> done_;   // what the endpoint was told last
+  std::optional<Sidecar> done_;  // what the endpoint was told last
   mutable std::mutex mutex_;
   std::string problem_;
-  std::thread thread_;            // last: it uses all of the above
+  std::thread thread_;  // last: it uses all of the above
 };
 
 Result<std::unique_ptr<Follower>> Follower::Start(const std::string& hosts_file, Endpoint& endpoint,
@@ -135,6 +138,8 @@ Result<std::unique_ptr<Follower>> Follower::Start(const std::string& hosts_file,
 
 Follower::Follower(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Follower::~Follower() = default;
-std::string Follower::Problem() const { return impl_->Problem(); }
+std::string Follower::Problem() const {
+  return impl_->Problem();
+}
 
 }  // namespace pandora_ha

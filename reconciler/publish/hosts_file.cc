@@ -15,8 +15,9 @@ Status CheckHost(const std::string& host) {
            c == '-' || c == '_' || c == ':';
   });
   if (plain && !host.empty() && host.size() <= kLongestHost) return Ok();
-  return Error{ErrorCode::kInvalid,
-               "pandora_ha_hosts.conf can hold one host name or address; this is none: \"" + host + "\"."};
+  return Error{
+      ErrorCode::kInvalid,
+      "pandora_ha_hosts.conf can hold one host name or address; this is none: \"" + host + "\"."};
 }
 
 }  // namespace
@@ -58,29 +59,34 @@ Status HostsFile::CheckMayPublish(const Found& found, const PublishedPrimary& pr
   const bool other_of_same_epoch = found.sidecar && primary.epoch == found.sidecar->primary.epoch &&
                                    primary.node != found.sidecar->primary.node;
   if (primary.epoch < highest || other_of_same_epoch) {
-    return Error{ErrorCode::kConflict,
-                 options_.path + " already names the primary of epoch " + std::to_string(highest.number) +
-                     " and refuses " + primary.node.text + " of epoch " +
-                     std::to_string(primary.epoch.number) +
-                     ". Another manager has promoted a node meanwhile; look at `pandora-ha history`."};
+    return Error{
+        ErrorCode::kConflict,
+        options_.path + " already names the primary of epoch " + std::to_string(highest.number) +
+            " and refuses " + primary.node.text + " of epoch " +
+            std::to_string(primary.epoch.number) +
+            ". Another manager has promoted a node meanwhile; look at `pandora-ha history`."};
   }
   return Ok();
 }
 
 // What we wrote last counts more than what is there: a planted file must not choose its own owner.
-FileRights HostsFile::RightsFor(const Descriptor& directory, const Found& found) const {
-  if (found.sidecar) return found.sidecar->hosts_rights;
+Result<FileRights> HostsFile::RightsFor(const Descriptor& directory, const Found& found) const {
   struct stat facts {};
   fstat(directory.get(), &facts);
-  if (!found.hosts) return {geteuid(), facts.st_gid, options_.mode};
-  FileRights rights = found.hosts->rights;
-  rights.mode &= static_cast<mode_t>(~kOthersMayWrite);
-  return rights;
+  FileRights rights{geteuid(), facts.st_gid, options_.mode};
+  if (found.sidecar) {
+    rights = found.sidecar->hosts_rights;
+  } else if (found.hosts) {
+    rights = found.hosts->rights;
+    rights.mode &= static_cast<mode_t>(~kOthersMayWrite);
+  }
+  return AttainableRights(directory, path_.name, rights);
 }
 
 Status HostsFile::WriteSidecar(const Descriptor& directory, const Sidecar& sidecar,
                                Durability durability) const {
-  return ReplaceFile(directory, sidecar_name_, PrintSidecar(sidecar), sidecar.hosts_rights, durability);
+  return ReplaceFile(directory, sidecar_name_, PrintSidecar(sidecar), sidecar.hosts_rights,
+                     durability);
 }
 
 Status HostsFile::Publish(const PublishedPrimary& primary) {
@@ -92,8 +98,8 @@ Status HostsFile::Publish(const PublishedPrimary& primary) {
   PHA_ASSIGN_OR_RETURN(const Found found, Look(directory));
   PHA_TRY(CheckMayPublish(found, primary));
   highest_ = primary.epoch;
-  const bool told = found.sidecar && found.sidecar->primary == primary && !found.sidecar->withdrawn &&
-                    found.sidecar->lease == options_.lease;
+  const bool told = found.sidecar && found.sidecar->primary == primary &&
+                    !found.sidecar->withdrawn && found.sidecar->lease == options_.lease;
   if (told && options_.lease.count() == 0 && ProblemOf(found).empty()) return Ok();
 
   Sidecar sidecar;
@@ -102,7 +108,7 @@ Status HostsFile::Publish(const PublishedPrimary& primary) {
   sidecar.written_at = clock_.Now().wall;
   sidecar.lease = options_.lease;
   sidecar.sha256 = Sha256(primary.address.host);
-  sidecar.hosts_rights = RightsFor(directory, found);
+  PHA_ASSIGN_OR_RETURN(sidecar.hosts_rights, RightsFor(directory, found));
   PHA_TRY(WriteSidecar(directory, sidecar, Durability::kSynced));
   PHA_TRY(ReplaceFile(directory, path_.name, primary.address.host, sidecar.hosts_rights,
                       Durability::kSynced));
@@ -161,6 +167,8 @@ std::string HostsFile::ProblemOf(const Found& found) const {
 }
 
 PublicationSeen HostsFile::Current() const {
+  // Between the two renames of a Publish() the files differ, and that is nobody's foreign change.
+  const std::lock_guard lock(mutex_);
   PublicationSeen seen;
   const auto directory = OpenDirectory(path_.directory);
   if (!directory) {

@@ -12,20 +12,21 @@
 namespace pandora_ha {
 
 struct HostsFileOptions {
-  std::string path;            // …/data_in/conf/pandora_ha_hosts.conf
-  std::string cluster;         // a directory that publishes another cluster is refused
-  mode_t mode = 0640;          // of a file that is not there yet; its group is the directory's
-  Milliseconds lease{0};       // written to the sidecar, for those that follow it; 0: none
-  Milliseconds lock_wait{500}; // for another process that writes at this moment
+  std::string path;             // …/data_in/conf/pandora_ha_hosts.conf
+  std::string cluster;          // a directory that publishes another cluster is refused
+  mode_t mode = 0640;           // of a file that is not there yet; its group is the directory's
+  Milliseconds lease{0};        // written to the sidecar, for those that follow it; 0: none
+  Milliseconds lock_wait{500};  // for another process that writes at this moment
 };
 
-// The file holds exactly one host, without port, comma or newline, and is replaced by rename: Pandora's
-// console reads it with every request. An existing file keeps its owner, group and mode. Servers read
-// it only when they start, so a change takes a restart of them.
+// The file holds exactly one host, without port, comma or newline, and is replaced by rename:
+// Pandora's console reads it with every request. An existing file keeps its group and mode, and its
+// owner where this process may give files away. Servers read it only when they start, so a change
+// takes a restart of them.
 //
 // The sidecar is written before the file: after a crash in between, the epoch is never too low, and
-// the difference is reported until the next Publish(). A withdrawal changes only the sidecar, because
-// Pandora cannot read "none" and an empty or missing file could be planted by an upload.
+// the difference is reported until the next Publish(). A withdrawal changes only the sidecar,
+// because Pandora cannot read "none" and an empty or missing file could be planted by an upload.
 //
 // Thread-safe; processes exclude each other by a lock file. Keeps no descriptor open between calls.
 class HostsFile final : public Publisher {
@@ -33,9 +34,10 @@ class HostsFile final : public Publisher {
   // Touches nothing but leftovers of a crash. `clock` must outlive it.
   HostsFile(HostsFileOptions options, const Clock& clock);
 
-  // Durable when it returns. kInvalid: the host cannot stand in the file, or the sidecar is not what a
-  // manager wrote (the epoch is then unknown). kConflict: a lower epoch than the sidecar's, another
-  // node under its epoch, or another cluster's directory. kRefused: a symbolic link in the way.
+  // Durable when it returns. kInvalid: the host cannot stand in the file, or the sidecar is not
+  // what a manager wrote (the epoch is then unknown). kConflict: a lower epoch than the sidecar's,
+  // another node under its epoch, or another cluster's directory. kRefused: a symbolic link in the
+  // way.
   Status Publish(const PublishedPrimary& primary) override;
   // Nothing to do when nothing has been published.
   Status Withdraw() override;
@@ -52,16 +54,17 @@ class HostsFile final : public Publisher {
   };
   Result<Found> Look(const Descriptor& directory) const;
   Status CheckMayPublish(const Found& found, const PublishedPrimary& primary) const;
-  FileRights RightsFor(const Descriptor& directory, const Found& found) const;
-  Status WriteSidecar(const Descriptor& directory, const Sidecar& sidecar, Durability durability) const;
+  Result<FileRights> RightsFor(const Descriptor& directory, const Found& found) const;
+  Status WriteSidecar(const Descriptor& directory, const Sidecar& sidecar,
+                      Durability durability) const;
   std::string ProblemOf(const Found& found) const;
 
   const HostsFileOptions options_;
   const SplitPath path_;
   const std::string sidecar_name_;
   const Clock& clock_;
-  std::mutex mutex_;
-  Epoch highest_;   // of this object: a sidecar that was removed must not let an older epoch in
+  mutable std::mutex mutex_;
+  Epoch highest_;  // of this object: a sidecar that was removed must not let an older epoch in
 };
 
 }  // namespace pandora_ha

@@ -6,7 +6,8 @@
 namespace pandora_ha {
 namespace {
 
-Status TellAll(const std::vector<Publisher*>& parts, const std::function<Status(Publisher&)>& tell) {
+Status TellAll(const std::vector<Publisher*>& parts,
+               const std::function<Status(Publisher&)>& tell) {
   Status joined;
   for (Publisher* part : parts) {
     const Status status = tell(*part);
@@ -14,8 +15,9 @@ Status TellAll(const std::vector<Publisher*>& parts, const std::function<Status(
     if (joined.ok()) {
       joined = status;
     } else {
-      joined = Error{joined.error().code, joined.error().message + " Also: " + status.error().message,
-                     joined.error().number};
+      joined =
+          Error{joined.error().code, joined.error().message + " Also: " + status.error().message,
+                joined.error().number};
     }
   }
   return joined;

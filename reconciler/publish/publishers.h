@@ -7,10 +7,10 @@
 
 namespace pandora_ha {
 
-// Tells each of `parts`, in their order (the writer endpoint first: it is the fastest and the only one
-// that cuts), and all of them even when one fails; the errors are joined under the first one's code.
-// Current() is the worst of all: a primary only when all name the same one, the lowest epoch, every
-// problem. Thread-safe as far as the parts are. The parts must outlive it.
+// Tells each of `parts`, in their order (the writer endpoint first: it is the fastest and the only
+// one that cuts), and all of them even when one fails; the errors are joined under the first one's
+// code. Current() is the worst of all: a primary only when all name the same one, the lowest epoch,
+// every problem. Thread-safe as far as the parts are. The parts must outlive it.
 class Publishers final : public Publisher {
  public:
   explicit Publishers(std::vector<Publisher*> parts) : parts_(std::move(parts)) {}

@@ -11,17 +11,19 @@ using Wait = boost::asio::posix::descriptor_base;
 // A busy session gives way to the others after this many reads.
 constexpr int kReadsInARow = 4;
 
-bool TryLater() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
+bool TryLater() {
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
 
 }  // namespace
 
 Session::Session(SessionHost& host, Descriptor client)
     : host_(host),
-      client_(host.io(), client.Release()),
+      client_(host.io(), client.get()),
       server_(host.io()),
       hold_timer_(host.io()),
       connect_timer_(host.io()) {
-  TuneStream(client_.native_handle());
+  TuneStream(client.Release());  // client_ closes it from now on
 }
 
 void Session::Start(Milliseconds hold) {
@@ -203,8 +205,8 @@ void Session::End() {
 void Session::Refuse(std::string_view packet) {
   Descriptor client(client_.release());
   Cut();
+  host_.OnEnd(*this);  // counted before the client can know
   RefuseClient(std::move(client), packet);
-  host_.OnEnd(*this);
 }
 
 }  // namespace pandora_ha

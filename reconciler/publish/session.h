@@ -1,4 +1,5 @@
-// One client of the writer endpoint. Internal to reconciler/publish; lives on the endpoint's thread.
+// One client of the writer endpoint. Internal to reconciler/publish; lives on the endpoint's
+// thread.
 #pragma once
 
 #include <array>
@@ -21,8 +22,8 @@ using SessionList = std::list<std::shared_ptr<Session>>;
 // What a session needs of the endpoint. All calls on the endpoint's thread.
 class SessionHost {
  public:
-  // One read. What the other side does not take of it is kept, and nothing more is read before that is
-  // gone: the whole memory of a slow peer.
+  // One read. What the other side does not take of it is kept, and nothing more is read before that
+  // is gone: the whole memory of a slow peer.
   static constexpr std::size_t kChunk = 64 * 1024;
 
   virtual ~SessionHost() = default;
@@ -49,6 +50,7 @@ class Session : public std::enable_shared_from_this<Session> {
  public:
   enum class Phase { kHeld, kConnecting, kGreeting, kForwarding, kEnded };
 
+  // Throws when the kernel cannot watch one more descriptor; the client is then closed.
   Session(SessionHost& host, Descriptor client);
 
   // Begins to wait, for `hold` in all.
@@ -66,7 +68,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Phase phase() const { return phase_; }
   // Also true after its end.
   bool was_forwarded() const { return was_forwarded_; }
-  SessionList::iterator place;   // where the endpoint keeps it
+  SessionList::iterator place;  // where the endpoint keeps it
 
  private:
   using Stream = boost::asio::posix::stream_descriptor;
@@ -75,9 +77,9 @@ class Session : public std::enable_shared_from_this<Session> {
     Stream& from;
     Stream& to;
     bool to_client;
-    bool finished = false;        // FIN forwarded
-    std::vector<char> left;       // read and not yet taken by `to`
-    std::size_t sent = 0;         // of left
+    bool finished = false;   // FIN forwarded
+    std::vector<char> left;  // read and not yet taken by `to`
+    std::size_t sent = 0;    // of left
   };
 
   void WatchClient();
@@ -98,9 +100,9 @@ class Session : public std::enable_shared_from_this<Session> {
   Pipe down_{server_, client_, true, false, {}, 0};
   boost::asio::steady_timer hold_timer_, connect_timer_;
   Phase phase_ = Phase::kHeld;
-  std::uint64_t attempt_ = 0;     // tells handlers of a dropped attempt from those of the present one
+  std::uint64_t attempt_ = 0;  // tells handlers of a dropped attempt from those of the present one
   bool was_forwarded_ = false;
-  bool spoke_early_ = false;      // the client has sent something before the greeting
+  bool spoke_early_ = false;  // the client has sent something before the greeting
 };
 
 }  // namespace pandora_ha

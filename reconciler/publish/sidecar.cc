@@ -9,7 +9,8 @@ namespace pandora_ha {
 std::string SidecarName(const std::string& hosts_file) {
   const auto slash = hosts_file.rfind('/');
   const auto dot = hosts_file.rfind('.');
-  const bool has_ending = dot != std::string::npos && (slash == std::string::npos || dot > slash + 1);
+  const bool has_ending =
+      dot != std::string::npos && (slash == std::string::npos || dot > slash + 1);
   return (has_ending ? hosts_file.substr(0, dot) : hosts_file) + ".json";
 }
 
@@ -52,8 +53,9 @@ Result<Sidecar> ParseSidecar(const std::string& text, const std::string& where) 
   } catch (const nlohmann::json::exception&) {
   }
   return Error{ErrorCode::kInvalid,
-               where + " is not what a manager wrote, so the published epoch is unknown. If no other "
-                       "manager publishes there, remove it."};
+               where +
+                   " is not what a manager wrote, so the published epoch is unknown. If no other "
+                   "manager publishes there, remove it."};
 }
 
 std::string Sha256(const std::string& text) {

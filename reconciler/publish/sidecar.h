@@ -9,19 +9,19 @@
 
 #include "reconciler/base/clock.h"
 #include "reconciler/base/result.h"
+#include "reconciler/base/safe_file.h"
 #include "reconciler/port/publisher.h"
-#include "reconciler/publish/safe_file.h"
 
 namespace pandora_ha {
 
 struct Sidecar {
   std::string cluster;
-  PublishedPrimary primary;    // the last one, also when withdrawn
+  PublishedPrimary primary;  // the last one, also when withdrawn
   bool withdrawn = false;
-  WallTime written_at{};       // by the writing manager's clock
-  Milliseconds lease{0};       // how long from written_at it may be believed; 0: until the next one
-  std::string sha256;          // of the hosts file's content, hex
-  FileRights hosts_rights;     // as the hosts file was written
+  WallTime written_at{};    // by the writing manager's clock
+  Milliseconds lease{0};    // how long from written_at it may be believed; 0: until the next one
+  std::string sha256;       // of the hosts file's content, hex
+  FileRights hosts_rights;  // as the hosts file was written
 
   bool operator==(const Sidecar&) const = default;
 };

@@ -139,8 +139,8 @@ std::string ErrorPacket(std::uint16_t number, std::string_view message) {
 }
 
 void RefuseClient(Descriptor client, std::string_view packet) {
-  // What the client has sent is read first: closing with unread bytes would reset the connection and
-  // could take our answer away from it.
+  // What the client has sent is read first: closing with unread bytes would reset the connection
+  // and could take our answer away from it.
   char unread[4096];
   if (recv(client.get(), unread, sizeof unread, MSG_DONTWAIT) < 0 && errno != EAGAIN) return;
   if (send(client.get(), packet.data(), packet.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return;

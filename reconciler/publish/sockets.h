@@ -1,5 +1,5 @@
-// The few socket calls of the writer endpoint. Every descriptor made here is non-blocking and is not
-// inherited: a copy in a database server's process would keep a session alive that we have cut.
+// The few socket calls of the writer endpoint. Every descriptor made here is non-blocking and is
+// not inherited: a copy in a database server's process would keep a session alive that we have cut.
 #pragma once
 
 #include <sys/socket.h>
@@ -9,9 +9,9 @@
 #include <string>
 #include <string_view>
 
+#include "reconciler/base/descriptor.h"
 #include "reconciler/base/result.h"
 #include "reconciler/model/ids.h"
-#include "reconciler/publish/descriptor.h"
 
 namespace pandora_ha {
 
@@ -42,8 +42,8 @@ void TuneStream(int socket);
 // Closing it will discard what is still on its way and send RST: a fence, not a farewell.
 void ResetOnClose(int socket);
 
-// Raises this process's soft limit of open files to `count` if the hard limit lets it. Gives the limit
-// in force afterwards.
+// Raises this process's soft limit of open files to `count` if the hard limit lets it. Gives the
+// limit in force afterwards.
 std::size_t AllowOpenFiles(std::size_t count);
 
 // The MySQL protocol's ERR packet as a server sends it instead of its greeting: the form without

@@ -1,8 +1,9 @@
 // What the writer endpoint costs: endpoint_bench [FILE.json]
 //
-// Client, forwarder and echo server are three processes, as in real life. Every round trip of 100 bytes
-// is measured three ways in alternating batches of one run: direct; through the least that any
-// forwarder must do (one poll loop, one session); through the endpoint. Then 2,000 sessions at once.
+// Client, forwarder and echo server are three processes, as in real life. Every round trip of 100
+// bytes is measured three ways in alternating batches of one run: direct; through the least that
+// any forwarder must do (one poll loop, one session); through the endpoint. Then 2,000 sessions at
+// once.
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <csignal>
@@ -64,21 +65,22 @@ void WriteJson(const std::string& path, const std::vector<Row>& rows) {
   std::ofstream out(path);
   const char* separator = "[\n";
   for (const Row& row : rows) {
-    out << separator << R"(  {"name": ")" << row.name << R"(", "flavor": "tcp", "unit": ")" << row.unit
-        << R"(", "value": )" << Number(row.value) << R"(, "floor": )" << Number(row.floor)
-        << R"(, "ratio": )" << Number(row.value / row.floor) << R"(, "n": )" << row.n << R"(, "p95": )"
-        << Number(row.p95) << "}";
+    out << separator << R"(  {"name": ")" << row.name << R"(", "flavor": "tcp", "unit": ")"
+        << row.unit << R"(", "value": )" << Number(row.value) << R"(, "floor": )"
+        << Number(row.floor) << R"(, "ratio": )" << Number(row.value / row.floor) << R"(, "n": )"
+        << row.n << R"(, "p95": )" << Number(row.p95) << "}";
     separator = ",\n";
   }
   out << "\n]\n";
 }
 
 void Print(const std::vector<Row>& rows) {
-  std::printf("%-44s %12s %12s %8s %8s %10s  %s\n", "name", "value", "floor", "ratio", "n", "p95", "unit");
+  std::printf("%-44s %12s %12s %8s %8s %10s  %s\n", "name", "value", "floor", "ratio", "n", "p95",
+              "unit");
   for (const Row& row : rows) {
     std::printf("%-44s %12s %12s %8s %8zu %10s  %s\n", row.name.c_str(), Number(row.value).c_str(),
-                Number(row.floor).c_str(), Number(row.value / row.floor).c_str(), row.n, Number(row.p95).c_str(),
-                row.unit.c_str());
+                Number(row.floor).c_str(), Number(row.value / row.floor).c_str(), row.n,
+                Number(row.p95).c_str(), row.unit.c_str());
   }
 }
 
@@ -241,9 +243,11 @@ void MeasureOneSession(std::uint16_t direct, std::uint16_t minimal, std::uint16_
   }
   constexpr std::size_t kBulk = 65536;
   const auto bulk = alternate(kBulk, 50, 20);
-  const auto megabytes_per_second = [&](const Sample& sample) { return 2 * kBulk / At(sample, 0.5); };
-  rows->push_back({"bulk_64k_echo", "MB/s", megabytes_per_second(bulk[2]), megabytes_per_second(bulk[0]),
-                   bulk[2].size(), kNone});
+  const auto megabytes_per_second = [&](const Sample& sample) {
+    return 2 * kBulk / At(sample, 0.5);
+  };
+  rows->push_back({"bulk_64k_echo", "MB/s", megabytes_per_second(bulk[2]),
+                   megabytes_per_second(bulk[0]), bulk[2].size(), kNone});
 }
 
 // Round trips per second with one request always under way in every session.
@@ -289,8 +293,8 @@ void MeasureManySessions(std::uint16_t direct, std::uint16_t through, Child& end
   for (std::size_t i = 0; i < kSessions; ++i) direct_peers.push_back(Greeted(direct));
   const double opened_direct = NowMicroseconds();
   const double n = kSessions;
-  rows->push_back({"open_a_session", "us", (opened - start) / n, (opened_direct - opened) / n, kSessions,
-                   kNone});
+  rows->push_back({"open_a_session", "us", (opened - start) / n, (opened_direct - opened) / n,
+                   kSessions, kNone});
   rows->push_back({"rss_idle", "MB", before, kNone, 1, kNone});
   rows->push_back({"rss_2000_sessions", "MB", endpoint.RssMegabytes(), kNone, 1, kNone});
   Sample rates, direct_rates;
@@ -298,10 +302,10 @@ void MeasureManySessions(std::uint16_t direct, std::uint16_t through, Child& end
     direct_rates.push_back(Drive(direct_peers, Seconds(1)));
     rates.push_back(Drive(peers, Seconds(1)));
   }
-  rows->push_back({"round_trips_2000_sessions", "1/s", At(rates, 0.5), At(direct_rates, 0.5), rates.size(),
-                   kNone});
-  rows->push_back({"rss_2000_sessions_after_traffic", "MB", endpoint.RssMegabytes(), kNone, 1,
-                   kNone});
+  rows->push_back({"round_trips_2000_sessions", "1/s", At(rates, 0.5), At(direct_rates, 0.5),
+                   rates.size(), kNone});
+  rows->push_back(
+      {"rss_2000_sessions_after_traffic", "MB", endpoint.RssMegabytes(), kNone, 1, kNone});
   const double cut = endpoint.Ask<double>('P');
   for (auto& peer : peers) {
     if (peer.WaitForEnd() != Peer::End::kReset) std::abort();
@@ -315,7 +319,7 @@ void MeasureRelease(std::uint16_t through, Child& endpoint, std::vector<Row>* ro
   for (int i = 0; i < 200; ++i) {
     endpoint.Ask<double>('W');
     Peer client = Peer::ConnectTo({"127.0.0.1", through});
-    poll(nullptr, 0, 2);   // it must be waiting, not arriving
+    poll(nullptr, 0, 2);  // it must be waiting, not arriving
     char question = 'R';
     double greeted = 0;
     std::thread reader([&] {
@@ -329,8 +333,8 @@ void MeasureRelease(std::uint16_t through, Child& endpoint, std::vector<Row>* ro
   }
   rows->push_back({"publish_to_greeting_of_a_held_client", "us", At(released, 0.5), kNone,
                    released.size(), At(released, 0.95)});
-  rows->push_back({"publish_call", "us", At(published, 0.5), kNone, published.size(),
-                   At(published, 0.95)});
+  rows->push_back(
+      {"publish_call", "us", At(published, 0.5), kNone, published.size(), At(published, 0.95)});
 }
 
 int Main(const std::string& file) {

@@ -75,6 +75,7 @@ class Maker {
     promotion.began_at = WallTime(Milliseconds(random_() % 4'000'000'000'000));
     promotion.began = Time();
     promotion.fence_waived = Coin();
+    promotion.lossless = Coin();
     return promotion;
   }
   NodeMemory MakeNode() {
@@ -86,6 +87,7 @@ class Maker {
     node.arrival_changed = Time();
     node.received = Gtids();
     node.lossless = Coin();
+    node.run_id = Coin() ? "run-7" : "";
     if (Coin()) node.not_acknowledging_since = Time();
     node.history = static_cast<History>(random_() % 3);
     node.executed = Gtids();

@@ -25,7 +25,8 @@ std::unique_ptr<Endpoint> Started(const EndpointOptions& options = Options()) {
   return endpoint.ok() ? std::move(*endpoint) : nullptr;
 }
 
-PublishedPrimary Primary(const Address& address, std::uint64_t epoch = 1, const char* node = "node1") {
+PublishedPrimary Primary(const Address& address, std::uint64_t epoch = 1,
+                         const char* node = "node1") {
   return {NodeName(node), address, Epoch(epoch)};
 }
 
@@ -65,10 +66,16 @@ TEST(EndpointForward, CarriesTenMegabytesEachWayPastASlowReader) {
   const std::string down = Pattern(10'000'001);
   // Nobody reads yet: both writers must come to a stop, whatever the endpoint has of memory.
   std::atomic<std::size_t> finished{0};
-  std::thread write_down([&] { EXPECT_TRUE(server.Send(down)); ++finished; });
-  std::thread write_up([&] { EXPECT_TRUE(client.Send(up)); ++finished; });
+  std::thread write_down([&] {
+    EXPECT_TRUE(server.Send(down));
+    ++finished;
+  });
+  std::thread write_up([&] {
+    EXPECT_TRUE(client.Send(up));
+    ++finished;
+  });
   std::uint64_t before = 0;
-  ASSERT_TRUE(WaitUntil([&] {   // until nothing moves any more
+  ASSERT_TRUE(WaitUntil([&] {  // until nothing moves any more
     const auto now = endpoint->Statistics();
     const bool still = now.bytes_to_clients + now.bytes_from_clients == before && before > 0;
     before = now.bytes_to_clients + now.bytes_from_clients;
@@ -81,7 +88,8 @@ TEST(EndpointForward, CarriesTenMegabytesEachWayPastASlowReader) {
   std::thread read_up([&] { got_up = server.Receive(up.size()); });
   std::string got_down;
   while (got_down.size() < down.size()) {
-    const std::string part = client.Receive(std::min<std::size_t>(100'000, down.size() - got_down.size()));
+    const std::string part =
+        client.Receive(std::min<std::size_t>(100'000, down.size() - got_down.size()));
     ASSERT_FALSE(part.empty());
     got_down += part;
   }
@@ -143,7 +151,8 @@ TEST(EndpointForward, CarriesTwoThousandSessionsAtOnce) {
   }
   for (auto& client : clients) ASSERT_EQ(client.Receive(1), "A");
   EXPECT_EQ(endpoint->Statistics().sessions_now, 2000u);
-  for (std::size_t i = 0; i < clients.size(); ++i) ASSERT_TRUE(clients[i].Send("hello " + std::to_string(i)));
+  for (std::size_t i = 0; i < clients.size(); ++i)
+    ASSERT_TRUE(clients[i].Send("hello " + std::to_string(i)));
   for (std::size_t i = 0; i < clients.size(); ++i) {
     const std::string expected = "hello " + std::to_string(i);
     ASSERT_EQ(clients[i].Receive(expected.size()), expected);
@@ -206,7 +215,7 @@ TEST(EndpointHold, TellsTheClientWhenItsTimeIsUp) {
 }
 
 TEST(EndpointHold, EndsForAServerThatNeverGreets) {
-  Port port;   // the kernel takes the connection, nobody answers: a frozen server
+  Port port;  // the kernel takes the connection, nobody answers: a frozen server
   port.Listen();
   EndpointOptions options = Options();
   options.hold = Milliseconds(100);
@@ -227,7 +236,7 @@ TEST(EndpointHold, ForgetsAClientThatLeaves) {
 }
 
 TEST(EndpointHold, WaitsForAServerThatRefusesConnections) {
-  Port port;   // bound and not listening: refused
+  Port port;  // bound and not listening: refused
   const auto endpoint = Started();
   ASSERT_TRUE(endpoint->Publish(Primary(port.address())).ok());
   std::vector<Peer> clients;

@@ -1,4 +1,5 @@
-// What the writer endpoint does when the primary changes, is withdrawn, or is no longer vouched for.
+// What the writer endpoint does when the primary changes, is withdrawn, or is no longer vouched
+// for.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -70,7 +71,7 @@ TEST_F(EndpointSwitch, KeepsTheSessionsOfTheSameNodeUnderAHigherEpoch) {
   ASSERT_TRUE(Publish("node1", a_.address(), 2).ok());
   EXPECT_TRUE(Echoes(client));
   EXPECT_EQ(endpoint_->Current().epoch, Epoch(2));
-  ASSERT_TRUE(Publish("node1", b_.address(), 3).ok());   // the same node, somewhere else
+  ASSERT_TRUE(Publish("node1", b_.address(), 3).ok());  // the same node, somewhere else
   EXPECT_EQ(client.WaitForEnd(), Peer::End::kReset);
 }
 
@@ -152,7 +153,7 @@ TEST_F(EndpointSwitch, StopsWhenTheLeaseRunsOutAndGoesOnWhenItIsRenewed) {
 }
 
 TEST_F(EndpointSwitch, ForwardsNoByteAfterALeaseThatRanOutWhileItWasFrozen) {
-  HandClock clock;   // its timers see nothing of this clock: as after a thaw
+  HandClock clock;  // its timers see nothing of this clock: as after a thaw
   Start(clock);
   Port port;
   port.Listen();
@@ -172,7 +173,8 @@ TEST_F(EndpointSwitch, ForwardsNoByteAfterALeaseThatRanOutWhileItWasFrozen) {
 TEST_F(EndpointSwitch, BelievesNothingThatIsOlderThanTheLease) {
   ASSERT_TRUE(endpoint_->SetLease(Seconds(10)).ok());
   const TimePoint long_ago = SystemClock().Now().mono - Seconds(11);
-  ASSERT_TRUE(endpoint_->PublishKnownAt({NodeName("node1"), a_.address(), Epoch(1)}, long_ago).ok());
+  ASSERT_TRUE(
+      endpoint_->PublishKnownAt({NodeName("node1"), a_.address(), Epoch(1)}, long_ago).ok());
   EXPECT_EQ(endpoint_->Current().primary, std::nullopt);
   EXPECT_EQ(endpoint_->Current().epoch, Epoch(1));
 }

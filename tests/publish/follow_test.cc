@@ -33,11 +33,14 @@ class FollowTest : public testing::Test {
     follower_.reset();
     fs::remove_all(directory_);
   }
-  void Follow() { follower_ = std::move(*Follower::Start(options_.path, *endpoint_, SystemClock())); }
+  void Follow() {
+    follower_ = std::move(*Follower::Start(options_.path, *endpoint_, SystemClock()));
+  }
   Status Publish(HostsFile& file, const char* node, const Address& address, std::uint64_t epoch) {
     return file.Publish({NodeName(node), address, Epoch(epoch)});
   }
-  bool Shows(const std::optional<NodeName>& node, std::uint64_t epoch, Duration limit = Seconds(5)) {
+  bool Shows(const std::optional<NodeName>& node, std::uint64_t epoch,
+             Duration limit = Seconds(5)) {
     return WaitUntil(
         [&] {
           const PublicationSeen seen = endpoint_->Current();
@@ -76,15 +79,22 @@ TEST_F(FollowTest, KeepsTheLastTruthWhenTheSidecarCannotBeBelieved) {
   HostsFile file(options_, SystemClock());
   ASSERT_TRUE(Publish(file, "node1", a_.address(), 3).ok());
   const std::string sidecar = (directory_ / "conf" / "pandora_ha_hosts.json").string();
-  const auto kept = ParseSidecar(PrintSidecar({"pandora", {NodeName("evil"), b_.address(), Epoch(2)},
-                                               false, {}, Milliseconds(0), "", {}}), sidecar);
+  const auto kept = ParseSidecar(PrintSidecar({"pandora",
+                                               {NodeName("evil"), b_.address(), Epoch(2)},
+                                               false,
+                                               {},
+                                               Milliseconds(0),
+                                               "",
+                                               {}}),
+                                 sidecar);
   ASSERT_TRUE(kept.ok());
   Follow();
   ASSERT_TRUE(Shows(NodeName("node1"), 3));
   const auto directory = OpenDirectory((directory_ / "conf").string());
   const auto put = [&](const std::string& text, mode_t mode) {
     ASSERT_TRUE(ReplaceFile(*directory, "pandora_ha_hosts.json", text, {geteuid(), getegid(), mode},
-                            Durability::kCacheOnly).ok());
+                            Durability::kCacheOnly)
+                    .ok());
   };
   const auto complains = [&](const char* of) {
     return WaitUntil([&] { return follower_->Problem().find(of) != std::string::npos; });

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -166,6 +168,27 @@ TEST_F(HostsFileTest, ReportsAndRepairsAForeignChange) {
   EXPECT_EQ(file.Current().problem, "");
 }
 
+TEST_F(HostsFileTest, WorksForAnOrdinaryUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "all the other tests run as an ordinary user already";
+  constexpr uid_t kNobody = 65534;
+  Write(options_.path, "10.0.0.1");
+  ASSERT_EQ(chown(options_.path.c_str(), 0, kNobody), 0);  // root's, and readable by the group
+  chmod(options_.path.c_str(), 0640);
+  ASSERT_EQ(chown(directory_.c_str(), 0, kNobody), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setgid(kNobody) != 0 || setuid(kNobody) != 0) _exit(1);
+    HostsFile file(options_, SystemClock());
+    if (!file.Publish(Primary("node1", "10.0.1.11", 1)).ok()) _exit(2);
+    _exit(file.Current().problem.empty() ? 0 : 3);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(ReadAll(options_.path), "10.0.1.11");
+  EXPECT_EQ(Mode(options_.path), 0640u);
+}
+
 TEST_F(HostsFileTest, FollowsNoSymbolicLink) {
   const fs::path victim = directory_ / "victim";
   Write(victim, "precious");
@@ -202,7 +225,7 @@ TEST_F(HostsFileTest, RemovesWhatACrashLeft) {
   HostsFile file(options_, SystemClock());
   EXPECT_FALSE(fs::exists(left));
   EXPECT_FALSE(fs::exists(directory_ / ".pandora_ha_hosts.json.tmp"));
-  Write(left, "10.0.");   // by another process meanwhile
+  Write(left, "10.0.");  // by another process meanwhile
   ASSERT_TRUE(file.Publish(Primary("node1", "10.0.1.11", 1)).ok());
   EXPECT_FALSE(fs::exists(left));
 }
@@ -210,7 +233,8 @@ TEST_F(HostsFileTest, RemovesWhatACrashLeft) {
 TEST_F(HostsFileTest, WaitsForAnotherWriterOnlySoLong) {
   options_.lock_wait = Milliseconds(20);
   HostsFile file(options_, SystemClock());
-  const Descriptor other(open((directory_ / ".pandora_ha_hosts.conf.lock").c_str(), O_RDWR | O_CLOEXEC));
+  const Descriptor other(
+      open((directory_ / ".pandora_ha_hosts.conf.lock").c_str(), O_RDWR | O_CLOEXEC));
   ASSERT_EQ(flock(other.get(), LOCK_EX), 0);
   EXPECT_EQ(CodeOf(file.Publish(Primary("node1", "10.0.1.11", 1))), ErrorCode::kConflict);
   ASSERT_EQ(flock(other.get(), LOCK_UN), 0);

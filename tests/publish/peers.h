@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "reconciler/base/clock.h"
-#include "reconciler/publish/descriptor.h"
+#include "reconciler/base/descriptor.h"
 #include "reconciler/publish/sockets.h"
 
 namespace pandora_ha::test {

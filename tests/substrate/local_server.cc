@@ -17,8 +17,8 @@ constexpr const char* kPassword = "the 'right' one";
 Address UnusedAddress() {
   static std::atomic<int> servers{0};
   const auto pid = static_cast<unsigned>(getpid());
-  return {"127." + std::to_string(64 + (pid >> 16 & 63)) + "." + std::to_string(pid >> 8 & 255) + "." +
-              std::to_string(1 + pid % 254),
+  return {"127." + std::to_string(64 + (pid >> 16 & 63)) + "." + std::to_string(pid >> 8 & 255) +
+              "." + std::to_string(1 + pid % 254),
           static_cast<std::uint16_t>(3306 + ++servers)};
 }
 
@@ -32,15 +32,18 @@ struct Session {
 
 }  // namespace
 
-Result<ServerProgram> TestedServer(Flavor flavor) {
+std::optional<ServerProgram> TestedServer(const std::string& name) {
   const char* root = "";
-  if (flavor == Flavor::kMySql) {
-    root = std::getenv("PANDORA_HA_TEST_MYSQL_ROOT");
-    if (root == nullptr) {
-      return Error{ErrorCode::kNotFound, "PANDORA_HA_TEST_MYSQL_ROOT is not set: no MySQL server to test with"};
-    }
+  if (name == "MySQL") root = std::getenv("PANDORA_HA_TEST_MYSQL_ROOT");
+  if (name == "MariaDB118") root = std::getenv("PANDORA_HA_TEST_MARIADB118_ROOT");
+  if (root == nullptr) return std::nullopt;
+  const Flavor flavor = name == "MySQL" ? Flavor::kMySql : Flavor::kMariaDb;
+  auto program = FindServerProgram(flavor, root, Deadline(SystemClock(), Seconds(10)));
+  if (!program.ok()) {
+    ADD_FAILURE() << program.error().message;
+    std::abort();
   }
-  return FindServerProgram(flavor, root, Deadline(SystemClock(), Seconds(10)));
+  return *program;
 }
 
 LocalServer::LocalServer(ServerProgram program, Seconds restart_allowed) {
@@ -77,7 +80,8 @@ Status LocalServer::WaitAnswers() const {
   const Deadline deadline = Soon();
   std::string answer;
   while ((answer = Ask("SELECT 'yes'")) != "yes") {
-    if (deadline.passed()) return Error{ErrorCode::kTimeout, "the server does not answer: " + answer};
+    if (deadline.passed())
+      return Error{ErrorCode::kTimeout, "the server does not answer: " + answer};
     poll(nullptr, 0, 10);
   }
   return Ok();
@@ -89,8 +93,8 @@ std::string LocalServer::Ask(const std::string& sql, const std::string& password
   mysql_options(session.mysql, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
   mysql_options(session.mysql, MYSQL_OPT_READ_TIMEOUT, &seconds);
   const Address& at = options_.settings.address;
-  if (mysql_real_connect(session.mysql, at.host.c_str(), "root", password.c_str(), nullptr, at.port, nullptr, 0) ==
-          nullptr ||
+  if (mysql_real_connect(session.mysql, at.host.c_str(), "root", password.c_str(), nullptr, at.port,
+                         nullptr, 0) == nullptr ||
       mysql_real_query(session.mysql, sql.data(), sql.size()) != 0) {
     return mysql_error(session.mysql);
   }
@@ -100,6 +104,24 @@ std::string LocalServer::Ask(const std::string& sql, const std::string& password
   std::string first = row != nullptr && row[0] != nullptr ? row[0] : "";
   mysql_free_result(rows);
   return first;
+}
+
+bool IsRunning(const Seen<SupervisorState>& state) {
+  return state.known() && state->process.phase == Phase::kRunning;
+}
+bool HasEnded(const Seen<SupervisorState>& state) {
+  return state.known() && state->process.phase == Phase::kEnded;
+}
+
+std::int64_t SupervisorPid(const LocalHost& host, Deadline deadline) {
+  std::int64_t pid = 0;
+  EXPECT_TRUE(host.WaitFor(
+      [&](const auto& state) {
+        if (state.known()) pid = state->supervisor_pid;
+        return state.known();
+      },
+      deadline));
+  return pid;
 }
 
 }  // namespace pandora_ha

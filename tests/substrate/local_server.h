@@ -11,9 +11,13 @@
 
 namespace pandora_ha {
 
-// The flavours that the tests run on: MariaDB as installed, MySQL from PANDORA_HA_TEST_MYSQL_ROOT.
-// Nothing when there is none, with the reason to skip.
-Result<ServerProgram> TestedServer(Flavor flavor);
+using Phase = ProcessState::Phase;
+
+// The servers that the tests run on: "MariaDB" (as installed), and, from the root folders that
+// PANDORA_HA_TEST_MARIADB118_ROOT and PANDORA_HA_TEST_MYSQL_ROOT name, "MariaDB118" and "MySQL".
+// Nothing when the variable is not set: a reason to skip. Fails the test when there is a root
+// folder that cannot be used.
+std::optional<ServerProgram> TestedServer(const std::string& name);
 
 // Makes a node with an address that no other test uses, and ends everything at its own end.
 class LocalServer {
@@ -33,5 +37,9 @@ class LocalServer {
  private:
   LocalHostOptions options_;
 };
+
+bool IsRunning(const Seen<SupervisorState>& state);
+bool HasEnded(const Seen<SupervisorState>& state);
+std::int64_t SupervisorPid(const LocalHost& host, Deadline deadline);
 
 }  // namespace pandora_ha

@@ -22,8 +22,9 @@ ServerSettings Settings() {
 }
 
 TEST(ServerConfiguration, BootsReadOnlyWhateverTheDocumentSays) {
-  for (const char* option : {"read_only", "read-only", "loose_read_only", "skip-read-only", "SERVER_ID",
-                             "slave_start", "skip-slave-start", "datadir", "gtid-strict-mode"}) {
+  for (const char* option :
+       {"read_only", "read-only", "loose_read_only", "skip-read-only", "SERVER_ID", "slave_start",
+        "skip-slave-start", "datadir", "gtid-strict-mode"}) {
     ServerSettings settings = Settings();
     settings.configuration = {{option, "0"}};
     const auto text = ServerConfiguration(MariaDb(10, 11, 19), settings);
@@ -48,7 +49,7 @@ TEST(ServerConfiguration, TheDocumentWinsOverDefaultsAndSafetyOverTheDocument) {
 
 TEST(ServerConfiguration, RefusesWhatWouldForgeALine) {
   for (const auto& [name, value] : std::map<std::string, std::string>{
-           {"tmpdir", "/tmp\nread_only=0"}, {"x=1\nread_only", "0"}, {"x]", ""}, {"y", "\""}}) {
+           {"general_log", "0\nread_only=0"}, {"x=1\nread_only", "0"}, {"x]", ""}, {"y", "\""}}) {
     ServerSettings settings = Settings();
     settings.configuration = {{name, value}};
     EXPECT_FALSE(ServerConfiguration(MariaDb(10, 11, 19), settings).ok()) << name;
@@ -70,7 +71,8 @@ TEST(ServeCommand, DiscardsOnlyWhereTheServerKnowsHow) {
   mysql.flavor = Flavor::kMySql;
   EXPECT_FALSE(CanDiscardUnacknowledged(mysql));
   EXPECT_EQ(ServeCommand(MariaDb(10, 11, 19), "/srv/n", true).back(), "--init-rpl-role=SLAVE");
-  EXPECT_EQ(ServeCommand(MariaDb(10, 11, 19), "/srv/n", false).back(), "--defaults-file=/srv/n/my.cnf");
+  EXPECT_EQ(ServeCommand(MariaDb(10, 11, 19), "/srv/n", false).back(),
+            "--defaults-file=/srv/n/my.cnf");
 }
 
 TEST(InitialiseServer, KeepsThePasswordOutOfTheCommandLine) {
@@ -78,7 +80,8 @@ TEST(InitialiseServer, KeepsThePasswordOutOfTheCommandLine) {
   mysql.flavor = Flavor::kMySql;
   const auto command = InitialiseServer(mysql, "/srv/n", "root", Secret("p'a\\ss"));
   ASSERT_TRUE(command.ok());
-  for (const std::string& word : command->argv) EXPECT_EQ(word.find("p'a"), std::string::npos) << word;
+  for (const std::string& word : command->argv)
+    EXPECT_EQ(word.find("p'a"), std::string::npos) << word;
   EXPECT_NE(command->after.find("'p\\'a\\\\ss'"), std::string::npos);
   EXPECT_FALSE(InitialiseServer(mysql, "/srv/n", "root", Secret("")).ok());
   EXPECT_FALSE(InitialiseServer(mysql, "/srv/n", "root", Secret("a\nSHUTDOWN;")).ok());

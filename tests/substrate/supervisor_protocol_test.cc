@@ -8,8 +8,13 @@ namespace {
 TEST(SupervisorProtocol, StateSurvivesTheWire) {
   SupervisorState state;
   state.supervisor_pid = 12;
-  state.process = {ProcessState::Phase::kEnded, 0, "killed by \"signal\" 9\n", TimePoint(Microseconds(77)), true,
-                   true, true};
+  state.process = {ProcessState::Phase::kEnded,
+                   0,
+                   "killed by \"signal\" 9\n",
+                   TimePoint(Microseconds(77)),
+                   true,
+                   true,
+                   true};
   std::string buffer = PrintState(state);
   const auto line = TakeLine(&buffer);
   ASSERT_TRUE(line);
@@ -44,10 +49,11 @@ TEST(SupervisorProtocol, AnswersSurviveTheWire) {
 }
 
 TEST(SupervisorProtocol, MalformedLinesAreErrors) {
-  for (const char* line : {"", "{", "[]", "null", "7", "{}", R"({"id":-1})", R"({"id":1,"do":"dance"})",
-                           R"({"id":1,"do":7})", R"({"id":"x","do":"stop"})", R"({"id":1,"do":"start"})",
-                           R"({"id":1,"do":"start","unfence":1,"serve":[]})", "\xff\xfe",
-                           R"({"id":1,"do":"start","unfence":true,"serve":[],"serveAgain":["x"],
+  for (const char* line :
+       {"", "{", "[]", "null", "7", "{}", R"({"id":-1})", R"({"id":1,"do":"dance"})",
+        R"({"id":1,"do":7})", R"({"id":"x","do":"stop"})", R"({"id":1,"do":"start"})",
+        R"({"id":1,"do":"start","unfence":1,"serve":[]})", "\xff\xfe",
+        R"({"id":1,"do":"start","unfence":true,"serve":[],"serveAgain":["x"],
                                "restartSeconds":0,"initialise":{"argv":["x"],"before":"","files":[],"after":""}})"}) {
     const auto request = ParseRequest(line);
     ASSERT_FALSE(request.ok()) << line;

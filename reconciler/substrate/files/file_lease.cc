@@ -17,10 +17,11 @@ Result<std::unique_ptr<FileLease>> FileLease::Take(const std::string& directory)
   if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     char holder[32] = {};
     const auto size = pread(lock.get(), holder, sizeof holder - 1, 0);
-    return Error{ErrorCode::kConflict, "Another pandora-ha" +
-                                           (size > 0 ? " (process " + std::string(holder) + ")" : std::string()) +
-                                           " uses the state directory " + directory +
-                                           "; stop it, or give this one its own --state."};
+    return Error{ErrorCode::kConflict,
+                 "Another pandora-ha" +
+                     (size > 0 ? " (process " + std::string(holder) + ")" : std::string()) +
+                     " uses the state directory " + directory +
+                     "; stop it, or give this one its own --state."};
   }
   const std::string self = std::to_string(getpid());
   if (ftruncate(lock.get(), 0) != 0 || pwrite(lock.get(), self.data(), self.size(), 0) < 0) {

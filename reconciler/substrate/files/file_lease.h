@@ -9,8 +9,8 @@
 
 namespace pandora_ha {
 
-// Held from Take() until the process ends. It keeps a second manager of the same state directory out;
-// it says nothing about managers on other machines.
+// Held from Take() until the process ends. It keeps a second manager of the same state directory
+// out; it says nothing about managers on other machines.
 class FileLease final : public Lease {
  public:
   // kConflict when another process holds it; the message names it.
@@ -20,7 +20,8 @@ class FileLease final : public Lease {
   std::string Holder() override { return holder_; }
 
  private:
-  FileLease(Descriptor lock, std::string holder) : lock_(std::move(lock)), holder_(std::move(holder)) {}
+  FileLease(Descriptor lock, std::string holder)
+      : lock_(std::move(lock)), holder_(std::move(holder)) {}
   const Descriptor lock_;
   const std::string holder_;
 };

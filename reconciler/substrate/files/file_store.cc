@@ -44,29 +44,31 @@ Result<std::unique_ptr<FileStore>> FileStore::Open(const std::string& directory)
 
 Result<std::optional<Memory>> FileStore::ReadMemory() {
   PHA_ASSIGN_OR_RETURN(const Descriptor opened, OpenDirectory(directory_));
-  PHA_ASSIGN_OR_RETURN(const auto file, ReadSmallFile(opened, kMemory));
+  PHA_ASSIGN_OR_RETURN(const auto file, ReadSmallFile(opened, kMemory, 16 << 20));
   if (!file) return std::optional<Memory>();
   const auto json = nlohmann::json::parse(file->content, nullptr, false);
   auto memory = json.is_discarded() ? Result<Memory>(Error{ErrorCode::kInvalid, "it is not JSON"})
                                     : MemoryFromJson(json);
   if (!memory.ok()) {
-    return Error{ErrorCode::kInvalid, directory_ + "/" + kMemory + " cannot be read (" + memory.error().message +
-                                          "). It holds the epoch of this cluster; restore it, or, when you are "
-                                          "sure which node is the primary, move it away and start again."};
+    return Error{ErrorCode::kInvalid,
+                 directory_ + "/" + kMemory + " cannot be read (" + memory.error().message +
+                     "). It holds the epoch of this cluster; restore it, or, when you are "
+                     "sure which node is the primary, move it away and start again."};
   }
   return std::optional<Memory>(*std::move(memory));
 }
 
 Status FileStore::WriteMemory(const Memory& memory) {
   PHA_ASSIGN_OR_RETURN(const Descriptor opened, OpenDirectory(directory_));
-  PHA_TRY(ReplaceFile(opened, kMemory, ToJson(memory).dump(1) + "\n", FileRights{geteuid(), getegid(), 0600},
-                      Durability::kSynced));
+  PHA_TRY(ReplaceFile(opened, kMemory, ToJson(memory).dump(1) + "\n",
+                      FileRights{geteuid(), getegid(), 0600}, Durability::kSynced));
   return SyncDirectory(opened);
 }
 
 Status FileStore::AppendEvent(const Event& event) {
   const std::string path = directory_ + "/history.jsonl";
-  const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+  const Descriptor file(
+      open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file.open()) return Failed("Cannot open", path);
   const std::string line = ToJson(event).dump() + "\n";
   if (write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
@@ -84,7 +86,8 @@ Result<std::vector<Event>> FileStore::ReadEvents(std::size_t most) {
   std::vector<Event> events;
   ReadLines(directory_ + "/history.1.jsonl", &events);
   ReadLines(directory_ + "/history.jsonl", &events);
-  if (events.size() > most) events.erase(events.begin(), events.end() - static_cast<std::ptrdiff_t>(most));
+  if (events.size() > most)
+    events.erase(events.begin(), events.end() - static_cast<std::ptrdiff_t>(most));
   return events;
 }
 

@@ -10,7 +10,8 @@ namespace {
 template <class Range, class Function>
 Status ForEachAtOnce(Range& range, Function stop) {
   std::vector<std::future<Status>> work;
-  for (auto& element : range) work.push_back(std::async(std::launch::async, [&] { return stop(element); }));
+  for (auto& element : range)
+    work.push_back(std::async(std::launch::async, [&] { return stop(element); }));
   Status all;
   for (auto& one : work) {
     if (Status status = one.get(); !status.ok()) all = status;
@@ -52,8 +53,9 @@ Status LocalCluster::StopAll(Deadline deadline) {
   return ForEachAtOnce(hosts_, [&](auto& host) { return host.second->StopAndQuit(deadline); });
 }
 
-Status StopLocalServers(const std::string& directory, const std::vector<std::string>& supervisor_command,
-                        const Clock& clock, Deadline deadline) {
+Status StopLocalServers(const std::string& directory,
+                        const std::vector<std::string>& supervisor_command, const Clock& clock,
+                        Deadline deadline) {
   std::vector<std::string> directories;
   std::error_code failed;
   for (const auto& entry : std::filesystem::directory_iterator(directory, failed)) {

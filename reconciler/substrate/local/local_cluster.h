@@ -13,10 +13,10 @@
 namespace pandora_ha {
 
 struct LocalClusterOptions {
-  ClusterSpec spec;                               // REQUIRES: spec.local
-  Secret admin_password;                          // of spec.database.credentials.admin
-  std::vector<std::string> supervisor_command;    // see SupervisorClientOptions
-  std::function<void()> on_change;                // likewise; of any node
+  ClusterSpec spec;                             // REQUIRES: spec.local
+  Secret admin_password;                        // of spec.database.credentials.admin
+  std::vector<std::string> supervisor_command;  // see SupervisorClientOptions
+  std::function<void()> on_change;              // likewise; of any node
 };
 
 // One LocalHost per node, in spec.local->directory/NODE. Thread-safe after Open().
@@ -24,8 +24,8 @@ class LocalCluster {
  public:
   // Finds the server's program and connects to the supervisors without waiting for them; starts no
   // server.
-  static Result<std::unique_ptr<LocalCluster>> Open(const LocalClusterOptions& options, const Clock& clock,
-                                                    Deadline deadline);
+  static Result<std::unique_ptr<LocalCluster>> Open(const LocalClusterOptions& options,
+                                                    const Clock& clock, Deadline deadline);
 
   // Null when there is no such node. Lives as long as the cluster.
   LocalHost* Find(const NodeName& name) const;
@@ -43,7 +43,8 @@ class LocalCluster {
 };
 
 // The same for whatever an earlier program left in `directory`, without a document.
-Status StopLocalServers(const std::string& directory, const std::vector<std::string>& supervisor_command,
-                        const Clock& clock, Deadline deadline);
+Status StopLocalServers(const std::string& directory,
+                        const std::vector<std::string>& supervisor_command, const Clock& clock,
+                        Deadline deadline);
 
 }  // namespace pandora_ha

@@ -11,7 +11,7 @@ namespace pandora_ha {
 Result<std::unique_ptr<LocalHost>> LocalHost::Open(LocalHostOptions options, const Clock& clock) {
   std::string& directory = options.settings.directory;
   std::error_code failed;
-  std::filesystem::create_directories(directory, failed);
+  std::filesystem::create_directories(directory + "/tmp", failed);
   // Canonical: the supervisor finds a running server by its command line.
   directory = std::filesystem::canonical(directory, failed).string();
   if (failed || chmod(directory.c_str(), 0700) != 0) {
@@ -23,7 +23,8 @@ Result<std::unique_ptr<LocalHost>> LocalHost::Open(LocalHostOptions options, con
 
 LocalHost::LocalHost(LocalHostOptions options, const Clock& clock)
     : options_(std::move(options)),
-      client_({options_.settings.directory, options_.supervisor_command, options_.on_change}, clock) {}
+      client_({options_.settings.directory, options_.supervisor_command, options_.on_change},
+              clock) {}
 
 Seen<ProcessState> LocalHost::Process() const {
   const Seen<SupervisorState> state = client_.State();
@@ -31,7 +32,9 @@ Seen<ProcessState> LocalHost::Process() const {
   return Seen<ProcessState>::Known(state->process, state.at());
 }
 
-bool LocalHost::CanFence() const { return client_.State().known(); }
+bool LocalHost::CanFence() const {
+  return client_.State().known();
+}
 
 Status LocalHost::Start(const StartOptions& how, Deadline deadline) {
   const ServerProgram& program = options_.program;
@@ -58,9 +61,17 @@ Status LocalHost::Ask(SupervisorVerb verb, Deadline deadline) {
   return client_.Call(std::move(request), deadline);
 }
 
-Status LocalHost::Fence(Deadline deadline) { return Ask(SupervisorVerb::kFence, deadline); }
-Status LocalHost::Stop(Deadline deadline) { return Ask(SupervisorVerb::kStop, deadline); }
-Status LocalHost::Kill(Deadline deadline) { return Ask(SupervisorVerb::kKill, deadline); }
-Status LocalHost::StopAndQuit(Deadline deadline) { return client_.StopAndQuit(deadline); }
+Status LocalHost::Fence(Deadline deadline) {
+  return Ask(SupervisorVerb::kFence, deadline);
+}
+Status LocalHost::Stop(Deadline deadline) {
+  return Ask(SupervisorVerb::kStop, deadline);
+}
+Status LocalHost::Kill(Deadline deadline) {
+  return Ask(SupervisorVerb::kKill, deadline);
+}
+Status LocalHost::StopAndQuit(Deadline deadline) {
+  return client_.StopAndQuit(deadline);
+}
 
 }  // namespace pandora_ha

@@ -15,12 +15,12 @@ namespace pandora_ha {
 
 struct LocalHostOptions {
   ServerProgram program;
-  ServerSettings settings;             // settings.directory is made when missing
-  std::string admin_user;              // the account of a fresh data directory
+  ServerSettings settings;  // settings.directory is made when missing
+  std::string admin_user;   // the account of a fresh data directory
   Secret admin_password;
-  Seconds restart_allowed{0};          // RestartSpec::allow
-  std::vector<std::string> supervisor_command;   // see SupervisorClientOptions
-  std::function<void()> on_change;               // likewise
+  Seconds restart_allowed{0};                   // RestartSpec::allow
+  std::vector<std::string> supervisor_command;  // see SupervisorClientOptions
+  std::function<void()> on_change;              // likewise
 };
 
 class LocalHost final : public Host {
@@ -35,14 +35,15 @@ class LocalHost final : public Host {
   Status Start(const StartOptions& options, Deadline deadline) override;
   Status Fence(Deadline deadline) override;
 
-  // A clean shutdown. It acknowledges what waits for an acknowledgement (docs/invariants.md): for the
-  // end of a demonstration, never for a failover.
+  // A clean shutdown. It acknowledges what waits for an acknowledgement (docs/invariants.md): for
+  // the end of a demonstration, never for a failover.
   Status Stop(Deadline deadline);
   // SIGKILL, without a fence: what a crash does.
   Status Kill(Deadline deadline);
   // See SupervisorClient.
   Status StopAndQuit(Deadline deadline);
-  bool WaitFor(const std::function<bool(const Seen<SupervisorState>&)>& condition, Deadline deadline) const {
+  bool WaitFor(const std::function<bool(const Seen<SupervisorState>&)>& condition,
+               Deadline deadline) const {
     return client_.WaitFor(condition, deadline);
   }
 

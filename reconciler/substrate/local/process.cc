@@ -65,7 +65,9 @@ std::optional<ProcessId> IdentifyProcess(pid_t pid) {
 }
 
 // By number, because glibc 2.36 declares its wrappers of these two without C linkage.
-UniqueFd OpenChild(pid_t child) { return UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, child, 0))); }
+UniqueFd OpenChild(pid_t child) {
+  return UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
+}
 
 void SignalProcess(const UniqueFd& process, int number) {
   if (process.valid()) syscall(SYS_pidfd_send_signal, process.get(), number, nullptr, 0);
@@ -162,7 +164,8 @@ Result<Finished> RunToEnd(SpawnOptions options, Deadline deadline) {
         reader.Reset();
         break;
       }
-      if (finished.output.size() < kMost) finished.output.append(buffer, static_cast<std::size_t>(got));
+      if (finished.output.size() < kMost)
+        finished.output.append(buffer, static_cast<std::size_t>(got));
       if (poll(&waits[1], 1, 0) <= 0) break;
     }
   }
@@ -178,7 +181,8 @@ std::string DescribeExit(int wait_status) {
   if (WIFSIGNALED(wait_status)) {
     const int number = WTERMSIG(wait_status);
     const char* name = sigabbrev_np(number);
-    return "killed by signal " + std::to_string(number) + (name ? " (SIG" + std::string(name) + ")" : "");
+    return "killed by signal " + std::to_string(number) +
+           (name ? " (SIG" + std::string(name) + ")" : "");
   }
   return "exit code " + std::to_string(WEXITSTATUS(wait_status));
 }
@@ -186,7 +190,8 @@ std::string DescribeExit(int wait_status) {
 Status WritePrivateFile(const std::string& path, std::string_view content) {
   const std::string temporary = path + ".new";
   {
-    UniqueFd file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+    UniqueFd file(
+        open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file.valid()) return SystemError("cannot write " + temporary, errno);
     for (std::size_t done = 0; done < content.size();) {
       const ssize_t wrote = write(file.get(), content.data() + done, content.size() - done);
@@ -194,7 +199,8 @@ Status WritePrivateFile(const std::string& path, std::string_view content) {
       done += static_cast<std::size_t>(wrote);
     }
   }
-  if (rename(temporary.c_str(), path.c_str()) != 0) return SystemError("cannot replace " + path, errno);
+  if (rename(temporary.c_str(), path.c_str()) != 0)
+    return SystemError("cannot replace " + path, errno);
   return Ok();
 }
 

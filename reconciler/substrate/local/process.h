@@ -1,6 +1,7 @@
 // Processes and descriptors of this machine, as far as a supervisor needs them.
 //
-// A process is named by pid and start time together: a pid alone may already belong to somebody else.
+// A process is named by pid and start time together: a pid alone may already belong to somebody
+// else.
 #pragma once
 
 #include <sys/types.h>
@@ -58,10 +59,10 @@ void SignalProcess(const UniqueFd& process, int number);
 std::vector<ProcessId> FindProcesses(std::string_view argument);
 
 struct SpawnOptions {
-  std::vector<std::string> argv;          // argv[0] is an absolute path; no shell, no search
-  std::vector<std::string> environment;   // added to a fixed PATH; nothing is inherited
-  int input = -1;                         // becomes standard input; -1: /dev/null
-  int output = -1;                        // becomes standard output and error; -1: /dev/null
+  std::vector<std::string> argv;         // argv[0] is an absolute path; no shell, no search
+  std::vector<std::string> environment;  // added to a fixed PATH; nothing is inherited
+  int input = -1;                        // becomes standard input; -1: /dev/null
+  int output = -1;                       // becomes standard output and error; -1: /dev/null
   bool new_session = false;
 };
 
@@ -69,8 +70,9 @@ struct SpawnOptions {
 Result<pid_t> Spawn(const SpawnOptions& options);
 
 struct Finished {
-  int exit_status = 0;   // as waitpid gives it
-  std::string output;    // at most 64 KiB of standard output and error, unless options.output took them
+  int exit_status = 0;  // as waitpid gives it
+  std::string
+      output;  // at most 64 KiB of standard output and error, unless options.output took them
 };
 
 // Runs a short command to its end; kills it when the deadline passes.

@@ -74,7 +74,8 @@ Options DefaultOptions(const ServerProgram& program) {
                                    {"innodb_log_file_size", "32M"},
                                    {"slave_net_timeout", "10"}});
   } else {
-    // The replication tables of performance_schema are the only complete source of a replica's state.
+    // The replication tables of performance_schema are the only complete source of a replica's
+    // state.
     options.insert(options.end(), {{"performance_schema", "ON"},
                                    {"loose_innodb_redo_log_capacity", "32M"},
                                    {"loose_mysqlx", "OFF"},
@@ -89,6 +90,8 @@ Options PlaceOptions(const ServerProgram& program, const ServerSettings& setting
   const std::string port = std::to_string(settings.address.port);
   Options options = {
       {"datadir", directory + "/data"},
+      // Its own: a server that starts deletes the temporary tables of all servers that share one.
+      {"tmpdir", directory + "/tmp"},
       {"socket", directory + "/server.sock"},
       {"pid_file", directory + "/server.pid"},
       {"log_error", directory + "/server.err"},
@@ -103,8 +106,8 @@ Options PlaceOptions(const ServerProgram& program, const ServerSettings& setting
     options.emplace_back("basedir", BaseDirectory(program));
     options.emplace_back("lc_messages_dir", program.share);
     options.emplace_back("character_sets_dir", program.share + "/charsets");
-    const std::string plugins = FirstExisting({program.root + "/usr/lib/mysql/plugin",
-                                               program.root + "/usr/lib/mariadb/plugin"});
+    const std::string plugins = FirstExisting(
+        {program.root + "/usr/lib/mysql/plugin", program.root + "/usr/lib/mariadb/plugin"});
     if (!plugins.empty()) options.emplace_back("plugin_dir", plugins);
   }
   return options;
@@ -156,7 +159,8 @@ Options SafetyOptions(const ServerProgram& program) {
 
 // The option's bare name: servers take dashes for underscores and know these prefixes.
 std::string BareName(std::string name) {
-  for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (char& c : name)
+    c = c == '-' ? '_' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   for (bool again = true; again;) {
     again = false;
     for (const std::string_view prefix : {"loose_", "skip_", "enable_", "disable_", "maximum_"}) {
@@ -170,18 +174,22 @@ std::string BareName(std::string name) {
 }
 
 Status CheckOption(const std::string& name, const std::string& value, const Options& ours) {
-  const bool name_good = !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyz"
-                                                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                                 "0123456789_-.") == std::string::npos;
-  if (!name_good) return Error{ErrorCode::kInvalid, "configuration: '" + name + "' is not an option's name"};
+  const bool name_good = !name.empty() && name.find_first_not_of(
+                                              "abcdefghijklmnopqrstuvwxyz"
+                                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                              "0123456789_-.") == std::string::npos;
+  if (!name_good)
+    return Error{ErrorCode::kInvalid, "configuration: '" + name + "' is not an option's name"};
   for (const char c : value) {
     if (static_cast<unsigned char>(c) < 0x20 || c == '"') {
-      return Error{ErrorCode::kInvalid, "configuration." + name + " holds a control character or a quote"};
+      return Error{ErrorCode::kInvalid,
+                   "configuration." + name + " holds a control character or a quote"};
     }
   }
   for (const auto& [our_name, our_value] : ours) {
     if (BareName(our_name) == BareName(name) && BareName(name) != "plugin_load_add") {
-      return Error{ErrorCode::kInvalid, "configuration." + name + " is set by Pandora HA and cannot be changed"};
+      return Error{ErrorCode::kInvalid,
+                   "configuration." + name + " is set by Pandora HA and cannot be changed"};
     }
   }
   return Ok();
@@ -210,8 +218,10 @@ std::string SqlText(const std::string& text) {
 std::string AdminStatements(Flavor flavor, const std::string& admin, const Secret& password) {
   std::string sql;
   if (flavor == Flavor::kMariaDb) {
-    sql = "DELETE FROM mysql.global_priv WHERE User<>'mariadb.sys';\nDELETE FROM mysql.proxies_priv;\n"
-          "FLUSH PRIVILEGES;\n";
+    sql =
+        "DELETE FROM mysql.global_priv WHERE User<>'mariadb.sys';\nDELETE FROM "
+        "mysql.proxies_priv;\n"
+        "FLUSH PRIVILEGES;\n";
   } else {
     sql = "SET SESSION sql_log_bin=0;\nDROP USER 'root'@'localhost';\n";
   }
@@ -225,8 +235,8 @@ std::string AdminStatements(Flavor flavor, const std::string& admin, const Secre
 
 Result<std::vector<std::string>> BootstrapFiles(const ServerProgram& program) {
   std::vector<std::string> files;
-  for (const char* name : {"system_tables.sql", "performance_tables.sql", "system_tables_data.sql", "",
-                           "sys_schema.sql"}) {
+  for (const char* name : {"system_tables.sql", "performance_tables.sql", "system_tables_data.sql",
+                           "", "sys_schema.sql"}) {
     const std::string share = program.share + "/";
     const std::string path =
         *name == '\0' ? FirstExisting({share + "maria_add_gis_sp_bootstrap.sql",
@@ -243,7 +253,8 @@ Result<std::vector<std::string>> BootstrapFiles(const ServerProgram& program) {
 
 }  // namespace
 
-Result<ServerProgram> FindServerProgram(Flavor flavor, const std::string& where, Deadline deadline) {
+Result<ServerProgram> FindServerProgram(Flavor flavor, const std::string& where,
+                                        Deadline deadline) {
   ServerProgram program;
   program.flavor = flavor;
   std::error_code ignored;
@@ -255,7 +266,8 @@ Result<ServerProgram> FindServerProgram(Flavor flavor, const std::string& where,
   }
   const std::string place = where.empty() ? "this machine" : where;
   if (program.binary.empty() || !fs::exists(program.binary, ignored)) {
-    return Error{ErrorCode::kNotFound, "no " + std::string(ToString(flavor)) + " server in " + place};
+    return Error{ErrorCode::kNotFound,
+                 "no " + std::string(ToString(flavor)) + " server in " + place};
   }
   SpawnOptions ask{.argv = Prefix(program), .environment = {}};
   if (ask.argv.front().empty()) {
@@ -273,20 +285,24 @@ Result<ServerProgram> FindServerProgram(Flavor flavor, const std::string& where,
   }
   const bool is_mariadb = answer.output.find("MariaDB") != std::string::npos;
   if (is_mariadb != (flavor == Flavor::kMariaDb)) {
-    return Error{ErrorCode::kUnsupported, program.binary + " is not " + std::string(ToString(flavor)) +
-                                              "; name a server of that flavour or a root folder with one"};
+    return Error{ErrorCode::kUnsupported,
+                 program.binary + " is not " + std::string(ToString(flavor)) +
+                     "; name a server of that flavour or a root folder with one"};
   }
   const std::string share = BaseDirectory(program) + "/share";
-  program.share = FirstExisting({share + "/mysql/english/errmsg.sys", share + "/mariadb/english/errmsg.sys",
-                                 share + "/english/errmsg.sys"});
+  program.share =
+      FirstExisting({share + "/mysql/english/errmsg.sys", share + "/mariadb/english/errmsg.sys",
+                     share + "/english/errmsg.sys"});
   program.share = fs::path(program.share).parent_path().parent_path().string();
   return program;
 }
 
-Result<std::string> ServerConfiguration(const ServerProgram& program, const ServerSettings& settings) {
+Result<std::string> ServerConfiguration(const ServerProgram& program,
+                                        const ServerSettings& settings) {
   constexpr std::size_t kLongestSocket = 107;
   if ((settings.directory + "/server.sock").size() > kLongestSocket) {
-    return Error{ErrorCode::kInvalid, "the directory's path is too long for a socket: " + settings.directory};
+    return Error{ErrorCode::kInvalid,
+                 "the directory's path is too long for a socket: " + settings.directory};
   }
   Options ours = PlaceOptions(program, settings);
   for (const auto& option : SafetyOptions(program)) ours.push_back(option);
@@ -295,8 +311,9 @@ Result<std::string> ServerConfiguration(const ServerProgram& program, const Serv
   Options theirs(settings.configuration.begin(), settings.configuration.end());
   for (const auto& [name, value] : theirs) PHA_TRY(CheckOption(name, value, ours));
 
-  std::string text = "# Written by Pandora HA at every start of this server; change the document instead.\n"
-                     "[mysqld]\n# Defaults.\n";
+  std::string text =
+      "# Written by Pandora HA at every start of this server; change the document instead.\n"
+      "[mysqld]\n# Defaults.\n";
   AppendOptions(DefaultOptions(program), &text);
   text += "# From the document's spec.database.configuration.\n";
   AppendOptions(theirs, &text);
@@ -305,11 +322,13 @@ Result<std::string> ServerConfiguration(const ServerProgram& program, const Serv
   return text;
 }
 
-Result<InitialiseCommand> InitialiseServer(const ServerProgram& program, const std::string& directory,
-                                           const std::string& admin, const Secret& password) {
+Result<InitialiseCommand> InitialiseServer(const ServerProgram& program,
+                                           const std::string& directory, const std::string& admin,
+                                           const Secret& password) {
   for (const std::string* text : {&admin, &password.Reveal()}) {
     if (text->empty() || text->find_first_of(std::string("\n\r\0", 3)) != std::string::npos) {
-      return Error{ErrorCode::kInvalid, "the admin account needs a name and a password of one line each"};
+      return Error{ErrorCode::kInvalid,
+                   "the admin account needs a name and a password of one line each"};
     }
   }
   InitialiseCommand command;

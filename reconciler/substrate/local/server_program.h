@@ -1,10 +1,11 @@
 // How a database server of either flavour is run on this machine.
 //
-// The server is either installed or unpacked in a root folder (another distribution's files, started
-// through that distribution's own loader, without chroot or privileges). Everything that can be in an
-// option file is there, DIRECTORY/my.cnf, so that a person can read how the server was started.
+// The server is either installed or unpacked in a root folder (another distribution's files,
+// started through that distribution's own loader, without chroot or privileges). Everything that
+// can be in an option file is there, DIRECTORY/my.cnf, so that a person can read how the server was
+// started.
 //
-// A node's directory holds: my.cnf, data/, server.sock, server.pid, server.err, server.out.
+// A node's directory holds: my.cnf, data/, tmp/, server.sock, server.pid, server.err, server.out.
 #pragma once
 
 #include <array>
@@ -21,10 +22,10 @@ namespace pandora_ha {
 
 struct ServerProgram {
   Flavor flavor = Flavor::kMariaDb;
-  std::string binary;                  // absolute
-  std::string root;                    // root folder with the server's libraries; empty: installed
-  std::array<int, 3> version{};        // 10, 11, 19
-  std::string share;                   // error messages, character sets, bootstrap SQL
+  std::string binary;            // absolute
+  std::string root;              // root folder with the server's libraries; empty: installed
+  std::array<int, 3> version{};  // 10, 11, 19
+  std::string share;             // error messages, character sets, bootstrap SQL
 
   bool operator==(const ServerProgram&) const = default;
 };
@@ -35,16 +36,17 @@ Result<ServerProgram> FindServerProgram(Flavor flavor, const std::string& where,
 
 // What makes one node's server differ from the next.
 struct ServerSettings {
-  std::string directory;               // the node's own; absolute
+  std::string directory;  // the node's own; absolute
   Address address;
   ServerId server_id = 0;
-  std::map<std::string, std::string> configuration;   // the document's; wins over our defaults
+  std::map<std::string, std::string> configuration;  // the document's; wins over our defaults
 };
 
 // The text of my.cnf. A server that reads it boots read-only, with replication stopped and not
-// acknowledging as a semi-sync source, whatever `configuration` says: options that identity or safety
-// hang on are refused there (kInvalid) and come last in the file.
-Result<std::string> ServerConfiguration(const ServerProgram& program, const ServerSettings& settings);
+// acknowledging as a semi-sync source, whatever `configuration` says: options that identity or
+// safety hang on are refused there (kInvalid) and come last in the file.
+Result<std::string> ServerConfiguration(const ServerProgram& program,
+                                        const ServerSettings& settings);
 
 struct InitialiseCommand {
   std::vector<std::string> argv;
@@ -57,11 +59,12 @@ struct InitialiseCommand {
 // Makes a data directory in DIRECTORY/data.new whose only account with privileges is `admin`
 // (from this machine: socket and 127.0.0.0/8), and whose GTID history is empty. REQUIRES: my.cnf is
 // written.
-Result<InitialiseCommand> InitialiseServer(const ServerProgram& program, const std::string& directory,
-                                           const std::string& admin, const Secret& password);
+Result<InitialiseCommand> InitialiseServer(const ServerProgram& program,
+                                           const std::string& directory, const std::string& admin,
+                                           const Secret& password);
 
-// Serves DIRECTORY/data. `discard_unacknowledged`: see StartServer in model/plan.h; without effect on
-// a server that cannot.
+// Serves DIRECTORY/data. `discard_unacknowledged`: see StartServer in model/plan.h; without effect
+// on a server that cannot.
 std::vector<std::string> ServeCommand(const ServerProgram& program, const std::string& directory,
                                       bool discard_unacknowledged);
 

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "reconciler/base/log.h"
 
@@ -76,7 +77,8 @@ void EndStrayInitialisers(const std::string& directory) {
 
 }  // namespace
 
-SupervisedServer::SupervisedServer(std::string directory, const Clock& clock, std::function<void()> changed)
+SupervisedServer::SupervisedServer(std::string directory, const Clock& clock,
+                                   std::function<void()> changed)
     : directory_(std::move(directory)), clock_(clock), changed_(std::move(changed)) {
   state_.initialised = fs::exists(directory_ + "/data");
   state_.fenced = fs::exists(directory_ + "/fenced");
@@ -85,8 +87,8 @@ SupervisedServer::SupervisedServer(std::string directory, const Clock& clock, st
   Adopt();
 }
 
-// A server is found by its command line, which cannot be older or younger than the process itself; the
-// file only tells that there was one.
+// A server is found by its command line, which cannot be older or younger than the process itself;
+// the file only tells that there was one.
 void SupervisedServer::Adopt() {
   for (const ProcessId& found : ServersOf(directory_)) {
     process_ = OpenProcess(found);
@@ -107,7 +109,8 @@ void SupervisedServer::Adopt() {
 
 Result<UniqueFd> SupervisedServer::SpawnServer(const std::vector<std::string>& argv, int input,
                                                const char* output) {
-  const UniqueFd log(open((directory_ + output).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  const UniqueFd log(
+      open((directory_ + output).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   SpawnOptions options;
   options.argv = argv;
   // Tells the server that somebody will start it again when it asks.
@@ -125,14 +128,18 @@ Result<UniqueFd> SupervisedServer::SpawnServer(const std::vector<std::string>& a
 
 void SupervisedServer::Start(const SupervisorRequest& request) {
   if (running()) {
-    start_result_ = end_asked_ ? Status(Error{ErrorCode::kConflict, "the server is being ended"}) : Ok();
+    start_result_ =
+        end_asked_ ? Status(Error{ErrorCode::kConflict, "the server is being ended"}) : Ok();
     how_ = request;
-    state_.restart_inhibited = request.restart_allowed.count() == 0;
+    how_.initialise = {};  // holds a password
+    const bool inhibited = request.restart_allowed.count() == 0;
+    if (std::exchange(state_.restart_inhibited, inhibited) != inhibited) changed_();
     return;
   }
   if (busy()) return;  // its data directory is being made: the same start, asked twice
   if (state_.fenced && !request.unfence) {
-    start_result_ = Error{ErrorCode::kRefused, "the node is fenced; only its manager may start it again"};
+    start_result_ =
+        Error{ErrorCode::kRefused, "the node is fenced; only its manager may start it again"};
     return;
   }
   how_ = request;
@@ -146,6 +153,7 @@ void SupervisedServer::Start(const SupervisorRequest& request) {
     state_.fenced = false;
   }
   start_result_ = state_.initialised ? BeginServe(how_.serve) : BeginInitialise();
+  how_.initialise = {};
 }
 
 Status SupervisedServer::BeginInitialise() {
@@ -156,7 +164,6 @@ Status SupervisedServer::BeginInitialise() {
     return SystemError("cannot make " + directory_ + "/data.new", errno);
   }
   PHA_ASSIGN_OR_RETURN(const UniqueFd input, InputFile(how_.initialise));
-  how_.initialise.after.clear();  // the password
   PHA_ASSIGN_OR_RETURN(process_, SpawnServer(how_.initialise.argv, input.get(), "/initialise.out"));
   work_ = Work::kInitialising;
   return Ok();
@@ -165,7 +172,8 @@ Status SupervisedServer::BeginInitialise() {
 Status SupervisedServer::BeginServe(const std::vector<std::string>& argv) {
   PHA_ASSIGN_OR_RETURN(process_, SpawnServer(argv, -1, "/server.out"));
   work_ = Work::kServing;
-  const UniqueFd mark(open((directory_ + "/started").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  const UniqueFd mark(
+      open((directory_ + "/started").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   state_.phase = ProcessState::Phase::kRunning;
   state_.pid = pid_;
   state_.how_ended.clear();
@@ -177,9 +185,11 @@ Status SupervisedServer::BeginServe(const std::vector<std::string>& argv) {
 
 void SupervisedServer::OnProcessEnd() {
   siginfo_t end{};
-  std::string how = "ended; its exit status is not known, because an earlier supervisor had started it";
+  std::string how =
+      "ended; its exit status is not known, because an earlier supervisor had started it";
   int exit_code = -1;
-  if (is_child_ && waitid(P_PIDFD, static_cast<id_t>(process_.get()), &end, WEXITED | WNOHANG) == 0) {
+  if (is_child_ &&
+      waitid(P_PIDFD, static_cast<id_t>(process_.get()), &end, WEXITED | WNOHANG) == 0) {
     if (end.si_pid == 0) return;
     const bool exited = end.si_code == CLD_EXITED;
     how = DescribeExit(exited ? end.si_status << 8 : end.si_status);
@@ -198,12 +208,14 @@ void SupervisedServer::OnProcessEnd() {
 
 void SupervisedServer::FinishInitialise(const std::string& how, bool succeeded) {
   if (!succeeded || end_asked_) {
-    start_result_ = Error{ErrorCode::kIo, "making the data directory of " + directory_ + " failed (" + how +
-                                              "): " + Tail(directory_ + "/initialise.err")};
+    start_result_ =
+        Error{ErrorCode::kIo, "making the data directory of " + directory_ + " failed (" + how +
+                                  "): " + Tail(directory_ + "/initialise.err")};
     return;
   }
   if (rename((directory_ + "/data.new").c_str(), (directory_ + "/data").c_str()) != 0) {
-    start_result_ = SystemError("cannot put the new data directory in place in " + directory_, errno);
+    start_result_ =
+        SystemError("cannot put the new data directory in place in " + directory_, errno);
     return;
   }
   SyncDirectory(directory_);
@@ -216,7 +228,8 @@ void SupervisedServer::FinishServe(const std::string& how, int exit_code) {
   const bool asks = exit_code == kRestartPlease;
   const bool allowed = how_.restart_allowed.count() > 0 &&
                        !(restarted_ && now - restarted_at_ < how_.restart_allowed);
-  const bool again = !end_asked_ && !state_.fenced && !how_.serve_again.empty() && (asks || allowed);
+  const bool again =
+      !end_asked_ && !state_.fenced && !how_.serve_again.empty() && (asks || allowed);
   state_.phase = ProcessState::Phase::kEnded;
   state_.pid = 0;
   state_.how_ended = how;
@@ -230,7 +243,8 @@ void SupervisedServer::FinishServe(const std::string& how, int exit_code) {
     restarted_at_ = now;
   }
   if (const Status started = BeginServe(how_.serve_again); !started.ok()) {
-    Log(LogLevel::kError, "The server could not be started again.", {{"why", started.error().message}});
+    Log(LogLevel::kError, "The server could not be started again.",
+        {{"why", started.error().message}});
     state_.restart_inhibited = true;
     changed_();
   }
@@ -241,15 +255,18 @@ void SupervisedServer::Stop() {
   SignalProcess(process_, work_ == Work::kInitialising ? SIGKILL : SIGTERM);
 }
 
-void SupervisedServer::Kill() { SignalProcess(process_, SIGKILL); }
+void SupervisedServer::Kill() {
+  SignalProcess(process_, SIGKILL);
+}
 
-// The mark comes first, so that a successor of ours that finds the process alive ends it. The disk may
-// learn of it later: a crash of the machine ends the process too.
+// The mark comes first, so that a successor of ours that finds the process alive ends it. The disk
+// may learn of it later: a crash of the machine ends the process too.
 void SupervisedServer::Fence() {
   end_asked_ = true;
   const UniqueFd mark(open((directory_ + "/fenced").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   if (!mark.valid()) {
-    Log(LogLevel::kError, "The mark of the fence cannot be written; the server is killed all the same.",
+    Log(LogLevel::kError,
+        "The mark of the fence cannot be written; the server is killed all the same.",
         {{"directory", directory_}});
   }
   SignalProcess(process_, SIGKILL);

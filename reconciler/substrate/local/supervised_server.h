@@ -16,8 +16,8 @@ namespace pandora_ha {
 
 class SupervisedServer {
  public:
-  // Adopts the server of `directory` when one runs. `changed` is called on every change of state, before
-  // anything else is done about it. `clock` must outlive the object.
+  // Adopts the server of `directory` when one runs. `changed` is called on every change of state,
+  // before anything else is done about it. `clock` must outlive the object.
   SupervisedServer(std::string directory, const Clock& clock, std::function<void()> changed);
 
   const ProcessState& state() const { return state_; }
@@ -55,12 +55,12 @@ class SupervisedServer {
   const std::function<void()> changed_;
   ProcessState state_;
   Status start_result_;
-  SupervisorRequest how_;           // the last start asked of us
+  SupervisorRequest how_;  // the last start asked of us
   Work work_ = Work::kNone;
-  UniqueFd process_;                // pidfd
+  UniqueFd process_;  // pidfd
   pid_t pid_ = 0;
-  bool is_child_ = false;           // false: adopted, its exit status goes to somebody else
-  bool end_asked_ = false;          // by Stop() or Fence(): not a crash
+  bool is_child_ = false;   // false: adopted, its exit status goes to somebody else
+  bool end_asked_ = false;  // by Stop() or Fence(): not a crash
   bool mark_unflushed_ = false;
   bool restarted_ = false;
   TimePoint restarted_at_{};

@@ -37,7 +37,7 @@ struct Pending {
   Client* client;  // null: gone
   std::uint64_t id;
   SupervisorVerb verb;
-  std::int64_t pid;   // the server that ran when it was asked
+  std::int64_t pid;  // the server that ran when it was asked
 };
 
 class Supervisor {
@@ -208,8 +208,8 @@ void Supervisor::Send(Client& client, const std::string& text) {
 
 void Supervisor::Flush(Client& client) {
   if (client.out.empty() || client.gone) return;
-  const ssize_t sent = send(client.socket.get(), client.out.data(), client.out.size(),
-                            MSG_NOSIGNAL | MSG_DONTWAIT);
+  const ssize_t sent =
+      send(client.socket.get(), client.out.data(), client.out.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent > 0) client.out.erase(0, static_cast<std::size_t>(sent));
   if (sent < 0 && errno != EAGAIN && errno != EINTR) client.gone = true;
 }
@@ -251,7 +251,8 @@ int RunSupervisor(const SupervisorOptions& options) {
   std::error_code failed;
   std::filesystem::create_directories(options.directory, failed);
   const std::string directory = std::filesystem::canonical(options.directory, failed).string();
-  if (failed) return Fail({ErrorCode::kIo, "cannot use " + options.directory + ": " + failed.message()});
+  if (failed)
+    return Fail({ErrorCode::kIo, "cannot use " + options.directory + ": " + failed.message()});
 
   const auto lock = TakeLock(directory);
   if (!lock.ok()) return Fail(lock.error());

@@ -36,13 +36,13 @@ struct SupervisorClient::Inside {
   Status SpawnSupervisor();
   void ReadUntilBroken(int socket);
   void Take(const std::string& line);
-  void Lose(const std::string& why);
+  bool Lose(const std::string& why);
   bool Wait(int socket, int milliseconds, bool* readable) const;
   Status Send(const std::string& line);
 
   const SupervisorClientOptions options;
   const Clock& clock;
-  const UniqueFd wake;   // written once: the client is being destroyed
+  const UniqueFd wake;  // written once: the client is being destroyed
   std::thread thread;
 
   mutable std::mutex mutex;
@@ -50,7 +50,7 @@ struct SupervisorClient::Inside {
   // Guarded by mutex:
   UniqueFd socket;
   Seen<SupervisorState> state;
-  std::map<std::uint64_t, std::optional<Status>> calls;   // by id; empty: not answered yet
+  std::map<std::uint64_t, std::optional<Status>> calls;  // by id; empty: not answered yet
   std::uint64_t last_id = 0;
   bool may_spawn = true;
 };
@@ -73,7 +73,8 @@ Seen<SupervisorState> SupervisorClient::State() const {
 bool SupervisorClient::WaitFor(const std::function<bool(const Seen<SupervisorState>&)>& condition,
                                Deadline deadline) const {
   std::unique_lock lock(inside_->mutex);
-  return inside_->changed.wait_for(lock, deadline.left(), [&] { return condition(inside_->state); });
+  return inside_->changed.wait_for(lock, deadline.left(),
+                                   [&] { return condition(inside_->state); });
 }
 
 Status SupervisorClient::Call(SupervisorRequest request, Deadline deadline) {
@@ -93,7 +94,8 @@ Status SupervisorClient::Call(SupervisorRequest request, Deadline deadline) {
       in.changed.wait_for(lock, deadline.left(), [&] { return in.calls[request.id].has_value(); });
   const auto answer = in.calls.extract(request.id);
   if (answered) return *answer.mapped();
-  return Error{ErrorCode::kTimeout, "the supervisor in " + in.options.directory + " did not finish in time"};
+  return Error{ErrorCode::kTimeout,
+               "the supervisor in " + in.options.directory + " did not finish in time"};
 }
 
 Status SupervisorClient::StopAndQuit(Deadline deadline) {
@@ -108,17 +110,28 @@ Status SupervisorClient::StopAndQuit(Deadline deadline) {
     const std::lock_guard lock(inside_->mutex);
     inside_->may_spawn = false;
   }
-  return ask(SupervisorVerb::kQuit, deadline);
+  const Seen<SupervisorState> last = State();
+  const auto process = IdentifyProcess(last.known() ? static_cast<pid_t>(last->supervisor_pid) : 0);
+  const UniqueFd supervisor = process ? OpenProcess(*process) : UniqueFd();
+  PHA_TRY(ask(SupervisorVerb::kQuit, deadline));
+  pollfd end{supervisor.get(), POLLIN, 0};
+  if (supervisor.valid() && poll(&end, 1, deadline.poll_milliseconds()) == 0) {
+    return Error{ErrorCode::kTimeout,
+                 "the supervisor in " + inside_->options.directory + " does not end"};
+  }
+  return Ok();
 }
 
-// The supervisor reads all the time, so this blocks only when it is stopped; the socket has a timeout.
+// The supervisor reads all the time, so this blocks only when it is stopped; the socket has a
+// timeout.
 Status SupervisorClient::Inside::Send(const std::string& line) {
   for (std::size_t done = 0; done < line.size();) {
     const ssize_t sent = send(socket.get(), line.data() + done, line.size() - done, MSG_NOSIGNAL);
     if (sent < 0) {
       // A line that was sent in part must not be continued by the next one.
       shutdown(socket.get(), SHUT_RDWR);
-      return Error{ErrorCode::kUnreachable, "the supervisor in " + options.directory + " does not read", errno};
+      return Error{ErrorCode::kUnreachable,
+                   "the supervisor in " + options.directory + " does not read", errno};
     }
     done += static_cast<std::size_t>(sent);
   }
@@ -138,8 +151,9 @@ void SupervisorClient::Inside::Run() {
       socket = std::move(*connected);
     }
     ReadUntilBroken(socket.get());
-    Lose("the supervisor in " + options.directory + " is gone");
-    if (!Wait(-1, 0, &readable)) return;
+    // One that hangs up without a word would do so again at once.
+    const bool spoke = Lose("the supervisor in " + options.directory + " is gone");
+    if (!Wait(-1, spoke ? 0 : kRetryMilliseconds, &readable)) return;
   }
 }
 
@@ -217,12 +231,15 @@ void SupervisorClient::Inside::Take(const std::string& line) {
   if (message->state && options.on_change) options.on_change();
 }
 
-void SupervisorClient::Inside::Lose(const std::string& why) {
+// True when there had been a state.
+bool SupervisorClient::Inside::Lose(const std::string& why) {
+  bool spoke = false;
   bool news = false;
   {
     const std::lock_guard lock(mutex);
     socket.Reset();
-    news = state.known() || state.why_unknown() != why;
+    spoke = state.known();
+    news = spoke || state.why_unknown() != why;
     state = Seen<SupervisorState>::Unknown(why, clock.Now().mono);
     for (auto& [id, answer] : calls) {
       if (!answer) answer = Status(Error{ErrorCode::kUnreachable, why});
@@ -230,6 +247,7 @@ void SupervisorClient::Inside::Lose(const std::string& why) {
   }
   changed.notify_all();
   if (news && options.on_change) options.on_change();
+  return spoke;
 }
 
 }  // namespace pandora_ha

@@ -17,11 +17,11 @@
 namespace pandora_ha {
 
 struct SupervisorClientOptions {
-  std::string directory;               // the node's own; exists; canonical
+  std::string directory;  // the node's own; exists; canonical
   // Runs a supervisor that detaches itself: argv, to which the directory is added as last word.
   std::vector<std::string> command;
-  // Called on a thread of the client's own, at once after every change of State(); must not block and
-  // must not destroy the client. May be empty.
+  // Called on a thread of the client's own, at once after every change of State(); must not block
+  // and must not destroy the client. May be empty.
   std::function<void()> on_change;
 };
 
@@ -41,7 +41,8 @@ class SupervisorClient {
   // supervisor for good: this client starts no new one.
   Status StopAndQuit(Deadline deadline);
   // True as soon as `condition` holds; false when the deadline came first.
-  bool WaitFor(const std::function<bool(const Seen<SupervisorState>&)>& condition, Deadline deadline) const;
+  bool WaitFor(const std::function<bool(const Seen<SupervisorState>&)>& condition,
+               Deadline deadline) const;
 
  private:
   struct Inside;

@@ -29,7 +29,8 @@ Result<T> Guarded(F parse) {
   try {
     return parse();
   } catch (const std::exception& e) {
-    return Error{ErrorCode::kInvalid, std::string("not a line of the supervisor's protocol: ") + e.what()};
+    return Error{ErrorCode::kInvalid,
+                 std::string("not a line of the supervisor's protocol: ") + e.what()};
   }
 }
 
@@ -37,7 +38,8 @@ SupervisorState StateFrom(const Json& json) {
   SupervisorState state;
   state.supervisor_pid = json.at("supervisorPid").get<std::int64_t>();
   ProcessState& process = state.process;
-  process.phase = static_cast<ProcessState::Phase>(IndexOf(kPhases, json.at("phase").get<std::string>()));
+  process.phase =
+      static_cast<ProcessState::Phase>(IndexOf(kPhases, json.at("phase").get<std::string>()));
   process.pid = json.at("pid").get<std::int64_t>();
   process.how_ended = json.at("howEnded").get<std::string>();
   process.ended_at = TimePoint(Duration(json.at("endedAtMicroseconds").get<std::int64_t>()));
@@ -104,7 +106,9 @@ std::string PrintAnswer(std::uint64_t id, const Status& status) {
   const Error& error = status.error();
   return Line({{"id", id},
                {"error",
-                {{"code", static_cast<int>(error.code)}, {"message", error.message}, {"number", error.number}}}});
+                {{"code", static_cast<int>(error.code)},
+                 {"message", error.message},
+                 {"number", error.number}}}});
 }
 
 Result<SupervisorMessage> ParseMessage(std::string_view line) {
@@ -116,7 +120,8 @@ Result<SupervisorMessage> ParseMessage(std::string_view line) {
     if (json.contains("error")) {
       const Json& error = json.at("error");
       const int code = error.at("code").get<int>();
-      if (code < 0 || code > static_cast<int>(ErrorCode::kInternal)) throw std::invalid_argument("error code");
+      if (code < 0 || code > static_cast<int>(ErrorCode::kInternal))
+        throw std::invalid_argument("error code");
       message.error = Error{static_cast<ErrorCode>(code), error.at("message").get<std::string>(),
                             error.at("number").get<int>()};
     }

@@ -1,7 +1,7 @@
 // What is said over a supervisor's socket: one JSON object a line.
 //
-// To the supervisor: {"id": 7, "do": "start", …}. From it: the state, at once on connecting and after
-// every change, {"state": {…}}; and one answer to each request, {"id": 7, "ok": true} or
+// To the supervisor: {"id": 7, "do": "start", …}. From it: the state, at once on connecting and
+// after every change, {"state": {…}}; and one answer to each request, {"id": 7, "ok": true} or
 // {"id": 7, "error": {…}}, sent after the state that the request led to.
 #pragma once
 
@@ -20,7 +20,8 @@ namespace pandora_ha {
 constexpr std::size_t kLongestSupervisorLine = 64 * 1024;
 
 // What a supervisor may be asked.
-//   start       runs the server; makes its data directory first when there is none. Answered when the
+//   start       runs the server; makes its data directory first when there is none. Answered when
+//   the
 //               process runs. Refused on a fenced node unless `unfence`.
 //   stop, kill  end the server (SIGTERM, SIGKILL); answered when it has ended
 //   fence       kill, and refuse every start without `unfence`, also after the supervisor's own end
@@ -33,9 +34,9 @@ struct SupervisorRequest {
   // start:
   bool unfence = false;
   std::vector<std::string> serve;
-  std::vector<std::string> serve_again;   // restarts in place: never with discarding
+  std::vector<std::string> serve_again;  // restarts in place: never with discarding
   InitialiseCommand initialise;
-  Seconds restart_allowed{0};   // see RestartSpec
+  Seconds restart_allowed{0};  // see RestartSpec
 };
 
 struct SupervisorState {

@@ -19,7 +19,8 @@ struct DirectoryAddress {
   explicit DirectoryAddress(const std::string& path)
       : directory(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
     address.sun_family = AF_UNIX;
-    const std::string name = "/proc/self/fd/" + std::to_string(directory.get()) + "/supervisor.sock";
+    const std::string name =
+        "/proc/self/fd/" + std::to_string(directory.get()) + "/supervisor.sock";
     std::memcpy(address.sun_path, name.c_str(), name.size() + 1);
   }
   const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }

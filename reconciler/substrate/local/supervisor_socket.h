@@ -8,7 +8,8 @@
 
 namespace pandora_ha {
 
-// DIRECTORY/supervisor.sock, mode 0600 by the caller's umask. REQUIRES: the directory's lock is held.
+// DIRECTORY/supervisor.sock, mode 0600 by the caller's umask. REQUIRES: the directory's lock is
+// held.
 Result<UniqueFd> ListenAsSupervisor(const std::string& directory);
 // kNotFound when nobody listens there.
 Result<UniqueFd> ConnectToSupervisor(const std::string& directory);

@@ -1,0 +1,150 @@
+#include "reconciler/spec/load_spec.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "reconciler/spec/not_reconciled.h"
+#include "reconciler/spec/rules.h"
+#include "reconciler/spec/schema.h"
+#include "reconciler/spec/schema_walker.h"
+#include "reconciler/spec/to_spec.h"
+#include "reconciler/spec/yaml_reader.h"
+
+namespace pandora_ha {
+namespace {
+
+constexpr char kApiVersion[] = "ha.pandorafms.io/v1alpha1";
+constexpr char kKind[] = "PandoraCluster";
+
+Problem AtTop(const std::string& file, std::string message) {
+  return {file, {}, "", std::move(message), ""};
+}
+
+// One path stands for the other when it is the same, above it or below it.
+bool Related(const std::string& a, const std::string& b) {
+  const auto& [shorter, longer] = std::minmax(
+      a, b, [](const std::string& x, const std::string& y) { return x.size() < y.size(); });
+  if (!longer.starts_with(shorter)) return false;
+  if (shorter.empty()) return true;
+  return longer.size() == shorter.size() || longer[shorter.size()] == '.' ||
+         longer[shorter.size()] == '[';
+}
+
+bool Trusted(const Violation& violation, const std::vector<std::string>& suspects) {
+  const auto spoilt = [&](const std::string& path) {
+    return std::any_of(suspects.begin(), suspects.end(),
+                       [&](const std::string& suspect) { return Related(path, suspect); });
+  };
+  return !spoilt(violation.path) &&
+         std::none_of(violation.reads.begin(), violation.reads.end(), spoilt);
+}
+
+void CheckWord(const std::string& file, TreeNode& root, const char* field, const char* wanted,
+               std::vector<Problem>* problems) {
+  const TreeNode* node = root.Find(field);
+  if (node == nullptr || node->kind != NodeKind::kString || node->text == wanted) return;
+  problems->push_back({file, node->at, field,
+                       "found the text " + Shown(node->text) + "; must be '" + wanted + "'", ""});
+}
+
+void Judge(const std::string& file, ReadTree* read, const ClusterSpec* before, LoadedSpec* loaded) {
+  WalkResult walk = WalkSchema(file, DocumentSchema(), &read->root);
+  std::move(walk.problems.begin(), walk.problems.end(), std::back_inserter(loaded->problems));
+  loaded->warnings = std::move(walk.warnings);
+  CheckWord(file, read->root, "apiVersion", kApiVersion, &loaded->problems);
+  CheckWord(file, read->root, "kind", kKind, &loaded->problems);
+  ClusterSpec spec = ToSpec(read->root);
+  std::vector<Violation> violations = CheckRules(spec, read->root);
+  if (before != nullptr) {
+    std::vector<Violation> changes = CheckChange(*before, spec);
+    std::move(changes.begin(), changes.end(), std::back_inserter(violations));
+  }
+  const auto to_problem = [&](const Violation& violation) {
+    return Problem{file, Locate(read->root, violation.path), violation.path, violation.message,
+                   violation.rule_id};
+  };
+  for (const Violation& violation : violations) {
+    if (Trusted(violation, walk.suspects)) loaded->problems.push_back(to_problem(violation));
+  }
+  if (!loaded->problems.empty()) return;
+  spec.not_reconciled = FindNotReconciled(spec, read->root);
+  for (const Violation& advice : Advice(spec)) loaded->warnings.push_back(to_problem(advice));
+  for (const NotReconciledPart& part : spec.not_reconciled) {
+    loaded->warnings.push_back({file, Locate(read->root, part.path), part.path,
+                                "not reconciled yet: " + part.sentence, ""});
+  }
+  loaded->spec = std::move(spec);
+}
+
+void Sort(std::vector<Problem>* problems) {
+  std::stable_sort(problems->begin(), problems->end(), [](const Problem& a, const Problem& b) {
+    return std::pair(a.at.line, a.at.column) < std::pair(b.at.line, b.at.column);
+  });
+}
+
+LoadedSpec Load(const std::string& file, const std::string& text, const ClusterSpec* before) {
+  LoadedSpec loaded;
+  ReadTree read = ReadYaml(file, text);
+  loaded.problems = std::move(read.problems);
+  if (read.whole && read.root.kind == NodeKind::kNull) {
+    loaded.problems.push_back(AtTop(file, "the file is empty; a document begins with apiVersion: " +
+                                              std::string(kApiVersion) + " and kind: " + kKind));
+  } else if (read.whole) {
+    Judge(file, &read, before, &loaded);
+  }
+  Sort(&loaded.problems);
+  Sort(&loaded.warnings);
+  if (loaded.problems.size() > kMaxProblems) {
+    loaded.problems.resize(kMaxProblems);
+    loaded.problems.push_back(AtTop(file, "there are more problems; only the first " +
+                                              std::to_string(kMaxProblems) + " are shown"));
+  }
+  return loaded;
+}
+
+// Reads at most one byte more than is allowed, so that its length tells. False with errno set.
+bool ReadText(const std::string& path, std::string* text) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) return false;
+  char buffer[16 * 1024];
+  ssize_t got = 0;
+  while (text->size() <= kMaxDocumentBytes && (got = read(file, buffer, sizeof buffer)) > 0) {
+    text->append(buffer, static_cast<std::size_t>(got));
+  }
+  const int fault = errno;
+  close(file);
+  errno = fault;
+  return got >= 0;
+}
+
+}  // namespace
+
+LoadedSpec LoadSpecText(const std::string& name, const std::string& text) {
+  return Load(name, text, nullptr);
+}
+
+LoadedSpec LoadSpecFile(const std::string& path) {
+  std::string text;
+  if (ReadText(path, &text)) return LoadSpecText(path, text);
+  LoadedSpec loaded;
+  loaded.problems.push_back(AtTop(path, std::string("cannot be read: ") + std::strerror(errno) +
+                                            "; check the name and its permissions"));
+  return loaded;
+}
+
+LoadedSpec LoadChangedSpec(const std::string& name, const std::string& text,
+                           const ClusterSpec& before) {
+  return Load(name, text, &before);
+}
+
+const std::vector<NotReconciledPart>& NotReconciled(const ClusterSpec& spec) {
+  return spec.not_reconciled;
+}
+
+}  // namespace pandora_ha

@@ -1,0 +1,149 @@
+#include "reconciler/spec/rules.h"
+
+#include <algorithm>
+
+#include "reconciler/spec/rule_context.h"
+
+namespace pandora_ha {
+namespace {
+
+using namespace rules;  // NOLINT: the table below names each of them once
+
+struct Rule {
+  const char* id;
+  void (*check)(const Context&);
+};
+
+constexpr Rule kRules[] = {
+    {"UniqueAddress", UniqueAddress},
+    {"UniqueServerId", UniqueServerId},
+    {"UniqueWitnessAddress", UniqueWitnessAddress},
+    {"AddressForm", AddressForm},
+    {"NodesOfHosts", NodesOfHosts},
+    {"ReplicasOfKubernetes", ReplicasOfKubernetes},
+    {"PreferenceNamesNode", PreferenceNamesNode},
+    {"LoopbackOnLocal", LoopbackOnLocal},
+    {"SshOfHosts", SshOfHosts},
+    {"AccountsDiffer", AccountsDiffer},
+    {"OneSecretSource", OneSecretSource},
+    {"SecretSourceFitsSubstrate", SecretSourceFitsSubstrate},
+    {"ClientCertificatePair", ClientCertificatePair},
+    {"RestartAllowance", RestartAllowance},
+    {"ScriptMethodNeedsScript", ScriptMethodNeedsScript},
+    {"OptionName", OptionName},
+    {"ManagedOption", ManagedOption},
+    {"VirtualIpOfHosts", VirtualIpOfHosts},
+    {"VirtualIpIsApart", VirtualIpIsApart},
+    {"SemiSyncNeedsReplica", SemiSyncNeedsReplica},
+    {"WitnessPolicyNeedsWitness", WitnessPolicyNeedsWitness},
+    {"LeaseOutlastsDetection", LeaseOutlastsDetection},
+    {"WitnessIsApart", WitnessIsApart},
+    {"EndpointIsApart", EndpointIsApart},
+    {"EndpointLeavesPort", EndpointLeavesPort},
+    {"SharedSubdirectory", SharedSubdirectory},
+    {"ConsoleAddresses", ConsoleAddresses},
+    {"LocalSection", LocalSection},
+    {"KubernetesSection", KubernetesSection},
+    {"ClaimOfKubernetes", ClaimOfKubernetes},
+};
+
+constexpr const char* kSubstrateIsFixed = "SubstrateIsFixed";
+constexpr const char* kSchemaIsFixed = "SchemaIsFixed";
+constexpr const char* kServerIdIsFixed = "ServerIdIsFixed";
+
+}  // namespace
+
+std::vector<Violation> CheckRules(const ClusterSpec& spec, const TreeNode& root) {
+  std::vector<Violation> violations;
+  for (const Rule& rule : kRules) rule.check({spec, root, rule.id, &violations});
+  return violations;
+}
+
+std::vector<Violation> CheckChange(const ClusterSpec& before, const ClusterSpec& after) {
+  std::vector<Violation> violations;
+  if (before.substrate != after.substrate) {
+    violations.push_back({kSubstrateIsFixed,
+                          "spec.substrate",
+                          "it was '" + std::string(ToString(before.substrate)) +
+                              "' and may not be changed; declare a new cluster and move the data",
+                          {}});
+  }
+  if (before.database.schema != after.database.schema) {
+    violations.push_back({kSchemaIsFixed,
+                          "spec.database.schema",
+                          "it was " + Shown(before.database.schema) +
+                              " and may not be changed while the cluster exists",
+                          {}});
+  }
+  for (std::size_t i = 0; i < after.database.nodes.size(); ++i) {
+    const DatabaseNodeSpec& node = after.database.nodes[i];
+    const DatabaseNodeSpec* known = FindNode(before, node.name);
+    if (known == nullptr || known->server_id == node.server_id) continue;
+    violations.push_back({kServerIdIsFixed,
+                          Where(kNodes, i, "serverId"),
+                          "it was " + std::to_string(known->server_id) +
+                              " and may not be changed; remove the node and add it anew",
+                          {}});
+  }
+  return violations;
+}
+
+std::vector<std::string> RuleIds() {
+  std::vector<std::string> ids = {kSubstrateIsFixed, kSchemaIsFixed, kServerIdIsFixed};
+  for (const Rule& rule : kRules) ids.emplace_back(rule.id);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+const std::vector<std::string>& ManagedOptions() {
+  static const std::vector<std::string> kOptions = {"bind_address",
+                                                    "datadir",
+                                                    "event_scheduler",
+                                                    "gtid_mode",
+                                                    "init_file",
+                                                    "init_rpl_role",
+                                                    "log_bin",
+                                                    "log_slave_updates",
+                                                    "log_replica_updates",
+                                                    "offline_mode",
+                                                    "pid_file",
+                                                    "port",
+                                                    "read_only",
+                                                    "report_host",
+                                                    "report_port",
+                                                    "rpl_semi_sync_master_enabled",
+                                                    "rpl_semi_sync_slave_enabled",
+                                                    "rpl_semi_sync_replica_enabled",
+                                                    "rpl_semi_sync_source_enabled",
+                                                    "server_id",
+                                                    "skip_networking",
+                                                    "skip_replica_start",
+                                                    "skip_slave_start",
+                                                    "socket",
+                                                    "super_read_only"};
+  return kOptions;
+}
+
+std::vector<Violation> Advice(const ClusterSpec& spec) {
+  std::vector<Violation> advice;
+  const DatabaseSpec& database = spec.database;
+  const std::size_t members =
+      database.nodes.empty() ? static_cast<std::size_t>(database.replicas) : database.nodes.size();
+  if (members == 1) {
+    advice.push_back({"",
+                      database.nodes.empty() ? "spec.database.replicas" : kNodes,
+                      "with one node there is nothing to fail over to; add a second",
+                      {}});
+  }
+  if (members == 2 && database.replication.durability == DurabilityMode::kSemiSync &&
+      database.replication.without_replica == WithoutReplica::kBlock) {
+    advice.push_back({"",
+                      "spec.database.replication.withoutReplica",
+                      "with two nodes and 'block', the loss of the replica stops all writes; add a "
+                      "node or choose degrade",
+                      {}});
+  }
+  return advice;
+}
+
+}  // namespace pandora_ha

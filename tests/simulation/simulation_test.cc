@@ -1,0 +1,123 @@
+// What must hold for every schedule, and proof that the checks can fail.
+#include "tests/simulation/simulation.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "reconciler/base/clock.h"
+
+namespace pandora_ha::simulation {
+namespace {
+
+double ElapsedSince(TimePoint start) {
+  return static_cast<double>((SystemClock().Now().mono - start).count()) / 1e6;
+}
+
+// Runs schedules of `world` until one breaks or the time is over. The first broken one, or nothing.
+std::optional<Schedule> FirstBroken(const std::string& world, const KnownBad& bad, double seconds,
+                                    std::uint64_t seed, Statistics* statistics) {
+  const TimePoint start = SystemClock().Now().mono;
+  for (; ElapsedSince(start) < seconds; ++seed) {
+    const Schedule schedule = MakeSchedule(seed, world);
+    const Outcome outcome = simulation::Run(schedule, bad, false);
+    statistics->Add(outcome.statistics);
+    // A known-bad run counts as caught only where the good one holds.
+    if (outcome.broken && (!bad.any() || !simulation::Run(schedule, {}, false).broken))
+      return schedule;
+  }
+  return std::nullopt;
+}
+
+struct NamedWorld {
+  const char* name;
+  const char* kind;
+};
+
+class EveryWorld : public testing::TestWithParam<NamedWorld> {};
+
+TEST_P(EveryWorld, BreaksNoInvariantAndComesToRest) {
+  Statistics statistics;
+  const auto broken = FirstBroken(GetParam().kind, {}, 1.0, 1, &statistics);
+  EXPECT_FALSE(broken) << Report(*broken, {}, std::string(" --world ") + GetParam().kind);
+  EXPECT_GT(statistics.promotions, 0u);
+}
+
+std::string NameOf(const testing::TestParamInfo<NamedWorld>& world) {
+  return world.param.name;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Simulation, EveryWorld,
+    testing::Values(NamedWorld{"Availability", "availability"},
+                    NamedWorld{"Consistency", "consistency"}, NamedWorld{"Witness", "witness"},
+                    NamedWorld{"SemiSyncBlock", "semisync,block"},
+                    NamedWorld{"SemiSyncDegrade", "semisync,degrade"}, NamedWorld{"Async", "async"},
+                    NamedWorld{"ThreeNodes", "three"}, NamedWorld{"TwoManagers", "managers"},
+                    NamedWorld{"MySql", "mysql"}, NamedWorld{"MariaDb", "mariadb"}),
+    NameOf);
+
+TEST(Simulation, TheSameSeedGivesTheSameRun) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const Schedule schedule = MakeSchedule(seed, "");
+    EXPECT_EQ(simulation::Run(schedule, {}, true).trace, simulation::Run(schedule, {}, true).trace)
+        << "seed " << seed;
+  }
+}
+
+// Seeds that once broke something; the commits that mended it tell the stories.
+TEST(Simulation, SeedsOfThePastHold) {
+  for (const std::uint64_t seed : {1, 4, 7, 8, 354, 388, 665, 2568, 3727, 6009, 104712, 104843,
+                                   105326, 209396, 211212, 302673, 312622}) {
+    const Schedule schedule = MakeSchedule(seed, "");
+    EXPECT_FALSE(simulation::Run(schedule, {}, false).broken) << Report(schedule, {}, "");
+  }
+}
+
+// Each switch breaks one safeguard; a check that does not notice is worth nothing.
+TEST(Simulation, EveryKnownBadIsCaught) {
+  struct Case {
+    const char* name;
+    const char* world;
+    KnownBad bad;
+  };
+  const std::vector<Case> cases = {
+      {"without-fence", "consistency,local", {.without_fence = true}},
+      {"publish-first", "", {.publish_first = true}},
+      {"keep-rights", "semisync,degrade", {.keep_rights = true}},
+      {"forget-received", "semisync", {.forget_received = true}},
+      {"no-lease", "managers", {.no_lease = true}},
+      {"boots-writable", "", {.boots_writable = true}},
+      {"skip-apply", "", {.skip_apply = true}},
+  };
+  int caught = 0;
+  for (const Case& known : cases) {
+    Statistics statistics;
+    const TimePoint start = SystemClock().Now().mono;
+    const auto broken = FirstBroken(known.world, known.bad, 60, 1, &statistics);
+    EXPECT_TRUE(broken) << known.name << " is not noticed";
+    if (!broken) continue;
+    ++caught;
+    const auto how = simulation::Run(*broken, known.bad, false).broken;
+    std::printf("%-16s caught by invariant %d after %llu schedules, %.2f s: %s\n", known.name,
+                how->invariant, static_cast<unsigned long long>(statistics.schedules),
+                ElapsedSince(start), how->says.c_str());
+  }
+  std::printf("known-bad switches caught: %d/%zu\n", caught, cases.size());
+}
+
+TEST(Simulation, AFailingScheduleIsShrunkAndStillFails) {
+  const KnownBad bad{.without_fence = true};
+  Statistics statistics;
+  const auto broken = FirstBroken("consistency,local", bad, 60, 1, &statistics);
+  ASSERT_TRUE(broken);
+  const Schedule smaller = Shrink(*broken, bad);
+  EXPECT_LE(smaller.faults.size(), broken->faults.size());
+  const auto still = simulation::Run(smaller, bad, false).broken;
+  ASSERT_TRUE(still);
+  EXPECT_EQ(still->invariant, simulation::Run(*broken, bad, false).broken->invariant);
+}
+
+}  // namespace
+}  // namespace pandora_ha::simulation

@@ -1,0 +1,462 @@
+#include "tests/simulation/world.h"
+
+#include <algorithm>
+
+namespace pandora_ha::simulation {
+namespace {
+
+constexpr Duration kHeartbeat = Milliseconds(500);
+constexpr Duration kNetTimeout = Seconds(10);
+
+}  // namespace
+
+ClusterSpec SpecOf(const WorldKind& kind) {
+  ClusterSpec spec;
+  spec.name = "pandora";
+  spec.substrate = kind.substrate;
+  spec.failover_policy = kind.policy;
+  spec.database.replication.durability = kind.durability;
+  spec.database.replication.without_replica = kind.without_replica;
+  spec.database.restart.allow = kind.restart_allow;
+  for (int i = 0; i < kind.nodes; ++i) {
+    DatabaseNodeSpec node;
+    node.name = NodeName("node" + std::to_string(i + 1));
+    node.address = "10.0.0." + std::to_string(i + 1);
+    node.server_id = static_cast<ServerId>(i + 1);
+    spec.database.nodes.push_back(node);
+  }
+  if (kind.policy == FailoverPolicy::kWitness) {
+    spec.lease.witnesses.push_back({NodeName("third"), "10.0.0.9", "lyon"});
+  }
+  return spec;
+}
+
+World::World(const WorldKind& kind, const KnownBad& bad, std::uint64_t seed)
+    : kind_(kind), bad_(bad), spec_(SpecOf(kind)), random_(seed), now_(TimePoint(Seconds(1000))) {
+  for (int i = 0; i < kind.nodes; ++i) {
+    Server server;
+    const DatabaseNodeSpec& declared = spec_.database.nodes[static_cast<std::size_t>(i)];
+    server.name = declared.name;
+    server.address = declared.address;
+    server.id = declared.server_id;
+    server.uuid = "00000000-0000-0000-0000-00000000000" + std::to_string(i + 1);
+    servers_.push_back(server);
+  }
+  if (kind.substrate == SubstrateKind::kHosts) {
+    for (int i = 0; i < kind.nodes; ++i) Start(i, false);
+  }
+}
+
+int World::IndexOf(const NodeName& name) const {
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    if (servers_[i].name == name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+bool World::TakeWake() {
+  const bool wake = wake_;
+  wake_ = false;
+  return wake;
+}
+
+void World::Advance(Duration duration) {
+  while (duration > Duration::zero()) {
+    const Duration step = std::min<Duration>(duration, Milliseconds(200));
+    now_ += step;
+    duration -= step;
+    Substep(step);
+  }
+}
+
+void World::Substep(Duration /*duration*/) {
+  const int first = random_.Below(kind_.nodes);
+  for (int k = 0; k < kind_.nodes; ++k) {
+    const int node = (first + k) % kind_.nodes;
+    Server& server = servers_[static_cast<std::size_t>(node)];
+    if (!server.running() && server.restarts_at && now_ >= *server.restarts_at) Start(node, false);
+    if (!server.answers()) continue;
+    Receive(node);
+    Apply(node);
+  }
+  for (int node = 0; node < kind_.nodes; ++node) Commit(node);
+  RunClients();
+  for (int node = 0; node < kind_.nodes; ++node) Commit(node);
+  if (kind_.policy == FailoverPolicy::kWitness) RunAgents();
+}
+
+// ---- Replication
+// ---------------------------------------------------------------------------------
+
+void World::Connect(int node) {
+  Server& replica = servers_[static_cast<std::size_t>(node)];
+  Channel& channel = *replica.channel;
+  const Server& source = servers_[static_cast<std::size_t>(channel.source)];
+  const auto stop = [&] {
+    channel.io = ThreadState::kStopped;
+    channel.io_errno = 1236;
+  };
+  const auto source_has = [&](int id) {
+    const auto i = static_cast<std::size_t>(id);
+    return i < source.has.size() && source.has[i];
+  };
+  if (kind_.flavor == Flavor::kMariaDb) {
+    if (!replica.binlog.empty() && !source_has(replica.binlog.back())) return stop();
+  } else {
+    for (const int id : replica.binlog) {
+      const Transaction& t = transactions[static_cast<std::size_t>(id)];
+      if (t.writer == channel.source && !source_has(id)) return stop();
+    }
+  }
+  channel.cursor = 0;
+  while (channel.cursor < source.binlog.size() &&
+         replica.has[static_cast<std::size_t>(source.binlog[channel.cursor])]) {
+    ++channel.cursor;
+  }
+  channel.io = ThreadState::kRunning;
+  channel.io_errno = 0;
+  channel.last_arrival = now_;
+  ++channel.arrivals;
+  replica.replica_active = replica.replica_enabled && source.source_enabled;
+}
+
+void World::Receive(int node) {
+  Server& replica = servers_[static_cast<std::size_t>(node)];
+  if (!replica.channel || replica.channel->io == ThreadState::kStopped) return;
+  Channel& channel = *replica.channel;
+  Server& source = servers_[static_cast<std::size_t>(channel.source)];
+  const bool reachable = Linked(node, channel.source);
+  if (channel.io == ThreadState::kConnecting) {
+    if (reachable && source.answers() && random_.Chance(60)) Connect(node);
+    return;
+  }
+  if (reachable ? !source.running() : now_ - channel.last_arrival > kNetTimeout) {
+    channel.io = ThreadState::kConnecting;
+    replica.replica_active = false;
+    return;
+  }
+  if (!reachable || !source.answers()) return;
+  bool arrived = now_ - channel.last_arrival >= kHeartbeat;
+  for (int most = random_.Between(0, 12); most > 0 && channel.cursor < source.binlog.size();
+       ++channel.cursor) {
+    const int id = source.binlog[channel.cursor];
+    const auto i = static_cast<std::size_t>(id);
+    if (!replica.has[i]) {
+      replica.has[i] = true;
+      replica.relay.push_back(id);
+      replica.held = replica.held.Union(transactions[i].gtid);
+      arrived = true;
+      --most;
+    }
+  }
+  // An acknowledgement covers everything before it, and a broken path only delays it.
+  if (replica.replica_active && acks_lost == 0)
+    source.acked = std::max(source.acked, channel.cursor);
+  if (arrived) {
+    ++channel.arrivals;
+    channel.last_arrival = now_;
+  }
+}
+
+void World::Apply(int node) {
+  Server& replica = servers_[static_cast<std::size_t>(node)];
+  if (!replica.channel || replica.channel->sql != ThreadState::kRunning) return;
+  // A replica whose own source side waits holds its applier, too.
+  if (replica.waits && replica.committed < replica.binlog.size()) return;
+  if (random_.Below(200) == 0) replica.slow_until = now_ + Milliseconds(random_.Below(6000));
+  const std::size_t most =
+      static_cast<std::size_t>(now_ < replica.slow_until ? 0 : random_.Between(0, 12));
+  const std::size_t count = std::min(most, replica.relay.size());
+  for (std::size_t k = 0; k < count; ++k) {
+    replica.binlog.push_back(replica.relay[k]);
+    replica.logged =
+        replica.logged.Union(transactions[static_cast<std::size_t>(replica.relay[k])].gtid);
+  }
+  replica.relay.erase(replica.relay.begin(), replica.relay.begin() + static_cast<long>(count));
+  Commit(node);
+}
+
+void World::Commit(int node) {
+  Server& server = servers_[static_cast<std::size_t>(node)];
+  if (!server.answers()) return;
+  const std::size_t until =
+      server.waits ? std::max(server.committed, std::min(server.acked, server.binlog.size()))
+                   : server.binlog.size();
+  for (; server.committed < until; ++server.committed) {
+    const int id = server.binlog[server.committed];
+    Transaction& t = transactions[static_cast<std::size_t>(id)];
+    server.done = server.done.Union(t.gtid);
+    if (t.marker) server.heartbeat = t.marker;
+    if (t.provisions) server.provisioned = true;
+    if (t.writer != node || !t.by_client || t.acknowledged || !server.writable) continue;
+    const bool told = t.stubborn || publication.primary == server.name;
+    if (!told || !Linked(kClients, node)) continue;
+    t.acknowledged = true;
+    t.superseded = server.opened_in < newest;
+    ++acknowledged;
+    t.promised = kind_.durability == DurabilityMode::kSemiSync && recorded != nullptr &&
+                 recorded->primary == server.name &&
+                 recorded->durability_in_force == DurabilityMode::kSemiSync;
+    if (t.promised) promised.push_back(id);
+  }
+}
+
+int World::Append(int node, Transaction transaction) {
+  Server& server = servers_[static_cast<std::size_t>(node)];
+  std::uint64_t last = 0;
+  for (const auto& [source, ranges] : server.logged.sources()) {
+    if (kind_.flavor == Flavor::kMariaDb || source == server.uuid)
+      last = std::max(last, ranges.back().last);
+  }
+  transaction.writer = node;
+  transaction.number = last + 1;
+  const std::string number = std::to_string(last + 1);
+  transaction.gtid =
+      *GtidSet::Parse(kind_.flavor, kind_.flavor == Flavor::kMariaDb
+                                        ? "0-" + std::to_string(server.id) + "-" + number
+                                        : server.uuid + ":" + number);
+  const int id = static_cast<int>(transactions.size());
+  server.logged = server.logged.Union(transaction.gtid);
+  server.held = server.held.Union(transaction.gtid);
+  transactions.push_back(std::move(transaction));
+  for (Server& other : servers_) other.has.resize(transactions.size());
+  server.has.back() = true;
+  server.binlog.push_back(id);
+  return id;
+}
+
+// ---- Clients, agents
+// -----------------------------------------------------------------------------
+
+int World::WriteAsSomebody(int node) {
+  Server& server = servers_[static_cast<std::size_t>(node)];
+  if (!server.answers() || !server.writable) return -1;
+  if (server.binlog.size() - server.committed > 3) return -1;  // every session waits
+  Transaction t;
+  t.by_client = true;
+  return Append(node, std::move(t));
+}
+
+int World::WriteMarker(int node, Epoch epoch, const NodeName& writer, bool provision) {
+  Transaction t;
+  if (provision) {
+    t.provisions = true;
+  } else {
+    t.marker = HeartbeatSeen{epoch, writer, WallTime{}};
+  }
+  const int id = Append(node, std::move(t));
+  Commit(node);
+  return id;
+}
+
+void World::RunClients() {
+  if (calm) return;
+  if (publication.primary && random_.Chance(70)) {
+    const int node = IndexOf(*publication.primary);
+    if (Linked(kClients, node)) WriteAsSomebody(node);
+  }
+  if (!kind_.stubborn || !random_.Chance(40)) return;
+  for (int node = 0; node < kind_.nodes; ++node) {
+    if (!Linked(kClients, node)) continue;
+    const int id = WriteAsSomebody(node);
+    if (id >= 0) transactions[static_cast<std::size_t>(id)].stubborn = true;
+  }
+}
+
+bool World::WitnessReaches(int node) const {
+  return Linked(kWitness, node) && servers_[static_cast<std::size_t>(node)].answers();
+}
+
+// The agent ends its server when neither a manager nor the witness has got an answer from it for
+// the lease's duration. Managers renew in Look.
+void World::RunAgents() {
+  for (int node = 0; node < kind_.nodes; ++node) {
+    Server& server = servers_[static_cast<std::size_t>(node)];
+    if (WitnessReaches(node)) server.told_at = now_;
+    if (!server.running() || now_ - server.told_at < spec_.lease.duration) continue;
+    Kill(node, std::nullopt);
+    server.restarts_at = now_ + Seconds(5);  // read-only, as every start
+  }
+}
+
+// ---- Processes
+// -----------------------------------------------------------------------------------
+
+void World::Kill(int node, std::optional<Duration> restarts_in) {
+  Server& server = servers_[static_cast<std::size_t>(node)];
+  if (!server.running()) return;
+  server.phase = ProcessState::Phase::kEnded;
+  server.frozen = false;
+  server.ended_at = now_;
+  server.writable = server.human_opened = false;
+  server.replica_active = false;
+  server.restarts_at.reset();
+  if (restarts_in) server.restarts_at = now_ + *restarts_in;
+  if (server.channel) {
+    server.channel->io = server.channel->sql = ThreadState::kStopped;
+  }
+  wake_ = true;
+}
+
+void World::Drop(int node) {
+  Server& server = servers_[static_cast<std::size_t>(node)];
+  for (const int id : server.relay) server.has[static_cast<std::size_t>(id)] = false;
+  server.relay.clear();
+  server.held = server.logged;
+}
+
+void World::Rebuild(int node) {
+  Server& server = servers_[static_cast<std::size_t>(node)];
+  server.logged = server.done = GtidSet();
+  server.heartbeat.reset();
+  server.provisioned = false;
+  for (const int id : server.binlog) {
+    const Transaction& t = transactions[static_cast<std::size_t>(id)];
+    server.logged = server.logged.Union(t.gtid);
+    if (t.marker) server.heartbeat = t.marker;
+    if (t.provisions) server.provisioned = true;
+  }
+  server.done = server.held = server.logged;
+  for (const int id : server.relay)
+    server.held = server.held.Union(transactions[static_cast<std::size_t>(id)].gtid);
+}
+
+void World::Start(int node, bool discard_unacknowledged) {
+  Server& server = servers_[static_cast<std::size_t>(node)];
+  if (server.running()) return;
+  server.phase = ProcessState::Phase::kRunning;
+  server.restarts_at.reset();
+  server.inhibited = server.fenced = server.owner_lies = false;
+  ++server.starts;
+  server.told_at = now_;
+  server.writable = bad_.boots_writable;
+  server.source_enabled = server.waits = false;
+  server.replica_enabled = true;
+  if (discard_unacknowledged && kind_.flavor == Flavor::kMariaDb) {
+    for (std::size_t i = server.committed; i < server.binlog.size(); ++i)
+      server.has[static_cast<std::size_t>(server.binlog[i])] = false;
+    server.binlog.resize(server.committed);
+  }
+  server.committed = server.acked = server.binlog.size();
+  if (!server.relay.empty() && random_.Chance(50)) Drop(node);
+  Rebuild(node);
+}
+
+// ---- Actions
+// -------------------------------------------------------------------------------------
+
+void World::OpenWritable(int node, Epoch epoch) {
+  Server& server = servers_[static_cast<std::size_t>(node)];
+  server.writable = true;
+  server.human_opened = false;
+  server.opened_in = epoch;
+  newest = std::max(newest, epoch);
+}
+
+void World::LeaveReplication(int node) {
+  Server& server = servers_[static_cast<std::size_t>(node)];
+  Drop(node);
+  server.channel.reset();
+  server.replica_active = false;
+}
+
+void World::ReplicateFrom(int node, int source) {
+  Server& server = servers_[static_cast<std::size_t>(node)];
+  if (server.channel && server.channel->source == source) {
+    if (server.channel->io == ThreadState::kStopped) {
+      server.channel->io = ThreadState::kConnecting;
+      server.channel->io_errno = 0;
+    }
+    server.channel->sql = ThreadState::kRunning;
+    return;
+  }
+  Drop(node);
+  Channel channel;
+  channel.source = source;
+  channel.io = ThreadState::kConnecting;
+  channel.sql = ThreadState::kRunning;
+  if (server.channel) channel.arrivals = server.channel->arrivals + 1;
+  server.channel = channel;
+  server.replica_active = false;
+}
+
+void World::StopReceiving(int node) {
+  Server& server = servers_[static_cast<std::size_t>(node)];
+  if (server.channel) server.channel->io = ThreadState::kStopped;
+  server.replica_active = false;
+}
+
+void World::SetSemiSync(int node, SemiSyncRole role) {
+  Server& server = servers_[static_cast<std::size_t>(node)];
+  server.source_enabled = role == SemiSyncRole::kSource || role == SemiSyncRole::kSourceDegraded;
+  const bool waits = role == SemiSyncRole::kSource;
+  if (waits && !server.waits) server.acked = server.binlog.size();
+  server.waits = waits;
+  if (role == SemiSyncRole::kReplica) {
+    server.replica_enabled = true;
+    if (server.channel && server.channel->io == ThreadState::kRunning) {
+      server.channel->io = ThreadState::kConnecting;  // the thread is started anew
+    }
+  }
+  Commit(node);
+}
+
+// ---- What is seen
+// --------------------------------------------------------------------------------
+
+DatabaseState World::StateOf(int node) const {
+  const Server& server = servers_[static_cast<std::size_t>(node)];
+  DatabaseState state;
+  state.version.flavor = kind_.flavor;
+  state.server_uuid = server.uuid;
+  state.server_id = server.id;
+  state.writable = server.writable;
+  // MariaDB's gtid_binlog_state names a commit as soon as it is in the binlog, MySQL's
+  // gtid_executed when it is committed.
+  state.executed = kind_.flavor == Flavor::kMariaDb ? server.logged : server.done;
+  if (server.channel) {
+    const Channel& channel = *server.channel;
+    ReplicationSeen seen;
+    seen.source.host = servers_[static_cast<std::size_t>(channel.source)].address;
+    seen.io = channel.io;
+    seen.sql = channel.sql;
+    seen.io_errno = channel.io_errno;
+    if (channel.io_errno != 0) seen.io_error = "position is not in the source's binary log";
+    seen.received = server.held;
+    seen.applied_all = server.relay.empty();
+    if (channel.sql == ThreadState::kRunning && channel.io == ThreadState::kRunning)
+      seen.lag = Seconds(seen.applied_all ? 0 : 1);
+    seen.arrival_token = std::to_string(channel.arrivals);
+    state.replication = std::move(seen);
+  }
+  state.semi_sync.source_enabled = server.source_enabled;
+  state.semi_sync.source_waiting = server.source_enabled && server.waits;
+  state.semi_sync.waits_without_replica = server.waits;
+  for (const Server& other : servers_) {
+    if (other.channel && other.channel->source == node && other.replica_active &&
+        other.channel->io == ThreadState::kRunning)
+      ++state.semi_sync.acknowledgers;
+  }
+  state.semi_sync.replica_enabled = server.replica_enabled;
+  state.semi_sync.replica_active = server.replica_active;
+  state.heartbeat = server.heartbeat;
+  state.run_id = std::to_string(server.starts);
+  state.log_bin = state.gtid_on = state.log_replica_updates = state.durable = true;
+  state.provisioned = server.provisioned;
+  return state;
+}
+
+ProcessState World::ProcessOf(int node) const {
+  const Server& server = servers_[static_cast<std::size_t>(node)];
+  ProcessState process;
+  process.phase = server.owner_lies ? ProcessState::Phase::kEnded : server.phase;
+  process.pid = 1000 + server.starts;
+  if (process.phase == ProcessState::Phase::kEnded) process.how_ended = "killed by signal 9";
+  process.ended_at = server.ended_at;
+  process.restart_inhibited = process.phase != ProcessState::Phase::kRunning && !server.restarts_at;
+  process.fenced = server.fenced;
+  process.initialised = server.starts > 0;
+  return process;
+}
+
+}  // namespace pandora_ha::simulation

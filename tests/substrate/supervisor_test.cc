@@ -1,0 +1,149 @@
+// Supervisors with the installed MariaDB or with programs that only end: what does not depend on
+// the server's flavour.
+#include "reconciler/substrate/local/supervisor.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "local_server.h"
+#include "reconciler/substrate/local/local_cluster.h"
+#include "reconciler/substrate/local/process.h"
+#include "reconciler/substrate/local/supervisor_socket.h"
+
+namespace pandora_ha {
+namespace {
+
+ServerProgram Installed() {
+  return *TestedServer("MariaDB");
+}
+
+TEST(SupervisorTest, RestartsInPlaceOnceWhereAllowed) {
+  const LocalServer server(Installed(), Seconds(60));
+  const auto manager = server.NewManager();
+  ASSERT_TRUE(manager->Start({}, server.Soon()).ok());
+  EXPECT_FALSE(manager->Process()->restart_inhibited);
+  const std::int64_t first = manager->Process()->pid;
+  ASSERT_TRUE(manager->Kill(server.Soon()).ok());
+  ASSERT_TRUE(manager->WaitFor(
+      [&](const auto& state) { return IsRunning(state) && state->process.pid != first; },
+      server.Soon()));
+  EXPECT_TRUE(manager->Process()->restart_inhibited) << "the allowance is used up for a minute";
+  ASSERT_TRUE(manager->Kill(server.Soon()).ok());
+  ASSERT_TRUE(manager->WaitFor(HasEnded, server.Soon()));
+  EXPECT_TRUE(manager->Process()->restart_inhibited);
+}
+
+TEST(SupervisorTest, ExitCode16IsARestart) {
+  const LocalServer server(Installed());
+  const auto manager = server.NewManager();
+  SupervisorClient client({server.directory(), {PANDORA_HA_TEST_SUPERVISOR}, {}}, SystemClock());
+  std::filesystem::create_directory(server.directory() + "/data");
+  const std::string script = server.directory() + "/asks-once";
+  std::ofstream(script) << "#!/bin/sh\ntest \"$MYSQLD_PARENT_PID\" = $PPID || exit 9\n"
+                           "test -e "
+                        << script << ".done && exec cat " << script
+                        << ".fifo\n"
+                           "touch "
+                        << script << ".done; exit 16\n";
+  ASSERT_EQ(chmod(script.c_str(), 0700), 0);
+  ASSERT_EQ(mkfifo((script + ".fifo").c_str(), 0600), 0);
+  // A second manager's supervisor would know the directory as it was before.
+  const std::int64_t old = SupervisorPid(*manager, server.Soon());
+  ASSERT_EQ(kill(static_cast<pid_t>(old), SIGKILL), 0);
+  ASSERT_TRUE(client.WaitFor(
+      [&](const auto& state) { return state.known() && state->supervisor_pid != old; },
+      server.Soon()));
+  SupervisorRequest start;
+  start.verb = SupervisorVerb::kStart;
+  start.serve = start.serve_again = {script};
+  start.initialise.argv = {"/bin/false"};
+  ASSERT_TRUE(client.Call(start, server.Soon()).ok());
+  const std::string done = script + ".done";
+  ASSERT_TRUE(client.WaitFor(
+      [&](const auto& state) { return IsRunning(state) && std::filesystem::exists(done); },
+      server.Soon()));
+  SupervisorRequest stop;
+  stop.verb = SupervisorVerb::kStop;
+  ASSERT_TRUE(client.Call(stop, server.Soon()).ok());
+  EXPECT_EQ(client.State()->process.how_ended, "killed by signal 15 (SIGTERM)");
+}
+
+TEST(SupervisorTest, AFailedInitialisationSaysWhyAndLeavesNoDataDirectory) {
+  ServerProgram program = Installed();
+  program.binary = "/bin/false";
+  const LocalServer server(program);
+  const auto manager = server.NewManager();
+  const Status started = manager->Start({}, server.Soon());
+  ASSERT_FALSE(started.ok());
+  EXPECT_NE(started.error().message.find("exit code 1"), std::string::npos)
+      << started.error().message;
+  EXPECT_FALSE(std::filesystem::exists(server.directory() + "/data"));
+  EXPECT_EQ(manager->Process()->phase, Phase::kNeverStarted);
+}
+
+TEST(SupervisorTest, MalformedInputIsAnsweredAndHarmsNobody) {
+  const LocalServer server(Installed());
+  const auto manager = server.NewManager();
+  const std::int64_t pid = SupervisorPid(*manager, server.Soon());
+  const auto say = [&](const std::string& text) {
+    auto socket = ConnectToSupervisor(server.directory());
+    EXPECT_TRUE(socket.ok());
+    std::string heard;
+    EXPECT_GT(send(socket->get(), text.data(), text.size(), MSG_NOSIGNAL), 0);
+    pollfd wait{socket->get(), POLLIN, 0};
+    while (heard.find("error") == std::string::npos && poll(&wait, 1, 10000) == 1) {
+      char bytes[4096];
+      const ssize_t got = recv(socket->get(), bytes, sizeof bytes, 0);
+      if (got <= 0) break;
+      heard.append(bytes, static_cast<std::size_t>(got));
+    }
+    return heard;
+  };
+  for (const std::string& text :
+       {std::string("hello\n"), std::string("{\"id\":1}\n"), std::string(70000, 'x'),
+        std::string("\0\n", 2), std::string("{\"id\":1,\"do\":\"start\"}\n"),
+        "{\"a\":" + std::string(60000, '[') + "\n"}) {
+    EXPECT_NE(say(text).find("error"), std::string::npos) << text.substr(0, 40);
+  }
+  EXPECT_EQ(SupervisorPid(*manager, server.Soon()), pid) << "the supervisor has not been replaced";
+}
+
+TEST(SupervisorTest, ADirectoryHasOneSupervisor) {
+  const LocalServer server(Installed());
+  const auto manager = server.NewManager();
+  const std::int64_t pid = SupervisorPid(*manager, server.Soon());
+  SpawnOptions second;
+  second.argv = {PANDORA_HA_TEST_SUPERVISOR, server.directory()};
+  const auto refused = RunToEnd(second, server.Soon());
+  ASSERT_TRUE(refused.ok());
+  EXPECT_EQ(DescribeExit(refused->exit_status),
+            "exit code " + std::to_string(kSupervisorAlreadyThere));
+  EXPECT_EQ(SupervisorPid(*manager, server.Soon()), pid);
+}
+
+TEST(SupervisorTest, StopLocalServersEndsWhatAnEarlierProgramLeft) {
+  const LocalServer server(Installed());
+  {
+    const auto manager = server.NewManager();
+    ASSERT_TRUE(manager->Start({}, server.Soon()).ok());
+    ASSERT_TRUE(server.WaitAnswers().ok());
+  }
+  const std::string parent = server.directory() + ".cluster";
+  std::filesystem::create_directory(parent);
+  std::filesystem::create_directory_symlink(server.directory(), parent + "/node1");
+  const Status stopped =
+      StopLocalServers(parent, {PANDORA_HA_TEST_SUPERVISOR}, SystemClock(), server.Soon());
+  EXPECT_TRUE(stopped.ok()) << stopped.error().message;
+  EXPECT_TRUE(FindProcesses("--defaults-file=" + server.directory() + "/my.cnf").empty());
+  EXPECT_TRUE(FindProcesses(server.directory()).empty()) << "the supervisor ended too";
+  std::filesystem::remove_all(parent);
+}
+
+}  // namespace
+}  // namespace pandora_ha

@@ -1,0 +1,76 @@
+// A whole cluster of real servers on this machine, for one test.
+#pragma once
+
+#include <unistd.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "reconciler/app/demo_writer.h"
+#include "reconciler/app/manager.h"
+#include "reconciler/mysql/rows.h"
+
+namespace pandora_ha {
+
+// A server to test on: the installed MariaDB, or one of a root folder.
+struct TestedFlavor {
+  std::string name;  // "MariaDB", "MySQL", "MariaDB118"
+  Flavor flavor = Flavor::kMariaDb;
+  std::string server_root;  // empty: installed
+};
+
+// "MariaDB" always; the others when PANDORA_HA_TEST_MYSQL_ROOT and PANDORA_HA_TEST_MARIADB118_ROOT
+// name their root folders. Nothing otherwise: a reason to skip.
+std::optional<TestedFlavor> FindFlavor(const std::string& name);
+
+// Its directories, addresses and processes are its own and go with it.
+class TestCluster {
+ public:
+  using Adjust = std::function<void(ClusterSpec&)>;
+
+  // A semiSync cluster (withoutReplica: degrade) of `nodes` nodes at a 200 ms interval.
+  explicit TestCluster(const TestedFlavor& flavor, int nodes = 2, const Adjust& adjust = {});
+  ~TestCluster();
+
+  void StartManager();
+  // As a crash of the manager would: servers and supervisors go on.
+  void StopManager();
+
+  // Waits for a snapshot that satisfies `wanted`; else fails the test with what was seen last.
+  bool WaitFor(const std::string& what, const std::function<bool(const Snapshot&)>& wanted,
+               Seconds at_most = Seconds(40));
+  bool WaitHealthy() {
+    return WaitFor("Healthy",
+                   [](const Snapshot& s) { return s.status.state == ClusterState::kHealthy; });
+  }
+  Noticeboard::Pinned Last() const { return noticeboard_.Last(spec_.name); }
+  NodeName Primary() const;
+
+  pid_t ServerPid(const NodeName& node) const;
+  void Signal(const NodeName& node, int signal) const;
+
+  // As the admin, on the node itself.
+  Result<Rows> Ask(const NodeName& node, const std::string& sql) const;
+  // First cell as text, or the error in brackets.
+  std::string Value(const NodeName& node, const std::string& sql) const;
+
+  std::unique_ptr<DemoWriter> NewWriter(Milliseconds pause = Milliseconds(1)) const;
+
+  const ClusterSpec& spec() const { return spec_; }
+  const std::string& directory() const { return directory_; }
+  const Manager& manager() const { return *manager_; }
+  Result<std::vector<Event>> History() const { return manager_->History(1000); }
+
+ private:
+  std::string directory_;
+  ClusterSpec spec_;
+  ResolvedCredentials passwords_;
+  Noticeboard noticeboard_;
+  std::unique_ptr<Manager> manager_;
+  std::jthread thread_;
+};
+
+}  // namespace pandora_ha
