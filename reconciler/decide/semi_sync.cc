@@ -95,10 +95,6 @@ void KeepSemiSync(Context& c, const DatabaseSeen& primary) {
   } else if (semi_sync.source_waiting && !any_right && !anybody_acknowledges && !blocks) {
     c.Do(SetSemiSync{primary.name, SemiSyncRole::kSourceDegraded},
          "no replica acknowledges, and withoutReplica is degrade", kQuickStep);
-  } else if (!semi_sync.source_enabled) {
-    // No replica can begin to acknowledge before the primary's side is there.
-    c.Do(SetSemiSync{primary.name, SemiSyncRole::kSourceDegraded}, "semiSync is declared",
-         kQuickStep);
   }
 }
 

@@ -117,7 +117,8 @@ void World::Connect(int node) {
   channel.io_errno = 0;
   channel.last_arrival = now_;
   ++channel.arrivals;
-  replica.replica_active = replica.replica_enabled && source.source_enabled;
+  // Both servers let a replica register for semi-sync whether or not the source's side is on.
+  replica.replica_active = replica.replica_enabled;
 }
 
 void World::Receive(int node) {
@@ -388,7 +389,7 @@ void World::StopReceiving(int node) {
 
 void World::SetSemiSync(int node, SemiSyncRole role) {
   Server& server = servers_[static_cast<std::size_t>(node)];
-  server.source_enabled = role == SemiSyncRole::kSource || role == SemiSyncRole::kSourceDegraded;
+  server.source_enabled = role == SemiSyncRole::kSource;
   const bool waits = role == SemiSyncRole::kSource;
   if (waits && !server.waits) server.acked = server.binlog.size();
   server.waits = waits;
