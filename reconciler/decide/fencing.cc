@@ -29,7 +29,10 @@ Fencing ByLease(const Context& c, const NodeName& node) {
         "the return of a witness at a third site, or an operator", std::nullopt};
     return fencing;
   }
-  const TimePoint since = MemoryOf(c.memory, node).unanswered_since.value_or(c.now());
+  // Whoever reached it last, we or a witness, may have renewed its lease then.
+  const NodeMemory& remembered = MemoryOf(c.memory, node);
+  const TimePoint since = std::max(remembered.unanswered_since.value_or(c.now()),
+                                   remembered.unwitnessed_since.value_or(c.now()));
   const TimePoint runs_out =
       since + c.spec.lease.duration + c.spec.lease.duration / 10 + Seconds(1);
   if (c.now() < runs_out) {

@@ -1,5 +1,7 @@
 #include "reconciler/decide/remember.h"
 
+#include <algorithm>
+
 namespace pandora_ha {
 namespace {
 
@@ -31,6 +33,20 @@ void RememberRun(const DatabaseSeen& database, NodeMemory* node) {
   if (!database.state.known()) return;
   if (!node->run_id.empty() && node->run_id != database.state->run_id) node->lossless = false;
   node->run_id = database.state->run_id;
+}
+
+// A witness that reaches the primary renews its lease, and so may one that we do not reach.
+void RememberWitnesses(const Observation& seen, NodeMemory* primary) {
+  const bool unseen =
+      !seen.witnesses.empty() &&
+      std::all_of(seen.witnesses.begin(), seen.witnesses.end(), [](const WitnessSeen& witness) {
+        return witness.sees_primary.known() && !*witness.sees_primary;
+      });
+  if (!unseen) {
+    primary->unwitnessed_since.reset();
+  } else if (!primary->unwitnessed_since) {
+    primary->unwitnessed_since = seen.taken_at.mono;
+  }
 }
 
 void JudgeHistory(const DatabaseSeen& database, const GtidSet& primary, NodeMemory* node) {
@@ -67,6 +83,7 @@ Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& 
   const bool primary_open =
       primary != nullptr && primary->state.known() && primary->state->writable;
   if (primary_open) memory.primary_executed = primary->state->executed;
+  if (memory.primary) RememberWitnesses(seen, &MemoryOf(memory, *memory.primary));
   for (const DatabaseSeen& database : seen.databases) {
     NodeMemory& node = MemoryOf(memory, database.name);
     RememberContact(database, seen.taken_at.mono, &node);

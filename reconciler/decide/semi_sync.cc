@@ -48,8 +48,12 @@ void UpdateRights(Context& c, const DatabaseSeen& primary) {
 
 void SwitchReplicasOn(Context& c, const DatabaseSeen& primary) {
   if (!primary.state->semi_sync.source_enabled) return;  // their thread would restart in vain
+  const DatabaseNodeSpec& source = *FindNode(c.spec, primary.name);
   for (const DatabaseSeen& node : c.seen.databases) {
     if (node.name == primary.name || !node.state.known() || !node.state->replication) continue;
+    // One that follows somebody else (or is diverged and stays where it is) acknowledges nothing
+    // here.
+    if (node.state->replication->source.host != source.address) continue;
     const SemiSyncSeen& semi_sync = node.state->semi_sync;
     if (node.state->replication->io == ThreadState::kRunning &&
         (!semi_sync.replica_enabled || !semi_sync.replica_active)) {
@@ -91,10 +95,6 @@ void KeepSemiSync(Context& c, const DatabaseSeen& primary) {
   } else if (semi_sync.source_waiting && !any_right && !anybody_acknowledges && !blocks) {
     c.Do(SetSemiSync{primary.name, SemiSyncRole::kSourceDegraded},
          "no replica acknowledges, and withoutReplica is degrade", kQuickStep);
-  } else if (!semi_sync.source_enabled) {
-    // No replica can begin to acknowledge before the primary's side is there.
-    c.Do(SetSemiSync{primary.name, SemiSyncRole::kSourceDegraded}, "semiSync is declared",
-         kQuickStep);
   }
 }
 

@@ -101,7 +101,7 @@ NodeStatus NodeOf(const Telling& t, const DatabaseNodeSpec& declared) {
 // A sentence as a clause of another one.
 std::string Clause(std::string sentence) {
   while (!sentence.empty() && sentence.back() == '.') sentence.pop_back();
-  for (const char* start : {"The ", "No ", "Nobody ", "Commits "}) {
+  for (const char* start : {"The ", "No ", "Nobody ", "Commits ", "Promoting ", "Replication "}) {
     if (sentence.rfind(start, 0) == 0) {
       sentence[0] = static_cast<char>(sentence[0] - 'A' + 'a');
     }
@@ -187,6 +187,10 @@ std::string BlockedClause(const Decision& decision) {
   if (const auto at = clause.find(" (");
       blocked.reason == BlockReason::kUnprovenFence && at != std::string::npos)
     clause.resize(at);
+  if (const auto at = clause.find(": "); clause.rfind("no failover from ", 0) == 0)
+    clause.resize(std::min(at, clause.size()));
+  if (blocked.reason == BlockReason::kSuspended && clause.rfind("Suspended; ", 0) == 0)
+    clause.erase(0, 11);
   for (auto at = clause.find(". "); at != std::string::npos; at = clause.find(". ", at + 1))
     clause[at] = ';';
   return clause;

@@ -45,7 +45,7 @@ void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& p
   c.Do(ReplicateFrom{node.name, primary.name},
        same_source ? "its replication is stopped without an error"
                    : "it must follow the primary " + primary.name.text,
-       Seconds(5));
+       Seconds(5), {IsReadOnly{node.name}});
 }
 
 // True when the primary has to be opened first; everything else waits for that.

@@ -61,6 +61,7 @@ Status ClusterLoop::Start() {
     for (auto& [name, node] : memory_.nodes) {
       node.failed_looks = 0;
       node.unanswered_since.reset();
+      node.unwitnessed_since.reset();
       node.arrival_changed = {};
       node.executed = {};
       node.not_acknowledging_since.reset();

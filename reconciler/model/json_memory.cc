@@ -56,6 +56,7 @@ json NodeToJson(const NodeMemory& node) {
               {"deposed", node.deposed},
               {"starts", node.starts}};
   if (node.unanswered_since) out["unansweredSince"] = Count(*node.unanswered_since);
+  if (node.unwitnessed_since) out["unwitnessedSince"] = Count(*node.unwitnessed_since);
   if (node.not_acknowledging_since)
     out["notAcknowledgingSince"] = Count(*node.not_acknowledging_since);
   if (node.start_not_before) out["startNotBefore"] = Count(*node.start_not_before);
@@ -236,6 +237,7 @@ class Fields {
     fields.Need("deposed", &out->deposed);
     fields.Need("starts", &out->starts);
     fields.May("unansweredSince", &out->unanswered_since);
+    fields.May("unwitnessedSince", &out->unwitnessed_since);
     fields.May("notAcknowledgingSince", &out->not_acknowledging_since);
     fields.May("startNotBefore", &out->start_not_before);
   }

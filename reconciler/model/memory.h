@@ -39,6 +39,9 @@ struct NodeMemory {
   int failed_looks = 0;
   std::uint64_t attempts_counted = 0;  // DatabaseSeen::attempts at the last count
   std::optional<TimePoint> unanswered_since;
+  // Of the recorded primary: since when every witness, each of which may renew its lease, says that
+  // it does not reach it. None: one reaches it, or is not known to.
+  std::optional<TimePoint> unwitnessed_since;
   // The arrival token of this replica's channel and when it last changed.
   std::string arrival_token;
   TimePoint arrival_changed{};

@@ -66,14 +66,16 @@ Status NodeWorker::Run(Task task, Deadline deadline) {
 
 void NodeWorker::RequestLook() {
   const std::lock_guard lock(mutex_);
+  given_up_ = false;
   if (looking_) return;
   look_wanted_ = true;
   Interrupt();
 }
 
-bool NodeWorker::WaitForLook(Deadline deadline) const {
+bool NodeWorker::WaitForLook(Deadline deadline) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, deadline.left(), [&] { return !look_wanted_ && !looking_; });
+  given_up_ = !changed_.wait_for(lock, deadline.left(), [&] { return !look_wanted_ && !looking_; });
+  return !given_up_;
 }
 
 bool NodeWorker::unanswered() const {
@@ -146,7 +148,7 @@ void NodeWorker::Look() {
     const std::lock_guard lock(mutex_);
     looking_ = false;
     const bool answered = look.contact == Contact::kAnswered;
-    tell = !answered || seen_.contact != Contact::kAnswered;
+    tell = given_up_;
     seen_.contact = look.contact;
     seen_.contact_error = look.error;
     ++seen_.attempts;

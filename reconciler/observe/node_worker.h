@@ -21,8 +21,8 @@ namespace pandora_ha {
 class NodeWorker final : public NodeRunner {
  public:
   // `host` may be null (nobody owns the process for us) and, like `clock`, must outlive the worker.
-  // `on_news` is called from the worker's thread when a look that nobody waits for is over, or when
-  // the connection broke; it must not block.
+  // `on_news` is called from the worker's thread when a look is over that WaitForLook gave up on, or
+  // when the connection broke; it must not block.
   NodeWorker(NodeName name, std::unique_ptr<DatabaseNode> database, Host* host, const Clock& clock,
              Duration look_timeout, std::function<void()> on_news);
   // Waits for a task under way, at most for its deadline.
@@ -35,7 +35,7 @@ class NodeWorker final : public NodeRunner {
   // finished one.
   void RequestLook();
   // Waits until no requested look is outstanding. False when the deadline came first.
-  bool WaitForLook(Deadline deadline) const;
+  bool WaitForLook(Deadline deadline);
   // The last finished look left the server unanswered: waiting for the next one is likely in vain.
   bool unanswered() const;
   // The last finished look, with the owner's present word on the process.
@@ -63,6 +63,7 @@ class NodeWorker final : public NodeRunner {
   bool stopping_ = false;
   bool look_wanted_ = false;
   bool looking_ = false;
+  bool given_up_ = false;  // nobody waits any more for the look that is outstanding
   std::deque<std::shared_ptr<Job>> jobs_;
   DatabaseSeen seen_;
 

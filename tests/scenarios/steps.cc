@@ -80,7 +80,7 @@ struct Performer {
     SemiSyncSeen& semi_sync = state().semi_sync;
     const auto& channel = state().replication;
     const bool source = a.role == SemiSyncRole::kSource;
-    semi_sync.source_enabled = source || a.role == SemiSyncRole::kSourceDegraded;
+    semi_sync.source_enabled = source;
     semi_sync.source_waiting = semi_sync.waits_without_replica = source;
     semi_sync.replica_enabled = a.role == SemiSyncRole::kReplica;
     semi_sync.replica_active =

@@ -265,7 +265,13 @@ class Simulation {
     if (!decision.plan.empty()) return true;
     if (Says(decision, FindingCode::kNodeDiverged) || Says(decision, FindingCode::kReplicaBroken))
       return true;
-    return std::any_of(decision.blocked.begin(), decision.blocked.end(), [](const Blocked& b) {
+    return std::any_of(decision.blocked.begin(), decision.blocked.end(), [&](const Blocked& b) {
+      // Managers that share nothing: the one that knows less stops, aloud.
+      if (b.reason == BlockReason::kEpochAhead) return world_.kind().managers == 2;
+      // A second fault during a promotion may leave no node that provably holds everything. After a
+      // single fault this is no excuse.
+      if (b.reason == BlockReason::kNoCandidate || b.reason == BlockReason::kMayLoseRows)
+        return faults_since_healthy_ >= 2;
       return b.reason == BlockReason::kSplitBrain || b.reason == BlockReason::kAmbiguousCandidates;
     });
   }

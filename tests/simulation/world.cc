@@ -117,7 +117,8 @@ void World::Connect(int node) {
   channel.io_errno = 0;
   channel.last_arrival = now_;
   ++channel.arrivals;
-  replica.replica_active = replica.replica_enabled && source.source_enabled;
+  // Both servers let a replica register for semi-sync whether or not the source's side is on.
+  replica.replica_active = replica.replica_enabled;
 }
 
 void World::Receive(int node) {
@@ -165,7 +166,7 @@ void World::Apply(int node) {
   if (replica.waits && replica.committed < replica.binlog.size()) return;
   if (random_.Below(200) == 0) replica.slow_until = now_ + Milliseconds(random_.Below(6000));
   const std::size_t most =
-      static_cast<std::size_t>(now_ < replica.slow_until ? 0 : random_.Between(0, 12));
+      static_cast<std::size_t>(!calm && now_ < replica.slow_until ? 0 : random_.Between(0, 12));
   const std::size_t count = std::min(most, replica.relay.size());
   for (std::size_t k = 0; k < count; ++k) {
     replica.binlog.push_back(replica.relay[k]);
@@ -388,7 +389,7 @@ void World::StopReceiving(int node) {
 
 void World::SetSemiSync(int node, SemiSyncRole role) {
   Server& server = servers_[static_cast<std::size_t>(node)];
-  server.source_enabled = role == SemiSyncRole::kSource || role == SemiSyncRole::kSourceDegraded;
+  server.source_enabled = role == SemiSyncRole::kSource;
   const bool waits = role == SemiSyncRole::kSource;
   if (waits && !server.waits) server.acked = server.binlog.size();
   server.waits = waits;
