@@ -185,6 +185,18 @@ void AddSmall(CLI::App& app, Line* line) {
   });
 }
 
+// CLI11 only says that a command is required.
+bool KnowsCommand(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return true;
+  std::string known;
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (verb->get_name() == argv[1]) return true;
+    if (!verb->get_group().empty()) known += " " + verb->get_name();
+  }
+  std::cerr << "pandora-ha: there is no command '" << argv[1] << "'; the commands are" << known << "\n";
+  return false;
+}
+
 }  // namespace
 
 int RunCli(int argc, char** argv) {
@@ -199,6 +211,7 @@ int RunCli(int argc, char** argv) {
   AddEndpoint(app, &line);
   AddDemo(app, &line);
   AddSmall(app, &line);
+  if (!KnowsCommand(app, argc, argv)) return kExitUsage;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
