@@ -66,7 +66,7 @@ Status CompileRules(const TreeNode& rules, const std::string& path, Schema* sche
 Status CompileProperties(const TreeNode& properties, const std::string& path, Schema* schema) {
   for (const TreeMember& member : properties.members) {
     PHA_ASSIGN_OR_RETURN(Schema child, CompileSchema(member.value, ChildPath(path, member.key)));
-    schema->properties.emplace_back(member.key, std::move(child));
+    schema->properties.push_back({member.key, std::move(child)});
   }
   return Ok();
 }

@@ -22,10 +22,12 @@ namespace pandora_ha {
 enum class SchemaType { kObject, kArray, kString, kInteger, kBoolean, kIntOrString, kAnything };
 enum class ListType { kAtomic, kSet, kMap };
 
+struct SchemaProperty;
+
 struct Schema {
   SchemaType type = SchemaType::kAnything;
   std::string description;
-  std::vector<std::pair<std::string, Schema>> properties;  // in the order of the file
+  std::vector<SchemaProperty> properties;  // in the order of the file
   std::vector<std::string> required;
   std::shared_ptr<const Schema> additional;  // of every member that `properties` does not name
   std::shared_ptr<const Schema> items;
@@ -42,6 +44,12 @@ struct Schema {
 
   const Schema* Property(std::string_view name) const;
   std::vector<std::string> PropertyNames() const;
+};
+
+// Not a std::pair, which a compiler may look into while Schema is not complete.
+struct SchemaProperty {
+  std::string first;
+  Schema second;
 };
 
 // Compiles one schema node of a tree.

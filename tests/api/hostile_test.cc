@@ -41,7 +41,7 @@ TEST_F(Hostile, MalformedRequestsAre400) {
       "GET /metrics\x01 HTTP/1.1\r\n\r\n",
       "GET /metrics HTTP/1.1\r\nBad Header: x\r\n\r\n",
       "GET /metrics HTTP/1.1\r\nA: b\x01\r\n\r\n",
-      std::string("GET /metrics\0x HTTP/1.1\r\n\r\n", 29),
+      std::string("GET /metrics\0x HTTP/1.1\r\n\r\n", 27),
       "GET  HTTP/1.1\r\n\r\n",
       "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"  // a TLS hello
       "\r\n\r\n"};
