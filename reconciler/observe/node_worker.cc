@@ -88,6 +88,14 @@ DatabaseSeen NodeWorker::Seen() const {
   {
     const std::lock_guard lock(mutex_);
     seen = seen_;
+    if (given_up_ && (looking_ || look_wanted_) && seen.contact == Contact::kAnswered) {
+      // What it said before is not what it says now, and no failure is counted before the question
+      // is over.
+      seen.contact = Contact::kSilent;
+      seen.contact_error = "it has not answered yet";
+      seen.state =
+          pandora_ha::Seen<DatabaseState>::Unknown(seen.contact_error, clock_.Now().mono);
+    }
   }
   if (host_ != nullptr) {
     seen.process = host_->Process();
