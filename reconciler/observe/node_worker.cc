@@ -156,7 +156,9 @@ void NodeWorker::Look() {
     const std::lock_guard lock(mutex_);
     looking_ = false;
     const bool answered = look.contact == Contact::kAnswered;
-    tell = given_up_;
+    // A server that is merely down must not keep the loop awake; a silent one takes a whole timeout
+    // each time, and each time is one of the declared looks.
+    tell = given_up_ && (look.contact != seen_.contact || look.contact == Contact::kSilent);
     seen_.contact = look.contact;
     seen_.contact_error = look.error;
     ++seen_.attempts;
