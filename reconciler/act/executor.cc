@@ -42,9 +42,9 @@ Report Apply(const Plan& plan, const Hands& hands) {
       report.steps.push_back(std::move(line));
       continue;
     }
-    const TimePoint began = hands.clock.Now().mono;
+    line.began = hands.clock.Now().mono;
     const Status status = Try(step, hands);
-    line.took = hands.clock.Now().mono - began;
+    line.took = hands.clock.Now().mono - line.began;
     line.outcome = OutcomeOf(status);
     if (!status.ok()) {
       line.error = status.error().message;

@@ -120,10 +120,12 @@ void ClusterLoop::Refuse(Decision* decision, const std::string& why) {
 }
 
 Duration ClusterLoop::Tick() {
-  const TimePoint began = clock_.Now().mono;
+  TickTimes times;
+  times.began = clock_.Now().mono;
   ++counters_.looks;
   const ClusterSpec& spec = parts_.hands.spec;
   Observation seen = parts_.observer.Look();
+  times.looked = clock_.Now().mono;
   Decision decision = Decide(spec, seen, memory_);
   const bool held = parts_.hands.lease.Held();
   for (const Violation& violation : CheckInvariants(spec, seen, memory_, decision)) {
@@ -133,6 +135,7 @@ Duration ClusterLoop::Tick() {
     decision.memory = memory_;
     break;
   }
+  times.decided = clock_.Now().mono;
   if (!held) {
     // Another manager acts. What was seen is told; what was decided is not kept.
     decision.plan = {};
@@ -143,13 +146,15 @@ Duration ClusterLoop::Tick() {
            "The memory could not be stored, so nothing is done; look at the disk of the state "
            "directory.");
   }
+  times.remembered = clock_.Now().mono;
   const Report report = held ? Apply(decision.plan, parts_.hands) : NotTried(decision.plan);
+  times.acted = clock_.Now().mono;
   if (decision.beat) parts_.beater.Beat(*memory_.primary, memory_.epoch);
   failing_ = !report.complete;
   CountFailover(seen, decision, report);
   const Duration wait = failing_ ? std::max<Duration>(decision.look_again_in, kAfterFailedPlan)
                                  : decision.look_again_in;
-  Tell(std::move(seen), std::move(decision), report, began);
+  Tell(std::move(seen), std::move(decision), report, times);
   return wait;
 }
 
@@ -187,7 +192,7 @@ void ClusterLoop::CountFailover(const Observation& seen, const Decision& decisio
   }
 }
 
-void ClusterLoop::Tell(Observation seen, Decision decision, Report report, TimePoint began) {
+void ClusterLoop::Tell(Observation seen, Decision decision, Report report, const TickTimes& times) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->spec = parts_.hands.spec;
   snapshot->status = StatusOf(snapshot->spec, seen, decision, report);
@@ -211,7 +216,8 @@ void ClusterLoop::Tell(Observation seen, Decision decision, Report report, TimeP
   snapshot->decision = std::move(decision);
   snapshot->report = std::move(report);
   snapshot->counters = counters_;
-  snapshot->tick_took = clock_.Now().mono - began;
+  snapshot->times = times;
+  snapshot->tick_took = clock_.Now().mono - times.began;
   parts_.noticeboard.Pin(std::move(snapshot));
 }
 

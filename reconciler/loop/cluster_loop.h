@@ -45,7 +45,7 @@ class ClusterLoop {
  private:
   bool Remember(const Memory& decided);
   void Refuse(Decision* decision, const std::string& why);
-  void Tell(Observation seen, Decision decision, Report report, TimePoint began);
+  void Tell(Observation seen, Decision decision, Report report, const TickTimes& times);
   void CountFailover(const Observation& seen, const Decision& decision, const Report& report);
 
   const LoopParts parts_;

@@ -261,6 +261,7 @@ struct StepReport {
   StepOutcome outcome = StepOutcome::kNotTried;
   std::string error;  // empty when done
   Duration took{};
+  TimePoint began{};  // not tried: never
 
   bool operator==(const StepReport&) const = default;
 };

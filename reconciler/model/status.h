@@ -107,6 +107,11 @@ struct Counters {
   bool operator==(const Counters&) const = default;
 };
 
+// When the parts of one tick were over.
+struct TickTimes {
+  TimePoint began{}, looked{}, decided{}, remembered{}, acted{};
+};
+
 // Everything a reader may want of one tick. Immutable once pinned; never shared by reference.
 struct Snapshot {
   ClusterSpec spec;
@@ -116,6 +121,7 @@ struct Snapshot {
   ClusterStatus status;
   Counters counters;
   Duration tick_took{};
+  TickTimes times;
 };
 
 std::string_view ToString(Truth truth);  // "True", "False", "Unknown"

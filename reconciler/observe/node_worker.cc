@@ -88,6 +88,14 @@ DatabaseSeen NodeWorker::Seen() const {
   {
     const std::lock_guard lock(mutex_);
     seen = seen_;
+    if (given_up_ && (looking_ || look_wanted_) && seen.contact == Contact::kAnswered) {
+      // What it said before is not what it says now, and no failure is counted before the question
+      // is over.
+      seen.contact = Contact::kSilent;
+      seen.contact_error = "it has not answered yet";
+      seen.state =
+          pandora_ha::Seen<DatabaseState>::Unknown(seen.contact_error, clock_.Now().mono);
+    }
   }
   if (host_ != nullptr) {
     seen.process = host_->Process();
@@ -148,7 +156,9 @@ void NodeWorker::Look() {
     const std::lock_guard lock(mutex_);
     looking_ = false;
     const bool answered = look.contact == Contact::kAnswered;
-    tell = given_up_;
+    // A server that is merely down must not keep the loop awake; a silent one takes a whole timeout
+    // each time, and each time is one of the declared looks.
+    tell = given_up_ && (look.contact != seen_.contact || look.contact == Contact::kSilent);
     seen_.contact = look.contact;
     seen_.contact_error = look.error;
     ++seen_.attempts;

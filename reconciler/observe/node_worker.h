@@ -21,8 +21,8 @@ namespace pandora_ha {
 class NodeWorker final : public NodeRunner {
  public:
   // `host` may be null (nobody owns the process for us) and, like `clock`, must outlive the worker.
-  // `on_news` is called from the worker's thread when a look is over that WaitForLook gave up on, or
-  // when the connection broke; it must not block.
+  // `on_news` is called from the worker's thread when the connection broke, or when a look that
+  // WaitForLook gave up on found something new; it must not block.
   NodeWorker(NodeName name, std::unique_ptr<DatabaseNode> database, Host* host, const Clock& clock,
              Duration look_timeout, std::function<void()> on_news);
   // Waits for a task under way, at most for its deadline.

@@ -6,6 +6,9 @@ namespace {
 // Enough for a refused connection or a local answer, and nothing beside a failover.
 constexpr Duration kGrace = Milliseconds(3);
 
+// A worker's question ends by itself after the same timeout; this lets it say so.
+constexpr Duration kLastWord = Milliseconds(20);
+
 }  // namespace
 
 Observer::Observer(std::vector<NodeWorker*> workers, const Publisher& publisher, const Clock& clock,
@@ -13,7 +16,7 @@ Observer::Observer(std::vector<NodeWorker*> workers, const Publisher& publisher,
     : workers_(std::move(workers)), publisher_(publisher), clock_(clock), timeout_(timeout) {}
 
 Observation Observer::Look() {
-  const Deadline deadline(clock_, timeout_);
+  const Deadline deadline(clock_, timeout_ + kLastWord);
   std::vector<NodeWorker*> doubtful;
   for (NodeWorker* worker : workers_) worker->RequestLook();
   for (NodeWorker* worker : workers_) {

@@ -9,18 +9,20 @@
 #include <csignal>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
-#include <limits>
 
 #include "reconciler/publish/endpoint.h"
+#include "tests/bench/report.h"
 #include "tests/publish/peers.h"
 
 namespace pandora_ha {
 namespace {
 
+using bench::At;
+using bench::kNone;
+using bench::Row;
+using bench::Sample;
 using test::EchoServer;
 using test::Peer;
 
@@ -30,58 +32,11 @@ constexpr std::size_t kMessage = 100;
 constexpr std::size_t kSessions = 2000;
 constexpr double kGoalMicroseconds = 30;
 
-using Sample = std::vector<double>;
-
-double At(Sample sample, double quantile) {
-  std::sort(sample.begin(), sample.end());
-  return sample[static_cast<std::size_t>(quantile * static_cast<double>(sample.size() - 1))];
-}
-
 // The project's clock counts microseconds; a round trip is a few of them.
 double NowMicroseconds() {
   timespec now{};
   clock_gettime(CLOCK_BOOTTIME, &now);
   return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
-}
-
-constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-
-struct Row {
-  std::string name, unit;
-  double value = 0;
-  double floor = kNone;
-  std::size_t n = 1;
-  double p95 = kNone;
-};
-
-std::string Number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3f", value);
-  return std::isnan(value) ? "null" : text;
-}
-
-void WriteJson(const std::string& path, const std::vector<Row>& rows) {
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-  std::ofstream out(path);
-  const char* separator = "[\n";
-  for (const Row& row : rows) {
-    out << separator << R"(  {"name": ")" << row.name << R"(", "flavor": "tcp", "unit": ")"
-        << row.unit << R"(", "value": )" << Number(row.value) << R"(, "floor": )"
-        << Number(row.floor) << R"(, "ratio": )" << Number(row.value / row.floor) << R"(, "n": )"
-        << row.n << R"(, "p95": )" << Number(row.p95) << "}";
-    separator = ",\n";
-  }
-  out << "\n]\n";
-}
-
-void Print(const std::vector<Row>& rows) {
-  std::printf("%-44s %12s %12s %8s %8s %10s  %s\n", "name", "value", "floor", "ratio", "n", "p95",
-              "unit");
-  for (const Row& row : rows) {
-    std::printf("%-44s %12s %12s %8s %8zu %10s  %s\n", row.name.c_str(), Number(row.value).c_str(),
-                Number(row.floor).c_str(), Number(row.value / row.floor).c_str(), row.n,
-                Number(row.p95).c_str(), row.unit.c_str());
-  }
 }
 
 // A process of its own that does `work` with its end of a socket pair, and ends with us.
@@ -352,11 +307,11 @@ int Main(const std::string& file) {
   const double added = rows[2].value;
   MeasureManySessions(port, through, endpoint, &rows);
   MeasureRelease(through, endpoint, &rows);
-  Print(rows);
+  for (Row& row : rows) row.flavor = "tcp";
+  bench::Print(rows);
   std::printf("\nadded per round trip at p50: %.1f us; goal: at most %.0f us: %s\n", added,
               kGoalMicroseconds, added <= kGoalMicroseconds ? "met" : "MISSED");
-  WriteJson(file, rows);
-  return 0;
+  return bench::WriteJson(file, rows) ? 0 : 1;
 }
 
 }  // namespace

@@ -60,6 +60,7 @@ class TestCluster {
   std::unique_ptr<DemoWriter> NewWriter(Milliseconds pause = Milliseconds(1)) const;
 
   const ClusterSpec& spec() const { return spec_; }
+  const ResolvedCredentials& passwords() const { return passwords_; }
   const std::string& directory() const { return directory_; }
   const Manager& manager() const { return *manager_; }
   Result<std::vector<Event>> History() const { return manager_->History(1000); }
