@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <optional>
+#include <utility>
 
 namespace pandora_ha {
 
@@ -86,6 +87,7 @@ DatabaseSeen NodeWorker::Seen() const {
   {
     const std::lock_guard lock(mutex_);
     seen = seen_;
+    late_ = late_ || look_wanted_ || looking_;
   }
   if (host_ != nullptr) {
     seen.process = host_->Process();
@@ -146,7 +148,10 @@ void NodeWorker::Look() {
     const std::lock_guard lock(mutex_);
     looking_ = false;
     const bool answered = look.contact == Contact::kAnswered;
-    tell = !answered || seen_.contact != Contact::kAnswered;
+    // Told only when the loop cannot know it yet and is not about to ask anyway: a server that is
+    // merely down must not keep it awake. A silent one takes a whole timeout each time.
+    tell = std::exchange(late_, false) &&
+           (look.contact != seen_.contact || look.contact == Contact::kSilent);
     seen_.contact = look.contact;
     seen_.contact_error = look.error;
     ++seen_.attempts;

@@ -21,8 +21,8 @@ namespace pandora_ha {
 class NodeWorker final : public NodeRunner {
  public:
   // `host` may be null (nobody owns the process for us) and, like `clock`, must outlive the worker.
-  // `on_news` is called from the worker's thread when a look that nobody waits for is over, or when
-  // the connection broke; it must not block.
+  // `on_news` is called from the worker's thread when the connection broke, or when a look that was
+  // not over when Seen() was asked found something new; it must not block.
   NodeWorker(NodeName name, std::unique_ptr<DatabaseNode> database, Host* host, const Clock& clock,
              Duration look_timeout, std::function<void()> on_news);
   // Waits for a task under way, at most for its deadline.
@@ -63,6 +63,7 @@ class NodeWorker final : public NodeRunner {
   bool stopping_ = false;
   bool look_wanted_ = false;
   bool looking_ = false;
+  mutable bool late_ = false;  // somebody took what was seen while a look was outstanding
   std::deque<std::shared_ptr<Job>> jobs_;
   DatabaseSeen seen_;
 
