@@ -106,7 +106,6 @@ bool Figures::MeasureFailovers(int runs) {
                   run + 1, NameOf(way), killing->total,
                   static_cast<unsigned long long>(killing->lost),
                   static_cast<unsigned long long>(killing->acknowledged));
-      std::fflush(stdout);
       lost += killing->lost;
       acknowledged += killing->acknowledged;
       killings_[way].push_back(*std::move(killing));
@@ -218,6 +217,7 @@ int Main(int argc, char** argv) {
       file = word;
     }
   }
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   SetLogLevel(LogLevel::kError);
   std::vector<Row> rows;
   bool good = true;

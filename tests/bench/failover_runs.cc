@@ -48,6 +48,13 @@ bool Lossless(const Snapshot& s) {
          });
 }
 
+// The old primary had a row that nobody acknowledged, and its server cannot take it back: a person
+// must decide, and the next run needs a new cluster.
+bool Diverged(const Snapshot& s) {
+  return std::any_of(s.status.findings.begin(), s.status.findings.end(),
+                     [](const Finding& f) { return f.code == FindingCode::kNodeDiverged; });
+}
+
 // Every snapshot that is pinned while it lives.
 class Recorder {
  public:
@@ -206,10 +213,12 @@ Result<FailoverRuns::Pair> FailoverRuns::MakeReady() {
       });
       cluster_->StartManager();
     }
-    if (WaitUntil(kReadyWithin, [&] {
-          const auto last = cluster_->Last();
-          return last && last->times.began > last_kill_ && Lossless(*last);
-        })) {
+    Noticeboard::Pinned last;
+    WaitUntil(kReadyWithin, [&] {
+      last = cluster_->Last();
+      return last && last->times.began > last_kill_ && (Lossless(*last) || Diverged(*last));
+    });
+    if (last && Lossless(*last)) {
       const NodeName primary = cluster_->Primary();
       const auto& nodes = cluster_->spec().database.nodes;
       const auto made = cluster_->Ask(primary, std::string("CREATE TABLE IF NOT EXISTS ") + kTable +
@@ -217,8 +226,7 @@ Result<FailoverRuns::Pair> FailoverRuns::MakeReady() {
       if (!made.ok()) return made.error();
       return Pair{primary, nodes[0].name == primary ? nodes[1].name : nodes[0].name};
     }
-    const auto last = cluster_->Last();
-    std::fprintf(stderr, "%s: made anew, because it did not become healthy: %s\n",
+    std::fprintf(stderr, "%s: made anew, because it does not become healthy: %s\n",
                  flavor_.name.c_str(), last ? last->status.verdict.c_str() : "no look");
     cluster_.reset();
   }
@@ -242,6 +250,16 @@ Status FailoverRuns::CountLost(const NodeName& primary, const TightWriter& write
   return Ok();
 }
 
+Status FailoverRuns::WaitForTheMoment(const Pair& pair, const TightWriter& writer) const {
+  const Deadline deadline(SystemClock(), kFailoverWithin);
+  PHA_ASSIGN_OR_RETURN(const auto replica, Session::Connect(To(pair.replica, true), deadline));
+  const bool came = WaitUntil(kFailoverWithin, [&] {
+    return writer.acknowledged() >= kRowsBefore && AppliedAll(flavor_.flavor, *replica, deadline);
+  });
+  if (came) return Ok();
+  return Error{ErrorCode::kTimeout, "the writer is not acknowledged, or the replica lags"};
+}
+
 Result<Killing> FailoverRuns::Kill(Way way) {
   PHA_ASSIGN_OR_RETURN(const Pair pair, MakeReady());
   if (way != Way::kFloor) {
@@ -263,10 +281,9 @@ Result<Killing> FailoverRuns::KillForFloor(const Pair& pair) {
   PHA_ASSIGN_OR_RETURN(Floor floor, Floor::Connect(flavor_.flavor, To(pair.primary, true),
                                                    To(pair.replica, true), deadline));
   TightWriter writer(Client(Way::kFloor, pair.primary), first);
-  if (!WaitUntil(kFailoverWithin, [&] { return writer.acknowledged() >= kRowsBefore; }))
-    return Error{ErrorCode::kTimeout, "the writer does not get its rows acknowledged"};
   auto promotion =
       std::async(std::launch::async, [&] { return floor.Run(first + kIdsPerRun / 2, deadline); });
+  PHA_TRY(WaitForTheMoment(pair, writer));
   const TimePoint killed = Now();
   cluster_->Signal(pair.primary, SIGKILL);
   PHA_ASSIGN_OR_RETURN(const FloorTimes times, promotion.get());
@@ -287,12 +304,11 @@ Result<Killing> FailoverRuns::KillUnderManager(const Pair& pair, Way way) {
   const Deadline deadline(SystemClock(), kFailoverWithin);
   PHA_ASSIGN_OR_RETURN(const auto idle, Session::Connect(To(pair.primary, true), deadline));
   TightWriter writer(Client(way, pair.primary), NewIds());
-  if (!WaitUntil(kFailoverWithin, [&] { return writer.acknowledged() >= kRowsBefore; }))
-    return Error{ErrorCode::kTimeout, "the writer does not get its rows acknowledged"};
   auto broken =
       std::async(std::launch::async, [&] { return WaitForBreak(idle->descriptor(), deadline); });
   const Recorder recorder(*cluster_);
   const std::uint64_t done = cluster_->Last()->counters.failovers_done;
+  PHA_TRY(WaitForTheMoment(pair, writer));
   const TimePoint killed = Now();
   cluster_->Signal(pair.primary, SIGKILL);
   const bool back = WaitUntil(kFailoverWithin, [&] {

@@ -45,6 +45,8 @@ class FailoverRuns {
   };
 
   Result<Pair> MakeReady();
+  // The writer writes, and the replica's relay log is empty at this moment.
+  Status WaitForTheMoment(const Pair& pair, const TightWriter& writer) const;
   Result<Killing> KillForFloor(const Pair& pair);
   Result<Killing> KillUnderManager(const Pair& pair, Way way);
   SessionOptions To(const NodeName& node, bool admin) const;

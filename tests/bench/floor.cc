@@ -14,6 +14,20 @@ TimePoint WaitForBreak(int socket, Deadline deadline) {
   return SystemClock().Now().mono;
 }
 
+bool AppliedAll(Flavor flavor, Session& replica, Deadline deadline) {
+  if (flavor == Flavor::kMySql) {
+    const auto rows = replica.Query(
+        "SELECT GTID_SUBSET(RECEIVED_TRANSACTION_SET, @@global.gtid_executed) AS all_of_it FROM "
+        "performance_schema.replication_connection_status",
+        deadline);
+    return rows.ok() && !rows->empty() && RowReader(*rows, 0).True("all_of_it");
+  }
+  const auto channel = replica.Query("SHOW SLAVE STATUS", deadline);
+  const auto applied = replica.Query("SELECT @@global.gtid_slave_pos AS position", deadline);
+  return channel.ok() && applied.ok() && !channel->empty() &&
+         RowReader(*channel, 0).Text("Gtid_IO_Pos") == RowReader(*applied, 0).Text("position");
+}
+
 Result<Floor> Floor::Connect(Flavor flavor, const SessionOptions& primary,
                              const SessionOptions& replica, Deadline deadline) {
   Floor floor;

@@ -31,4 +31,7 @@ class Floor {
 // When the socket's other side is gone; the clock's epoch when the deadline came first.
 TimePoint WaitForBreak(int socket, Deadline deadline);
 
+// The replica has executed all that it received: its relay log is empty.
+bool AppliedAll(Flavor flavor, Session& replica, Deadline deadline);
+
 }  // namespace pandora_ha::bench
