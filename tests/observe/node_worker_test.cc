@@ -59,10 +59,11 @@ TEST_F(NodeWorkerTest, AServerThatIsDownIsNoNewsToWhoHasAskedAndWaited) {
   EXPECT_EQ(news_, 0);
 }
 
-TEST_F(NodeWorkerTest, ALookThatNobodyWaitedForIsNewsWhenItIsOver) {
+TEST_F(NodeWorkerTest, ALookThatWasGivenUpIsNewsWhenItIsOver) {
   port_.Listen();
   const auto worker = Make(Milliseconds(50));
   worker->RequestLook();
+  EXPECT_FALSE(worker->WaitForLook(Deadline(SystemClock(), Milliseconds(1))));
   EXPECT_EQ(worker->Seen().contact, Contact::kNeverTried);
   ASSERT_TRUE(worker->WaitForLook(Deadline(SystemClock(), Seconds(5))));
   EXPECT_EQ(worker->Seen().contact, Contact::kSilent);
