@@ -33,6 +33,9 @@ bool AcceptForeignEpoch(Context& c) {
     c.memory.epoch = heartbeat.epoch;
     c.memory.primary = heartbeat.writer;
     c.memory.promotion.reset();
+    c.memory.primary_executed = {};
+    c.memory.primary_lost = {};
+    c.memory.loss.reset();
     c.memory.durability_in_force = DurabilityMode::kAsync;
     for (auto& [name, node] : c.memory.nodes) {
       node = NodeMemory{};
@@ -56,12 +59,14 @@ void DecidePlan(Context& c) {
   }
   Evidence evidence = Judge(c.spec, c.seen, c.memory, *c.memory.primary);
   if (evidence.life == Life::kAlive) {
-    if (const std::string lost = LostTailOf(c.seen, c.memory, *c.memory.primary); !lost.empty()) {
-      evidence.because = lost;
-    } else {
+    const std::string lost = LostTailOf(c.seen, c.memory, *c.memory.primary);
+    const bool open = FindSeen(c.seen, *c.memory.primary)->state->writable;
+    if (lost.empty() || (open && !ReplaceOpenPrimary(c, lost))) {
       DecideUpkeep(c);
       return;
     }
+    if (open) return;
+    evidence.because = lost;
   }
   DecideFailover(c, evidence);
 }

@@ -58,6 +58,28 @@ void Block(Election* election, BlockReason reason, std::string says) {
   election->says = std::move(says);
 }
 
+// True when a node that just does not answer may hold more than the winner: its looks come first.
+bool LooksForHolder(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
+                    const std::optional<NodeName>& old_primary, const Standing& winner,
+                    Election* election) {
+  for (const auto& [name, node] : memory.nodes) {
+    const DatabaseSeen* database = FindSeen(seen, name);
+    if (name == old_primary || name == winner.node || node.deposed ||
+        node.history == History::kDiverged || winner.held.Contains(node.received) ||
+        (database != nullptr && database->state.known())) {
+      continue;
+    }
+    election->unseen_holder = name;
+    const Evidence evidence = Judge(spec, seen, memory, name);
+    if (evidence.life != Life::kGathering) continue;
+    Block(election, BlockReason::kGatheringEvidence,
+          name.text + " received transactions that " + winner.node.text +
+              " lacks, and is asked again: " + evidence.because + ".");
+    return true;
+  }
+  return false;
+}
+
 // Looks at the winner's right to a lossless promotion and counts what may be missing.
 void AssessLoss(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
                 const std::optional<NodeName>& old_primary, const Standing& winner,
@@ -182,6 +204,7 @@ Election Elect(const ClusterSpec& spec, const Observation& seen, const Memory& m
                        " transactions that " + superset->node.text + " has";
     }
   }
+  if (LooksForHolder(spec, seen, memory, old_primary, *superset, &election)) return election;
   election.winner = superset->node;
   AssessLoss(spec, seen, memory, old_primary, *superset, &election);
   return election;
