@@ -151,15 +151,17 @@ void DiagnoseReplica(const Situation& s, const DatabaseSeen& node, const Databas
   }
   if (!node.state.known()) return;  // refused us: said by DiagnoseNode
   const NodeMemory& remembered = MemoryOf(s.memory, node.name);
-  if (node.state->writable) {
-    s.Add(remembered.history == History::kDiverged ? FindingCode::kTwoWritable
-                                                   : FindingCode::kWritableReplica,
+  const bool promoted = s.memory.promotion && s.memory.promotion->to == node.name;
+  if (node.state->writable && !promoted) {
+    s.Add(remembered.history == History::kDiverged || remembered.deposed
+              ? FindingCode::kTwoWritable
+              : FindingCode::kWritableReplica,
           node.name, node.name.text + " is writable beside the primary.");
   }
   if (remembered.history == History::kDiverged) {
     s.Add(FindingCode::kNodeDiverged, node.name,
           node.name.text + " has " +
-              std::to_string(remembered.errant.CountMissingIn(s.memory.primary_executed)) +
+              std::to_string(remembered.executed.CountMissingIn(s.memory.primary_executed)) +
               " transactions that the primary lacks: " + remembered.errant.ToString() + ".");
     return;
   }
@@ -231,7 +233,8 @@ const std::vector<FindingRow>& FindingTable() {
   using F = FindingCode;
   using enum Severity;
   static const std::vector<FindingRow> table = {
-      {F::kTwoWritable, kCritical, "Two nodes accept writes and their histories differ.",
+      {F::kTwoWritable, kCritical,
+       "Two nodes accept writes that were primaries of different epochs or differ already.",
        "the node that is not the primary is made read-only; decide what becomes of its rows"},
       {F::kPrimaryDead, kCritical, "The primary's process has ended and nobody will start it.",
        "a failover follows by itself unless it is blocked"},

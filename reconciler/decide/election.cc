@@ -39,11 +39,16 @@ std::string WhyNotEligible(const ClusterSpec& spec, const Observation& seen, con
 // Under semi-sync one replica, whichever it was, has acknowledged each commit: an unseen holder of
 // the right may be the only one that has the last rows.
 std::optional<NodeName> UnseenAcknowledger(const Observation& seen, const Memory& memory,
-                                           const std::optional<NodeName>& old_primary) {
+                                           const std::optional<NodeName>& old_primary,
+                                           const GtidSet& held) {
   for (const auto& [name, node] : memory.nodes) {
     if (!node.lossless || name == old_primary) continue;
     const DatabaseSeen* database = FindSeen(seen, name);
     if (database == nullptr || !database->state.known()) return name;
+    // One that cannot be promoted, because it has rows of its own, may be the only holder, too.
+    if (node.history == History::kDiverged &&
+        !held.Contains(HeldBy(*database->state).Subtract(node.errant)))
+      return name;
   }
   return std::nullopt;
 }
@@ -95,7 +100,7 @@ void AssessLoss(const ClusterSpec& spec, const Observation& seen, const Memory& 
     election->possibly_lost = memory.primary_executed.CountMissingIn(winner.held);
     return;
   }
-  const auto unseen = UnseenAcknowledger(seen, memory, old_primary);
+  const auto unseen = UnseenAcknowledger(seen, memory, old_primary, winner.held);
   election->lossless = spec.database.replication.durability == DurabilityMode::kSemiSync &&
                        memory.durability_in_force == DurabilityMode::kSemiSync &&
                        MemoryOf(memory, winner.node).lossless && !unseen;
@@ -105,7 +110,7 @@ void AssessLoss(const ClusterSpec& spec, const Observation& seen, const Memory& 
     return;
   }
   const std::string why =
-      unseen ? unseen->text + ", which acknowledged commits, does not answer"
+      unseen ? unseen->text + ", which acknowledged commits, does not answer or has diverged"
              : winner.node.text + " did not acknowledge the last commits of " + old_primary->text;
   election->winner.reset();
   Block(election, BlockReason::kMayLoseRows,

@@ -158,7 +158,7 @@ bool FinishTarget(Context& c, bool* over) {
 }
 
 Epoch HighestMarker(const Observation& seen) {
-  Epoch highest;
+  Epoch highest = seen.publication.epoch;
   for (const DatabaseSeen& node : seen.databases) {
     if (node.state.known() && node.state->heartbeat)
       highest = std::max(highest, node.state->heartbeat->epoch);
@@ -182,6 +182,18 @@ bool Unopened(const Context& c) {
   return target != nullptr && target->state.known() && !target->state->writable;
 }
 
+// What going on all the same would cost, for the person who has to decide.
+std::string Forecast(const Context& c, const NodeName& from) {
+  const Election election = Elect(c.spec, c.seen, c.memory, from);
+  if (!election.winner) return "";
+  const std::uint64_t lost = election.possibly_lost.value_or(0);
+  return " Promoting " + election.winner->text +
+         (election.lossless ? " loses nothing that was acknowledged."
+          : lost == 0       ? " may lose what " + from.text + " wrote after the last look at it."
+                            : " loses at least " + std::to_string(lost) + " transactions of " +
+                            from.text + " (an estimate from the last look).");
+}
+
 // Fence, silence the candidates, elect, promote: as far as this look allows.
 void Advance(Context& c) {
   Promotion& promotion = *c.memory.promotion;
@@ -192,6 +204,7 @@ void Advance(Context& c) {
     const Fencing fencing = FenceOf(c, *promotion.from, promotion);
     if (fencing.blocked) {
       c.decision.blocked.push_back(*fencing.blocked);
+      c.decision.blocked.back().says += Forecast(c, *promotion.from);
       if (c.before.promotion) {
         c.decision.blocked.back().says += " The promotion has begun, so clients wait; " +
                                           promotion.from->text +
@@ -263,6 +276,12 @@ void BlockOnEvidence(Context& c, const NodeName& primary, const Evidence& eviden
     case Life::kCutOff:
     case Life::kDead:
       break;
+  }
+  if (evidence.ask) {
+    c.Do(ReplicateFrom{*evidence.ask, primary},
+         "only a running channel tells whether " + primary.text + " lives", Seconds(5),
+         {IsReadOnly{*evidence.ask}});
+    c.decision.plan.purpose = "ask " + evidence.ask->text + " about " + primary.text;
   }
   c.Block(reason, "No failover from " + primary.text + " now: " + evidence.because + ".", who,
           evidence.until);
@@ -391,6 +410,9 @@ void DecideFirstPrimary(Context& c) {
     return;
   }
   if (writable.size() > 1) {
+    c.decision.findings.push_back(
+        MakeFinding(FindingCode::kTwoWritable, writable[1],
+                    writable[1].text + " is writable beside " + writable[0].text + "."));
     c.Block(BlockReason::kSplitBrain,
             writable[0].text + " and " + writable[1].text +
                 " both accept writes, and which of them is right is not recorded.",

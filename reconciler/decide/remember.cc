@@ -60,6 +60,10 @@ void JudgeHistory(const DatabaseSeen& database, const GtidSet& primary, NodeMemo
     node->executed_at = at;
     return;
   }
+  const auto& channel = database.state->replication;
+  // One that receives may be ahead of the older answer of its source; nobody else may be.
+  const bool receives = channel && channel->io == ThreadState::kRunning;
+  if (!receives && node->history == History::kContained) node->history = History::kUnjudged;
   if (node->executed.empty()) {
     node->executed = executed;
     node->executed_at = at;
@@ -85,7 +89,7 @@ void SettleLoss(const ClusterSpec& spec, Memory* memory) {
   if (from.history == History::kContained || FindNode(spec, memory->loss->from) == nullptr) {
     memory->loss.reset();
   } else if (from.history == History::kDiverged) {
-    memory->loss->count = from.errant.CountMissingIn(memory->primary_executed);
+    memory->loss->count = from.executed.CountMissingIn(memory->primary_executed);
     memory->loss->exact = true;
   }
 }

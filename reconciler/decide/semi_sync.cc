@@ -65,6 +65,13 @@ void SwitchReplicasOn(Context& c, const DatabaseSeen& primary) {
     // here.
     if (node.state->replication->source.host != source.address) continue;
     const SemiSyncSeen& semi_sync = node.state->semi_sync;
+    // What it acknowledges it cannot be promoted with.
+    if (MemoryOf(c.memory, node.name).history == History::kDiverged) {
+      if (node.state->replication->io != ThreadState::kStopped)
+        c.Do(StopReceiving{node.name}, "it has transactions of its own and must not acknowledge",
+             kQuickStep);
+      continue;
+    }
     if (node.state->replication->io == ThreadState::kRunning &&
         (!semi_sync.replica_enabled || !semi_sync.replica_active)) {
       c.Do(SetSemiSync{node.name, SemiSyncRole::kReplica},
