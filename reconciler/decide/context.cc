@@ -25,9 +25,7 @@ bool StartIfEnded(Context& c, const NodeName& node, const std::string& because) 
   ++remembered.starts;
   remembered.start_not_before =
       c.now() + std::min<Duration>(Seconds(60), Seconds(1) * (1 << std::min(remembered.starts, 6)));
-  const bool discard =
-      remembered.deposed && c.spec.database.replication.durability == DurabilityMode::kSemiSync;
-  c.Do(StartServer{node, discard}, because, kStartStep);
+  c.Do(StartServer{node, remembered.deposed && remembered.discard}, because, kStartStep);
   return true;
 }
 
@@ -54,7 +52,9 @@ std::optional<Condition> TakeWritesAway(Context& c, const DatabaseSeen& node,
 void AddOpeningSteps(Context& c, const NodeName& node, const std::string& because,
                      std::vector<Condition> before_opening) {
   const DatabaseState& state = *FindSeen(c.seen, node)->state;
-  if (state.replication && !state.replication->applied_all)
+  const bool receives = state.replication && state.replication->io != ThreadState::kStopped;
+  if (receives) c.Do(StopReceiving{node}, because, kQuickStep);
+  if (state.replication && (receives || !state.replication->applied_all))
     c.Do(ApplyReceived{node}, "nothing that was received may be left out", kDrainStep);
   if (state.replication) c.Do(LeaveReplication{node}, because, kQuickStep, before_opening);
   const SemiSyncRole role = OpeningRole(c);

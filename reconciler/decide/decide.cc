@@ -13,42 +13,85 @@
 namespace pandora_ha {
 namespace {
 
-// A node that carries a higher epoch than we know proves that somebody else decided. When the world
-// is clear (its writer answers and alone accepts writes) we adopt it; else we keep our hands off.
-bool AcceptForeignEpoch(Context& c) {
-  const DatabaseSeen* ahead = nullptr;
-  int writable = 0;
+struct ForeignEpoch {
+  Epoch epoch;
+  NodeName writer;
+  std::string carrier;
+};
+
+// A higher epoch than we know proves that somebody else decided. A source that waits for its first
+// acknowledgement has no marker yet: then only the publication tells.
+std::optional<ForeignEpoch> FindForeignEpoch(const Context& c) {
+  std::optional<ForeignEpoch> found;
+  const auto highest = [&] { return found ? found->epoch : c.memory.epoch; };
   for (const DatabaseSeen& node : c.seen.databases) {
-    if (!node.state.known()) continue;
-    writable += node.state->writable ? 1 : 0;
-    if (node.state->heartbeat && node.state->heartbeat->epoch > c.memory.epoch &&
-        (ahead == nullptr || node.state->heartbeat->epoch > ahead->state->heartbeat->epoch)) {
-      ahead = &node;
-    }
+    if (node.state.known() && node.state->heartbeat && node.state->heartbeat->epoch > highest())
+      found = {node.state->heartbeat->epoch, node.state->heartbeat->writer, node.name.text};
   }
-  if (ahead == nullptr) return true;
-  const HeartbeatSeen heartbeat = *ahead->state->heartbeat;
-  const DatabaseSeen* writer = FindSeen(c.seen, heartbeat.writer);
-  if (writer != nullptr && writer->state.known() && writer->state->writable && writable == 1) {
-    c.memory.epoch = heartbeat.epoch;
-    c.memory.primary = heartbeat.writer;
-    c.memory.promotion.reset();
-    c.memory.durability_in_force = DurabilityMode::kAsync;
-    for (auto& [name, node] : c.memory.nodes) {
-      node = NodeMemory{};
-    }
+  const PublicationSeen& published = c.seen.publication;
+  if (published.primary && published.epoch > highest())
+    found = {published.epoch, *published.primary, "the publication"};
+  return found;
+}
+
+void Adopt(Context& c, const ForeignEpoch& foreign) {
+  c.memory.epoch = foreign.epoch;
+  c.memory.primary = foreign.writer;
+  c.memory.promotion.reset();
+  c.memory.primary_executed = {};
+  c.memory.primary_lost = {};
+  c.memory.loss.reset();
+  c.memory.durability_in_force = DurabilityMode::kAsync;
+  for (auto& [name, node] : c.memory.nodes) {
+    const DatabaseSeen* seen = FindSeen(c.seen, name);
+    node = NodeMemory{};
+    node.deposed =
+        name != foreign.writer && seen != nullptr && seen->state.known() && seen->state->writable;
+  }
+}
+
+// When the writer of a higher epoch answers and accepts writes we adopt it; else we keep our hands
+// off.
+bool AcceptForeignEpoch(Context& c) {
+  const auto foreign = FindForeignEpoch(c);
+  if (!foreign) return true;
+  const DatabaseSeen* writer = FindSeen(c.seen, foreign->writer);
+  if (writer != nullptr && writer->state.known() && writer->state->writable) {
+    Adopt(c, *foreign);
     return true;
   }
   if (!c.memory.primary && !c.memory.promotion) return true;  // the first start counts on from it
   c.Block(BlockReason::kEpochAhead,
-          ahead->name.text + " carries epoch " + std::to_string(heartbeat.epoch.number) +
-              ", decided by somebody else; nothing is changed.",
-          "whoever can bring " + heartbeat.writer.text + " back, or stop the other manager");
+          foreign->carrier + " carries epoch " + std::to_string(foreign->epoch.number) + " of " +
+              foreign->writer.text + ", decided by somebody else; nothing is changed.",
+          "whoever can bring " + foreign->writer.text + " back, or stop the other manager");
   return false;
+}
+
+// The recorded primary is not declared any more. True when there is nothing left to decide.
+bool DecideUndeclared(Context& c) {
+  if (!c.memory.primary || FindNode(c.spec, *c.memory.primary) != nullptr) return false;
+  const NodeName gone = *c.memory.primary;
+  int writable = 0;
+  bool all_answer = true;
+  for (const DatabaseSeen& node : c.seen.databases) {
+    all_answer = all_answer && node.state.known();
+    writable += node.state.known() && node.state->writable ? 1 : 0;
+  }
+  if (all_answer && writable == 1) {
+    c.memory.primary.reset();
+    return false;
+  }
+  c.Block(BlockReason::kNoCandidate,
+          "The recorded primary " + gone.text + " is not declared any more; nothing is changed.",
+          "whoever changed the document: declare " + gone.text +
+              " again; or open exactly one declared node for writing while all of them answer");
+  return true;
 }
 
 void DecidePlan(Context& c) {
   if (!AcceptForeignEpoch(c)) return;
+  if (DecideUndeclared(c)) return;
   if (c.memory.promotion && !ContinuePromotion(c)) return;
   if (!c.memory.primary) {
     DecideFirstPrimary(c);
@@ -56,12 +99,14 @@ void DecidePlan(Context& c) {
   }
   Evidence evidence = Judge(c.spec, c.seen, c.memory, *c.memory.primary);
   if (evidence.life == Life::kAlive) {
-    if (const std::string lost = LostTailOf(c.seen, c.memory, *c.memory.primary); !lost.empty()) {
-      evidence.because = lost;
-    } else {
+    const std::string lost = LostTailOf(c.seen, c.memory, *c.memory.primary);
+    const bool open = FindSeen(c.seen, *c.memory.primary)->state->writable;
+    if (lost.empty() || (open && !ReplaceOpenPrimary(c, lost))) {
       DecideUpkeep(c);
       return;
     }
+    if (open) return;
+    evidence.because = lost;
   }
   DecideFailover(c, evidence);
 }

@@ -23,6 +23,30 @@ std::string Source(const ReplicationSeen& channel) {
   return channel.source.host.empty() ? std::string("nobody") : ToString(channel.source);
 }
 
+std::uint64_t CountOf(const GtidSet& set) {
+  std::uint64_t count = 0;
+  for (const auto& [source, ranges] : set.sources()) {
+    for (const GtidSet::Range& range : ranges) count += range.last - range.first + 1;
+  }
+  return count;
+}
+
+void DiagnoseLostRows(const Situation& s, const DatabaseSeen& primary) {
+  const GtidSet& lost = s.memory.primary_lost;
+  if (lost.empty()) return;
+  std::string holder;
+  for (const DatabaseSeen& node : s.seen.databases) {
+    const bool holds =
+        node.name != primary.name && node.state.known() && HeldBy(*node.state).Contains(lost);
+    if (holds && holder.empty()) holder = node.name.text;
+  }
+  s.Add(FindingCode::kPrimaryLostRows, primary.name,
+        "The primary " + primary.name.text + " lost " + std::to_string(CountOf(lost)) +
+            " transactions that it had committed, up to " + lost.ToString() + "; " +
+            (holder.empty() ? "no node that answers has them."
+                            : holder + " has them and must not be cloned over."));
+}
+
 void DiagnosePrimary(const Situation& s, const DatabaseSeen& primary) {
   const std::string& name = primary.name.text;
   const Evidence evidence = Judge(s.spec, s.seen, s.memory, primary.name);
@@ -55,6 +79,7 @@ void DiagnosePrimary(const Situation& s, const DatabaseSeen& primary) {
   if (!primary.state->writable) {
     s.Add(FindingCode::kPrimaryReadOnly, primary.name, "The primary " + name + " is read-only.");
   }
+  DiagnoseLostRows(s, primary);
   const auto order = PreferenceOrder(s.spec);
   if (!order.empty() && order.front() != primary.name) {
     s.Add(FindingCode::kPrimaryNotPreferred, primary.name,
@@ -68,10 +93,6 @@ void DiagnosePrimary(const Situation& s, const DatabaseSeen& primary) {
     s.Add(FindingCode::kSemiSyncDegraded, primary.name,
           "Commits on " + name +
               " do not wait for a replica now: a failover could lose acknowledged rows.");
-  } else if (!primary.state->semi_sync.source_waiting) {
-    s.Add(
-        FindingCode::kSemiSyncNotWaiting, primary.name,
-        "semiSync is declared and in force, but " + name + " does not wait for acknowledgements.");
   }
 }
 
@@ -130,15 +151,17 @@ void DiagnoseReplica(const Situation& s, const DatabaseSeen& node, const Databas
   }
   if (!node.state.known()) return;  // refused us: said by DiagnoseNode
   const NodeMemory& remembered = MemoryOf(s.memory, node.name);
-  if (node.state->writable) {
-    s.Add(remembered.history == History::kDiverged ? FindingCode::kTwoWritable
-                                                   : FindingCode::kWritableReplica,
+  const bool promoted = s.memory.promotion && s.memory.promotion->to == node.name;
+  if (node.state->writable && !promoted) {
+    s.Add(remembered.history == History::kDiverged || remembered.deposed
+              ? FindingCode::kTwoWritable
+              : FindingCode::kWritableReplica,
           node.name, node.name.text + " is writable beside the primary.");
   }
   if (remembered.history == History::kDiverged) {
     s.Add(FindingCode::kNodeDiverged, node.name,
           node.name.text + " has " +
-              std::to_string(remembered.errant.CountMissingIn(s.memory.primary_executed)) +
+              std::to_string(remembered.executed.CountMissingIn(s.memory.primary_executed)) +
               " transactions that the primary lacks: " + remembered.errant.ToString() + ".");
     return;
   }
@@ -171,6 +194,25 @@ void DiagnoseNode(const Situation& s, const DatabaseSeen& node) {
   }
 }
 
+void DiagnoseLoss(const Situation& s, const Loss& loss) {
+  const std::string& from = loss.from.text;
+  std::string says = "Since epoch " + std::to_string(loss.epoch.number) + ", ";
+  if (loss.exact) {
+    says += std::to_string(loss.count) + " transactions of " + from + " are missing (counted).";
+  } else {
+    says +=
+        (loss.count == 0 ? "transactions of " + from + " after the last look at it may be missing"
+                         : "at least " + std::to_string(loss.count) + " transactions of " + from +
+                               " may be missing") +
+        " (an estimate from the last look; exact when " + from + " is back).";
+  }
+  if (loss.holder) says += " " + loss.holder->text + ", which did not answer, has some of them.";
+  const bool promoting = s.memory.promotion && s.memory.promotion->to;
+  s.out->push_back(MakeFinding(FindingCode::kLossPossible,
+                               promoting ? s.memory.promotion->to : s.memory.primary,
+                               std::move(says)));
+}
+
 void DiagnoseEpoch(const Situation& s) {
   for (const DatabaseSeen& node : s.seen.databases) {
     if (!node.state.known() || !node.state->heartbeat) continue;
@@ -191,10 +233,14 @@ const std::vector<FindingRow>& FindingTable() {
   using F = FindingCode;
   using enum Severity;
   static const std::vector<FindingRow> table = {
-      {F::kTwoWritable, kCritical, "Two nodes accept writes and their histories differ.",
+      {F::kTwoWritable, kCritical,
+       "Two nodes accept writes that were primaries of different epochs or differ already.",
        "the node that is not the primary is made read-only; decide what becomes of its rows"},
       {F::kPrimaryDead, kCritical, "The primary's process has ended and nobody will start it.",
        "a failover follows by itself unless it is blocked"},
+      {F::kPrimaryLostRows, kCritical,
+       "The open primary lacks transactions that it had committed before.",
+       "keep the node that has them; a failover to it follows by itself unless it is blocked"},
       {F::kPrimaryUnreachable, kCritical,
        "The primary does not answer; whether it lives is not known.",
        "look at the host and the network; a failover follows as the policy says"},
@@ -293,6 +339,7 @@ std::vector<Finding> Diagnose(const ClusterSpec& spec, const Observation& seen,
     findings.push_back(
         MakeFinding(FindingCode::kNoPrimaryYet, std::nullopt, "The cluster has no primary yet."));
   }
+  if (memory.loss) DiagnoseLoss(s, *memory.loss);
   if (memory.promotion) {
     findings.push_back(MakeFinding(FindingCode::kPromotionUnderWay, memory.promotion->to,
                                    "Epoch " + std::to_string(memory.promotion->epoch.number) +

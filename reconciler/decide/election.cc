@@ -39,11 +39,16 @@ std::string WhyNotEligible(const ClusterSpec& spec, const Observation& seen, con
 // Under semi-sync one replica, whichever it was, has acknowledged each commit: an unseen holder of
 // the right may be the only one that has the last rows.
 std::optional<NodeName> UnseenAcknowledger(const Observation& seen, const Memory& memory,
-                                           const std::optional<NodeName>& old_primary) {
+                                           const std::optional<NodeName>& old_primary,
+                                           const GtidSet& held) {
   for (const auto& [name, node] : memory.nodes) {
     if (!node.lossless || name == old_primary) continue;
     const DatabaseSeen* database = FindSeen(seen, name);
     if (database == nullptr || !database->state.known()) return name;
+    // One that cannot be promoted, because it has rows of its own, may be the only holder, too.
+    if (node.history == History::kDiverged &&
+        !held.Contains(HeldBy(*database->state).Subtract(node.errant)))
+      return name;
   }
   return std::nullopt;
 }
@@ -56,6 +61,28 @@ struct Standing {
 void Block(Election* election, BlockReason reason, std::string says) {
   election->blocked = reason;
   election->says = std::move(says);
+}
+
+// True when a node that just does not answer may hold more than the winner: its looks come first.
+bool LooksForHolder(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
+                    const std::optional<NodeName>& old_primary, const Standing& winner,
+                    Election* election) {
+  for (const auto& [name, node] : memory.nodes) {
+    const DatabaseSeen* database = FindSeen(seen, name);
+    if (name == old_primary || name == winner.node || node.deposed ||
+        node.history == History::kDiverged || winner.held.Contains(node.received) ||
+        (database != nullptr && database->state.known())) {
+      continue;
+    }
+    election->unseen_holder = name;
+    const Evidence evidence = Judge(spec, seen, memory, name);
+    if (evidence.life != Life::kGathering) continue;
+    Block(election, BlockReason::kGatheringEvidence,
+          name.text + " received transactions that " + winner.node.text +
+              " lacks, and is asked again: " + evidence.because + ".");
+    return true;
+  }
+  return false;
 }
 
 // Looks at the winner's right to a lossless promotion and counts what may be missing.
@@ -73,7 +100,7 @@ void AssessLoss(const ClusterSpec& spec, const Observation& seen, const Memory& 
     election->possibly_lost = memory.primary_executed.CountMissingIn(winner.held);
     return;
   }
-  const auto unseen = UnseenAcknowledger(seen, memory, old_primary);
+  const auto unseen = UnseenAcknowledger(seen, memory, old_primary, winner.held);
   election->lossless = spec.database.replication.durability == DurabilityMode::kSemiSync &&
                        memory.durability_in_force == DurabilityMode::kSemiSync &&
                        MemoryOf(memory, winner.node).lossless && !unseen;
@@ -83,7 +110,7 @@ void AssessLoss(const ClusterSpec& spec, const Observation& seen, const Memory& 
     return;
   }
   const std::string why =
-      unseen ? unseen->text + ", which acknowledged commits, does not answer"
+      unseen ? unseen->text + ", which acknowledged commits, does not answer or has diverged"
              : winner.node.text + " did not acknowledge the last commits of " + old_primary->text;
   election->winner.reset();
   Block(election, BlockReason::kMayLoseRows,
@@ -182,6 +209,7 @@ Election Elect(const ClusterSpec& spec, const Observation& seen, const Memory& m
                        " transactions that " + superset->node.text + " has";
     }
   }
+  if (LooksForHolder(spec, seen, memory, old_primary, *superset, &election)) return election;
   election.winner = superset->node;
   AssessLoss(spec, seen, memory, old_primary, *superset, &election);
   return election;

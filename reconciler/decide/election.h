@@ -23,6 +23,8 @@ struct Election {
   // Transactions of the old primary that the winner is not known to hold. None: no old primary.
   // Exact only when `lossless`; otherwise an estimate from the last look at the old primary.
   std::optional<std::uint64_t> possibly_lost;
+  // An unseen node that is remembered to have received what the winner lacks.
+  std::optional<NodeName> unseen_holder;
   bool lossless = false;
 };
 

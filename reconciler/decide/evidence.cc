@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "reconciler/decide/election.h"
+
 namespace pandora_ha {
 namespace {
 
@@ -13,21 +15,44 @@ struct Receiving {
   TimePoint silent_at{};  // when its channel counts as silent
 };
 
-std::optional<Receiving> ReceivingReplica(const ClusterSpec& spec, const Observation& seen,
-                                          const Memory& memory, const NodeName& node,
-                                          TimePoint silent_since) {
+// Starting its channel to hear of the source is harmless.
+bool MayBeAsked(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
+                const DatabaseSeen& replica) {
+  return replica.contact == Contact::kAnswered && !replica.state->writable &&
+         replica.state->replication->sql_errno == 0 &&
+         MemoryOf(memory, replica.name).history == History::kContained &&
+         !WhyUnfit(spec, seen, replica.name);
+}
+
+// What the replicas of `node` say about it.
+struct Testimony {
+  std::optional<Receiving> receiving;
+  bool cut_off = false;             // a channel to it is connecting, broken or silent
+  std::optional<NodeName> stopped;  // its channel was stopped without an error: it cannot say
+};
+
+Testimony AskReplicas(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
+                      const NodeName& node, TimePoint silent_since) {
+  Testimony testimony;
   const DatabaseNodeSpec* source = FindNode(spec, node);
-  if (source == nullptr) return std::nullopt;
+  if (source == nullptr) return testimony;
   for (const DatabaseSeen& other : seen.databases) {
     if (other.name == node || !other.state.known() || !other.state->replication) continue;
     const ReplicationSeen& channel = *other.state->replication;
-    if (channel.io != ThreadState::kRunning || channel.source.host != source->address) continue;
+    if (channel.source.host != source->address) continue;
+    if (channel.io == ThreadState::kStopped && channel.io_errno == 0) {
+      if (MayBeAsked(spec, seen, memory, other)) testimony.stopped = other.name;
+      continue;
+    }
     const TimePoint arrived = MemoryOf(memory, other.name).arrival_changed;
     const TimePoint silent_at = std::max(arrived, silent_since) + kChannelSilence;
-    if (seen.taken_at.mono < silent_at)
-      return Receiving{other.name, arrived > silent_since, silent_at};
+    if (channel.io == ThreadState::kRunning && seen.taken_at.mono < silent_at) {
+      testimony.receiving = Receiving{other.name, arrived > silent_since, silent_at};
+      return testimony;
+    }
+    testimony.cut_off = true;
   }
-  return std::nullopt;
+  return testimony;
 }
 
 Evidence JudgeEndedProcess(const ClusterSpec& spec, const Observation& seen,
@@ -68,12 +93,19 @@ Evidence Judge(const ClusterSpec& spec, const Observation& seen, const Memory& m
   }
   const NodeMemory& remembered = MemoryOf(memory, node);
   const int needed = spec.database.detection.connect_retries + 1;
-  const std::string looks = std::to_string(remembered.failed_looks) + " of " +
-                            std::to_string(needed) + " looks without an answer (" +
-                            std::string(ToString(database->contact)) + ")";
+  const std::string contact(ToString(database->contact));
+  const std::string count = std::to_string(remembered.failed_looks);
+  const std::string looks =
+      remembered.failed_looks < needed
+          ? count + " of " + std::to_string(needed) + " looks without an answer (" + contact + ")"
+          : count + " looks without an answer (" + std::to_string(needed) + " needed; " + contact +
+                ")";
   if (remembered.failed_looks < needed) return {Life::kGathering, looks, std::nullopt};
   const TimePoint since = remembered.unanswered_since.value_or(seen.taken_at.mono);
-  if (const auto receiving = ReceivingReplica(spec, seen, memory, node, since)) {
+  // Nobody replicates from a replica, and during a promotion the channels were stopped by us.
+  if (memory.primary != node || memory.promotion) return {Life::kCutOff, looks, std::nullopt};
+  const Testimony testimony = AskReplicas(spec, seen, memory, node, since);
+  if (const auto& receiving = testimony.receiving) {
     if (receiving->proven) {
       return {Life::kStillReplicating, receiving->replica.text + " still receives from it",
               receiving->silent_at};
@@ -82,7 +114,15 @@ Evidence Judge(const ClusterSpec& spec, const Observation& seen, const Memory& m
             looks + "; the channel of " + receiving->replica.text + " is not silent yet",
             receiving->silent_at};
   }
-  return {Life::kCutOff, looks + ", and no replica receives from it", std::nullopt};
+  if (testimony.cut_off)
+    return {Life::kCutOff, looks + ", and no replica receives from it", std::nullopt};
+  if (testimony.stopped) {
+    return {Life::kGathering,
+            looks + "; replication of " + testimony.stopped->text +
+                " was stopped, and is started to hear of it",
+            std::nullopt, testimony.stopped};
+  }
+  return {Life::kCutOff, looks + ", and no replica can be asked", std::nullopt};
 }
 
 }  // namespace pandora_ha

@@ -29,6 +29,7 @@ struct Evidence {
   Life life = Life::kGathering;
   std::string because;             // a clause: "its process was killed by signal 9"
   std::optional<TimePoint> until;  // when the verdict changes by itself
+  std::optional<NodeName> ask{};   // a replica whose channel to it is stopped: start it first
 };
 
 // Two heartbeats of a replica's source (0.5 s each) and a little: a channel that says "running" and

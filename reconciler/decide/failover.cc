@@ -20,23 +20,18 @@ void BlockOn(Context& c, const Election& election) {
       election.blocked == BlockReason::kMayLoseRows
           ? "the return of the old primary or of the missing replica; or an operator who "
             "accepts the loss with failoverPolicy: availability"
+      : election.blocked == BlockReason::kGatheringEvidence
+          ? "nobody needs to: the next looks decide"
           : kAnOperator;
   c.Block(*election.blocked, says, who);
 }
 
 // Without the right to a lossless promotion nothing proves that nothing is lost: commits after the
 // last look at the old primary are never ruled out, so this is said even when none is known.
-void AddLossFinding(Context& c, const Election& election, const NodeName& from) {
+void RememberLoss(Context& c, const Election& election, const NodeName& from) {
   if (election.lossless) return;
-  const std::uint64_t known = election.possibly_lost.value_or(0);
-  const std::string& winner = election.winner->text;
-  c.decision.findings.push_back(
-      MakeFinding(FindingCode::kLossPossible, election.winner,
-                  (known == 0 ? winner + " holds all transactions of " + from.text +
-                                    " that the last look saw; later ones may be missing"
-                              : "At least " + std::to_string(known) + " transactions of " +
-                                    from.text + " are not on " + winner) +
-                      " (an estimate from the last look; exact when " + from.text + " is back)."));
+  c.memory.loss = Loss{from,  c.memory.promotion->epoch, election.possibly_lost.value_or(0),
+                       false, election.unseen_holder,    c.memory.promotion->began_at};
 }
 
 // True when some answering candidate may still receive; the steps that stop it are added.
@@ -81,6 +76,7 @@ void Complete(Context& c) {
   c.memory.promotion.reset();
   c.memory.primary = promotion.to;
   c.memory.primary_executed = {};
+  c.memory.primary_lost = {};
   c.memory.primary_waited = false;
   for (auto& [name, node] : c.memory.nodes) {
     node.history = History::kUnjudged;
@@ -90,9 +86,13 @@ void Complete(Context& c) {
     if (name != promotion.to) node.received = {};
     node.not_acknowledging_since.reset();
   }
-  if (promotion.from && promotion.from != promotion.to)
-    MemoryOf(c.memory, *promotion.from).deposed = true;
-  MemoryOf(c.memory, *promotion.to).deposed = false;
+  if (promotion.from && promotion.from != promotion.to) {
+    NodeMemory& from = MemoryOf(c.memory, *promotion.from);
+    from.deposed = true;
+    from.discard = promotion.lossless;
+  }
+  NodeMemory& to = MemoryOf(c.memory, *promotion.to);
+  to.deposed = to.discard = false;
 }
 
 bool Opened(const DatabaseSeen& node, Epoch epoch) {
@@ -103,12 +103,44 @@ bool Opened(const DatabaseSeen& node, Epoch epoch) {
          (node.state->semi_sync.source_waiting && node.state->semi_sync.acknowledgers == 0);
 }
 
+void Begin(Context& c, const std::optional<NodeName>& from, Epoch epoch, std::string because) {
+  c.memory.epoch = epoch;
+  c.memory.promotion = Promotion{
+      epoch, from, std::nullopt, std::move(because), c.seen.taken_at.wall, c.seen.taken_at.mono,
+      false, false};
+}
+
+// Clients may have been sent to the target; before that nobody has been told that it accepts
+// writes.
+bool MayHaveServed(const Context& c) {
+  const Promotion& promotion = *c.memory.promotion;
+  return !c.seen.publication.problem.empty() || (c.seen.publication.primary == promotion.to &&
+                                                 c.seen.publication.epoch == promotion.epoch);
+}
+
+void Advance(Context& c);
+
+// The target died before clients were sent to it: the old primary is replaced anew, or goes on.
+// What somebody wrote on the target all the same is missing then, and is judged when it is back.
+void Replace(Context& c, const std::string& because) {
+  const Promotion promotion = *c.memory.promotion;
+  Begin(c, promotion.from, promotion.epoch.Next(),
+        promotion.to->text + ", which was to replace " + promotion.from->text +
+            ", is gone: " + because);
+  c.memory.loss = Loss{*promotion.to, c.memory.epoch, 0, false, std::nullopt, c.seen.taken_at.wall};
+  Advance(c);
+}
+
 // The target has been chosen. True when nothing is left to decide here.
 bool FinishTarget(Context& c, bool* over) {
   const Promotion& promotion = *c.memory.promotion;
   const DatabaseSeen* target = FindSeen(c.seen, *promotion.to);
   if (target == nullptr) return false;
   const Evidence evidence = Judge(c.spec, c.seen, c.memory, target->name);
+  if (evidence.life == Life::kDead && promotion.from && !MayHaveServed(c)) {
+    Replace(c, evidence.because);
+    return true;
+  }
   if (Opened(*target, promotion.epoch) || evidence.life == Life::kDead ||
       evidence.life == Life::kCutOff) {
     Complete(c);
@@ -125,15 +157,8 @@ bool FinishTarget(Context& c, bool* over) {
   return false;
 }
 
-void Begin(Context& c, const std::optional<NodeName>& from, Epoch epoch, std::string because) {
-  c.memory.epoch = epoch;
-  c.memory.promotion = Promotion{
-      epoch, from, std::nullopt, std::move(because), c.seen.taken_at.wall, c.seen.taken_at.mono,
-      false, false};
-}
-
 Epoch HighestMarker(const Observation& seen) {
-  Epoch highest;
+  Epoch highest = seen.publication.epoch;
   for (const DatabaseSeen& node : seen.databases) {
     if (node.state.known() && node.state->heartbeat)
       highest = std::max(highest, node.state->heartbeat->epoch);
@@ -145,6 +170,7 @@ Epoch HighestMarker(const Observation& seen) {
 // another node.
 void TakeBack(Context& c) {
   if (c.memory.promotion->to) c.memory.epoch = c.memory.epoch.Next();
+  if (c.memory.loss && c.memory.loss->from == c.memory.promotion->from) c.memory.loss.reset();
   c.memory.promotion.reset();
 }
 
@@ -154,6 +180,18 @@ bool Unopened(const Context& c) {
   if (!promotion.to) return true;
   const DatabaseSeen* target = FindSeen(c.seen, *promotion.to);
   return target != nullptr && target->state.known() && !target->state->writable;
+}
+
+// What going on all the same would cost, for the person who has to decide.
+std::string Forecast(const Context& c, const NodeName& from) {
+  const Election election = Elect(c.spec, c.seen, c.memory, from);
+  if (!election.winner) return "";
+  const std::uint64_t lost = election.possibly_lost.value_or(0);
+  return " Promoting " + election.winner->text +
+         (election.lossless ? " loses nothing that was acknowledged."
+          : lost == 0       ? " may lose what " + from.text + " wrote after the last look at it."
+                            : " loses at least " + std::to_string(lost) + " transactions of " +
+                            from.text + " (an estimate from the last look).");
 }
 
 // Fence, silence the candidates, elect, promote: as far as this look allows.
@@ -166,6 +204,12 @@ void Advance(Context& c) {
     const Fencing fencing = FenceOf(c, *promotion.from, promotion);
     if (fencing.blocked) {
       c.decision.blocked.push_back(*fencing.blocked);
+      c.decision.blocked.back().says += Forecast(c, *promotion.from);
+      if (c.before.promotion) {
+        c.decision.blocked.back().says += " The promotion has begun, so clients wait; " +
+                                          promotion.from->text +
+                                          " gets them back as soon as it answers here.";
+      }
       return;
     }
     promotion.fence_waived = fencing.waived;
@@ -187,6 +231,7 @@ void Advance(Context& c) {
   c.decision.candidates = election.verdicts;
   if (!election.winner) {
     BlockOn(c, election);
+    if (election.blocked == BlockReason::kGatheringEvidence) return;
     // The old primary has everything that was acknowledged: bringing it back in place loses
     // nothing.
     if (promotion.from && Unopened(c) &&
@@ -206,7 +251,7 @@ void Advance(Context& c) {
     if (!taken) return;
     conditions.push_back(*taken);
   }
-  if (promotion.from) AddLossFinding(c, election, *promotion.from);
+  if (promotion.from) RememberLoss(c, election, *promotion.from);
   PromoteTo(c, *election.winner, election.lossless, std::move(conditions));
 }
 
@@ -232,15 +277,40 @@ void BlockOnEvidence(Context& c, const NodeName& primary, const Evidence& eviden
     case Life::kDead:
       break;
   }
+  if (evidence.ask) {
+    c.Do(ReplicateFrom{*evidence.ask, primary},
+         "only a running channel tells whether " + primary.text + " lives", Seconds(5),
+         {IsReadOnly{*evidence.ask}});
+    c.decision.plan.purpose = "ask " + evidence.ask->text + " about " + primary.text;
+  }
   c.Block(reason, "No failover from " + primary.text + " now: " + evidence.because + ".", who,
           evidence.until);
+}
+
+// An open primary lacks what it had; that somebody else still has it.
+std::string LostWhileOpen(const Observation& seen, const Memory& memory, const NodeName& primary) {
+  if (memory.primary != primary || memory.primary_lost.empty()) return "";
+  for (const DatabaseSeen& other : seen.databases) {
+    const NodeMemory& remembered = MemoryOf(memory, other.name);
+    if (other.name == primary || !other.state.known() || remembered.deposed ||
+        remembered.history == History::kDiverged) {
+      continue;
+    }
+    const GtidSet held = HeldBy(*other.state);
+    if (held.Contains(memory.primary_lost))
+      return "it lost transactions that it had committed, and " + other.name.text + " has them";
+  }
+  return "";
 }
 
 }  // namespace
 
 std::string LostTailOf(const Observation& seen, const Memory& memory, const NodeName& primary) {
   const DatabaseSeen* database = FindSeen(seen, primary);
-  if (database == nullptr || !database->state.known() || database->state->writable) return "";
+  if (database == nullptr || !database->state.known() || database->contact != Contact::kAnswered)
+    return "";
+  if (const std::string lost = LostWhileOpen(seen, memory, primary); !lost.empty()) return lost;
+  if (database->state->writable) return "";
   const GtidSet& received = MemoryOf(memory, primary).received;
   if (const auto missing = received.CountMissingIn(HeldBy(*database->state)); missing > 0) {
     return "it came back without " + std::to_string(missing) +
@@ -259,6 +329,21 @@ std::string LostTailOf(const Observation& seen, const Memory& memory, const Node
   return "";
 }
 
+bool ReplaceOpenPrimary(Context& c, const std::string& because) {
+  const NodeName primary = *c.memory.primary;
+  const Election election = Elect(c.spec, c.seen, c.memory, primary);
+  c.decision.candidates = election.verdicts;
+  if (!election.winner) {
+    BlockOn(c, election);
+    return false;
+  }
+  c.decision.plan.ordered = true;
+  c.decision.plan.purpose = "close " + primary.text + ", because " + because;
+  if (c.seen.publication.primary == primary) c.Do(WithdrawPublication{}, because, kQuickStep);
+  TakeWritesAway(c, *FindSeen(c.seen, primary), *election.winner);
+  return true;
+}
+
 void DecideFailover(Context& c, const Evidence& evidence) {
   const NodeName primary = *c.memory.primary;
   const bool lost_tail = evidence.life == Life::kAlive;
@@ -271,6 +356,7 @@ void DecideFailover(Context& c, const Evidence& evidence) {
   c.decision.candidates = election.verdicts;
   if (!election.winner) {
     BlockOn(c, election);
+    if (election.blocked == BlockReason::kGatheringEvidence) return;
     for (const DatabaseNodeSpec& node : c.spec.database.nodes) {
       StartIfEnded(c, node.name, "nobody can take over: " + election.says);
     }
@@ -324,6 +410,9 @@ void DecideFirstPrimary(Context& c) {
     return;
   }
   if (writable.size() > 1) {
+    c.decision.findings.push_back(
+        MakeFinding(FindingCode::kTwoWritable, writable[1],
+                    writable[1].text + " is writable beside " + writable[0].text + "."));
     c.Block(BlockReason::kSplitBrain,
             writable[0].text + " and " + writable[1].text +
                 " both accept writes, and which of them is right is not recorded.",

@@ -18,8 +18,12 @@ void DecideFailover(Context& c, const Evidence& evidence);
 // unharmed. True when it is over and the rest of the decision may go on.
 bool ContinuePromotion(Context& c);
 
-// The recorded primary came back without transactions that a replica received from it; the clause
-// says which replica. Empty: nothing is missing.
+// The recorded primary is open and lost transactions that another node has: its writes are taken
+// away when somebody can take over. False: nobody can, which is said, and it serves on.
+bool ReplaceOpenPrimary(Context& c, const std::string& because);
+
+// The recorded primary lacks transactions that a replica received from it; the clause says which
+// replica. Empty: nothing is missing.
 std::string LostTailOf(const Observation& seen, const Memory& memory, const NodeName& primary);
 
 }  // namespace pandora_ha

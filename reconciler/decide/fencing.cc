@@ -5,18 +5,23 @@
 namespace pandora_ha {
 namespace {
 
+// Nobody can tell this manager that a host was stopped, but the policy can.
+std::string StopAndSay(const NodeName& node) {
+  return "an operator: stop " + node.text +
+         " and its host, then set failoverPolicy: availability until another node is primary";
+}
+
 // Policy witness: an agent ends the isolated primary when its lease has run out; we wait for longer
 // than that by our own clock (a tenth and a second for clocks that do not run equally fast).
 Fencing ByLease(const Context& c, const NodeName& node) {
   Fencing fencing;
   const DatabaseSeen* database = FindSeen(c.seen, node);
   if (database == nullptr || !database->self_fencing) {
-    fencing.blocked =
-        Blocked{BlockReason::kUnprovenFence,
-                "Nobody can prove that " + node.text +
-                    " has stopped writing: no agent there "
-                    "ends it when its lease runs out.",
-                "an operator who has stopped " + node.text + " and its host", std::nullopt};
+    fencing.blocked = Blocked{BlockReason::kUnprovenFence,
+                              "Nobody can prove that " + node.text +
+                                  " has stopped writing: no agent there "
+                                  "ends it when its lease runs out.",
+                              StopAndSay(node), std::nullopt};
     return fencing;
   }
   const bool agreed =
@@ -75,11 +80,10 @@ Fencing FenceOf(const Context& c, const NodeName& node, const Promotion& promoti
       fencing.waived = true;
       return fencing;
     case FailoverPolicy::kConsistency:
-      fencing.blocked =
-          Blocked{BlockReason::kUnprovenFence,
-                  "Nobody can prove that " + node.text + " has stopped writing (" +
-                      promotion.because + ").",
-                  "an operator who has stopped " + node.text + " and its host", std::nullopt};
+      fencing.blocked = Blocked{BlockReason::kUnprovenFence,
+                                "Nobody can prove that " + node.text + " has stopped writing (" +
+                                    promotion.because + ").",
+                                StopAndSay(node), std::nullopt};
       return fencing;
     case FailoverPolicy::kWitness:
       return ByLease(c, node);

@@ -1,6 +1,7 @@
 #include "reconciler/decide/remember.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace pandora_ha {
 namespace {
@@ -59,6 +60,10 @@ void JudgeHistory(const DatabaseSeen& database, const GtidSet& primary, NodeMemo
     node->executed_at = at;
     return;
   }
+  const auto& channel = database.state->replication;
+  // One that receives may be ahead of the older answer of its source; nobody else may be.
+  const bool receives = channel && channel->io == ThreadState::kRunning;
+  if (!receives && node->history == History::kContained) node->history = History::kUnjudged;
   if (node->executed.empty()) {
     node->executed = executed;
     node->executed_at = at;
@@ -68,6 +73,25 @@ void JudgeHistory(const DatabaseSeen& database, const GtidSet& primary, NodeMemo
   node->history = node->errant.empty() ? History::kContained : History::kDiverged;
   node->executed = executed;
   node->executed_at = at;
+}
+
+// A primary that answers with less than before has lost it, whoever opened it: the lost numbers may
+// be used again, so what it had is kept and not overwritten.
+void RememberPrimary(const GtidSet& executed, Memory* memory) {
+  memory->primary_lost = memory->primary_lost.Union(memory->primary_executed.Subtract(executed));
+  memory->primary_executed = memory->primary_executed.Union(executed);
+}
+
+// The old primary is back and compared: what was an estimate is a number, or nothing.
+void SettleLoss(const ClusterSpec& spec, Memory* memory) {
+  if (!memory->loss) return;
+  const NodeMemory& from = MemoryOf(std::as_const(*memory), memory->loss->from);
+  if (from.history == History::kContained || FindNode(spec, memory->loss->from) == nullptr) {
+    memory->loss.reset();
+  } else if (from.history == History::kDiverged) {
+    memory->loss->count = from.executed.CountMissingIn(memory->primary_executed);
+    memory->loss->exact = true;
+  }
 }
 
 }  // namespace
@@ -82,7 +106,7 @@ Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& 
   // Only an open primary's word counts: a read-only one may have come back with less.
   const bool primary_open =
       primary != nullptr && primary->state.known() && primary->state->writable;
-  if (primary_open) memory.primary_executed = primary->state->executed;
+  if (primary_open) RememberPrimary(primary->state->executed, &memory);
   if (memory.primary) RememberWitnesses(seen, &MemoryOf(memory, *memory.primary));
   for (const DatabaseSeen& database : seen.databases) {
     NodeMemory& node = MemoryOf(memory, database.name);
@@ -93,6 +117,7 @@ Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& 
     if (primary_open && database.state.known())
       JudgeHistory(database, memory.primary_executed, &node);
   }
+  if (primary_open) SettleLoss(spec, &memory);
   return memory;
 }
 

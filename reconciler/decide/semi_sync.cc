@@ -2,16 +2,22 @@
 
 #include <algorithm>
 
+#include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
 
 namespace pandora_ha {
 namespace {
 
+// Its thread says "running", and not even a heartbeat arrived for longer than two of them take.
+bool IsSilent(const Context& c, const DatabaseSeen& node) {
+  return node.state.at() - MemoryOf(c.memory, node.name).arrival_changed > kChannelSilence;
+}
+
 bool Acknowledges(const Context& c, const DatabaseSeen& node) {
   return node.state.known() && node.state->replication &&
          node.state->replication->io == ThreadState::kRunning &&
-         node.state->semi_sync.replica_active &&
+         node.state->semi_sync.replica_active && !IsSilent(c, node) &&
          MemoryOf(c.memory, node.name).history == History::kContained;
 }
 
@@ -34,6 +40,10 @@ bool CaughtUp(const Context& c, const DatabaseSeen& node) {
 }
 
 void UpdateRights(Context& c, const DatabaseSeen& primary) {
+  // What it has acknowledged since the last look, nobody else need have.
+  if (!primary.state->semi_sync.source_waiting) {
+    for (auto& [name, node] : c.memory.nodes) node.lossless = false;
+  }
   for (const DatabaseSeen& node : c.seen.databases) {
     if (node.name == primary.name) continue;
     NodeMemory& remembered = MemoryOf(c.memory, node.name);
@@ -55,6 +65,13 @@ void SwitchReplicasOn(Context& c, const DatabaseSeen& primary) {
     // here.
     if (node.state->replication->source.host != source.address) continue;
     const SemiSyncSeen& semi_sync = node.state->semi_sync;
+    // What it acknowledges it cannot be promoted with.
+    if (MemoryOf(c.memory, node.name).history == History::kDiverged) {
+      if (node.state->replication->io != ThreadState::kStopped)
+        c.Do(StopReceiving{node.name}, "it has transactions of its own and must not acknowledge",
+             kQuickStep);
+      continue;
+    }
     if (node.state->replication->io == ThreadState::kRunning &&
         (!semi_sync.replica_enabled || !semi_sync.replica_active)) {
       c.Do(SetSemiSync{node.name, SemiSyncRole::kReplica},
@@ -78,6 +95,13 @@ void KeepSemiSync(Context& c, const DatabaseSeen& primary) {
     }
     return;
   }
+  const bool was_in_force = c.before.durability_in_force == DurabilityMode::kSemiSync;
+  if (was_in_force && !semi_sync.source_waiting) {
+    c.decision.findings.push_back(MakeFinding(FindingCode::kSemiSyncNotWaiting, primary.name,
+                                              "semiSync is declared and in force, but " +
+                                                  primary.name.text +
+                                                  " does not wait for acknowledgements."));
+  }
   UpdateRights(c, primary);
   SwitchReplicasOn(c, primary);
   const bool any_right = std::any_of(c.memory.nodes.begin(), c.memory.nodes.end(),
@@ -90,7 +114,9 @@ void KeepSemiSync(Context& c, const DatabaseSeen& primary) {
       any_right || blocks ? DurabilityMode::kSemiSync : DurabilityMode::kAsync;
   if (!semi_sync.source_waiting && (any_right || blocks || anybody_acknowledges)) {
     c.Do(SetSemiSync{primary.name, SemiSyncRole::kSource},
-         anybody_acknowledges ? "a replica acknowledges again" : "semiSync is declared",
+         was_in_force           ? "semiSync is in force"
+         : anybody_acknowledges ? "a replica acknowledges again"
+                                : "semiSync is declared",
          kQuickStep);
   } else if (semi_sync.source_waiting && !any_right && !anybody_acknowledges && !blocks) {
     c.Do(SetSemiSync{primary.name, SemiSyncRole::kSourceDegraded},

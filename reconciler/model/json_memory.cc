@@ -54,12 +54,23 @@ json NodeToJson(const NodeMemory& node) {
               {"executedAt", Count(node.executed_at)},
               {"errant", GtidsToJson(node.errant)},
               {"deposed", node.deposed},
+              {"discard", node.discard},
               {"starts", node.starts}};
   if (node.unanswered_since) out["unansweredSince"] = Count(*node.unanswered_since);
   if (node.unwitnessed_since) out["unwitnessedSince"] = Count(*node.unwitnessed_since);
   if (node.not_acknowledging_since)
     out["notAcknowledgingSince"] = Count(*node.not_acknowledging_since);
   if (node.start_not_before) out["startNotBefore"] = Count(*node.start_not_before);
+  return out;
+}
+
+json LossToJson(const Loss& loss) {
+  json out = {{"from", loss.from.text},
+              {"epoch", loss.epoch.number},
+              {"count", loss.count},
+              {"exact", loss.exact},
+              {"at", FormatWallTime(loss.at)}};
+  if (loss.holder) out["holder"] = loss.holder->text;
   return out;
 }
 
@@ -221,6 +232,15 @@ class Fields {
     fields.May("from", &out->from);
     fields.May("to", &out->to);
   }
+  void Read(const json& value, const std::string& path, Loss* out) {
+    Fields fields(value, path, error_);
+    fields.Need("from", &out->from);
+    fields.Need("epoch", &out->epoch);
+    fields.Need("count", &out->count);
+    fields.Need("exact", &out->exact);
+    fields.May("holder", &out->holder);
+    fields.Need("at", &out->at);
+  }
   void Read(const json& value, const std::string& path, NodeMemory* out) {
     Fields fields(value, path, error_);
     fields.Need("failedLooks", &out->failed_looks);
@@ -235,6 +255,7 @@ class Fields {
     fields.Need("executedAt", &out->executed_at);
     fields.Need("errant", &out->errant);
     fields.Need("deposed", &out->deposed);
+    fields.Need("discard", &out->discard);
     fields.Need("starts", &out->starts);
     fields.May("unansweredSince", &out->unanswered_since);
     fields.May("unwitnessedSince", &out->unwitnessed_since);
@@ -265,8 +286,10 @@ json ToJson(const Memory& memory) {
               {"durabilityInForce", pandora_ha::ToString(memory.durability_in_force)},
               {"nodes", std::move(nodes)},
               {"primaryExecuted", GtidsToJson(memory.primary_executed)},
+              {"primaryLost", GtidsToJson(memory.primary_lost)},
               {"primaryWaited", memory.primary_waited}};
   if (memory.primary) out["primary"] = memory.primary->text;
+  if (memory.loss) out["loss"] = LossToJson(*memory.loss);
   if (memory.promotion) out["promotion"] = PromotionToJson(*memory.promotion);
   return out;
 }
@@ -289,8 +312,10 @@ Result<Memory> MemoryFromJson(const json& value) {
   fields.Need("durabilityInForce", &memory.durability_in_force);
   fields.Need("nodes", &memory.nodes);
   fields.Need("primaryExecuted", &memory.primary_executed);
+  fields.Need("primaryLost", &memory.primary_lost);
   fields.Need("primaryWaited", &memory.primary_waited);
   fields.May("primary", &memory.primary);
+  fields.May("loss", &memory.loss);
   fields.May("promotion", &memory.promotion);
   if (error) return *error;
   return memory;

@@ -34,6 +34,19 @@ enum class History { kUnjudged, kContained, kDiverged };
 
 inline constexpr Duration kJudgingAge = Milliseconds(200);
 
+// What a promotion may have lost, until the old primary is compared.
+struct Loss {
+  NodeName from;
+  Epoch epoch;              // of the promotion
+  std::uint64_t count = 0;  // known at the last look at `from`, or exact
+  bool exact = false;       // `from` was compared
+  // An unseen node that was known to hold what the promoted one lacks.
+  std::optional<NodeName> holder;
+  WallTime at{};
+
+  bool operator==(const Loss&) const = default;
+};
+
 struct NodeMemory {
   // Failed looks since the last answer. A look that was never finished is not counted.
   int failed_looks = 0;
@@ -62,7 +75,10 @@ struct NodeMemory {
   TimePoint executed_at{};
   GtidSet errant;        // what it has and the primary lacks; empty unless diverged
   bool deposed = false;  // was primary of an older epoch and has not followed since
-  int starts = 0;        // of its process since it last answered
+  // What it holds beyond its successor was acknowledged to nobody: the promotion that deposed it
+  // was lossless.
+  bool discard = false;
+  int starts = 0;                             // of its process since it last answered
   std::optional<TimePoint> start_not_before;  // back-off of the next start
 
   bool operator==(const NodeMemory&) const = default;
@@ -79,8 +95,12 @@ struct Memory {
   // acknowledges.
   DurabilityMode durability_in_force = DurabilityMode::kAsync;
   std::map<NodeName, NodeMemory> nodes;
-  GtidSet primary_executed;     // last known set of the primary of `epoch`
+  GtidSet primary_executed;  // all that the primary of `epoch` was seen to hold
+  // What the primary had committed and, while open, lacked at a later look. It stays until another
+  // node is primary: numbers may be used again, and then positions tell no difference.
+  GtidSet primary_lost;
   bool primary_waited = false;  // at that look it waited for acknowledgements
+  std::optional<Loss> loss;     // none: nothing is missing as far as is known
 
   bool operator==(const Memory&) const = default;
 };

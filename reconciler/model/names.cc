@@ -117,6 +117,8 @@ std::string_view ToString(FindingCode code) {
       return "PrimaryRestarting";
     case FindingCode::kPrimaryReadOnly:
       return "PrimaryReadOnly";
+    case FindingCode::kPrimaryLostRows:
+      return "PrimaryLostRows";
     case FindingCode::kPrimaryNotPreferred:
       return "PrimaryNotPreferred";
     case FindingCode::kPromotionUnderWay:

@@ -20,7 +20,7 @@ namespace pandora_ha {
 // first when there is none. Returns when the process runs, not when it answers.
 struct StartServer {
   NodeName node;
-  // The node was primary of an older epoch: a server that knows how (MariaDB,
+  // The node was primary of an older epoch and a lossless promotion deposed it: a server that knows how (MariaDB,
   // --init-rpl-role=SLAVE) takes back the transactions that no replica acknowledged.
   bool discard_unacknowledged = false;
   bool operator==(const StartServer&) const = default;
@@ -152,6 +152,7 @@ enum class FindingCode {
   kPrimaryRefusesUs,
   kPrimaryRestarting,
   kPrimaryReadOnly,
+  kPrimaryLostRows,
   kPrimaryNotPreferred,
   kPromotionUnderWay,
   kTwoWritable,

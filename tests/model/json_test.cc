@@ -27,7 +27,12 @@ class Maker {
     memory.durability_in_force = Coin() ? DurabilityMode::kAsync : DurabilityMode::kSemiSync;
     for (std::uint64_t i = Number() % 4; i > 0; --i) memory.nodes[NodeName(Text())] = MakeNode();
     memory.primary_executed = Gtids();
+    memory.primary_lost = Gtids();
     memory.primary_waited = Coin();
+    if (Coin())
+      memory.loss = Loss{NodeName(Text()), Epoch(Number()),
+                         Number(),         Coin(),
+                         NodeName(Text()), WallTime(Milliseconds(random_() % 4'000'000'000'000))};
     return memory;
   }
 
@@ -94,6 +99,7 @@ class Maker {
     node.executed_at = Time();
     node.errant = Gtids();
     node.deposed = Coin();
+    node.discard = Coin();
     node.starts = static_cast<int>(random_() % 100);
     if (Coin()) node.start_not_before = Time();
     return node;

@@ -178,7 +178,8 @@ class Simulation {
     if (world_.bad().keep_rights) KeepRights(m.memory, &decision.memory);
     m.memory = decision.memory;
     m.seen = seen;
-    if (Says(decision, FindingCode::kLossPossible)) loss_said_.insert(decision.memory.epoch.number);
+    if (Says(decision, FindingCode::kLossPossible) && decision.memory.loss)
+      loss_said_.insert(decision.memory.loss->epoch.number);
     CountHealth(decision);
     CheckSaid(seen, decision);
     TracePlan(m, decision);
