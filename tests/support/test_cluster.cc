@@ -2,12 +2,13 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
-#include "reconciler/mysql/session.h"
 #include "reconciler/substrate/local/local_cluster.h"
 
 namespace pandora_ha {
@@ -73,6 +74,7 @@ TestCluster::TestCluster(const TestedFlavor& flavor, int nodes, const Adjust& ad
 }
 
 TestCluster::~TestCluster() {
+  KillManagerProcess();
   if (!manager_) StartManager();
   StopManager();
   const Status stopped = StopLocalServers(spec_.local->directory, {PANDORA_HA_TEST_SUPERVISOR},
@@ -98,6 +100,24 @@ void TestCluster::StopManager() {
   thread_.request_stop();
   thread_.join();
   manager_.reset();
+}
+
+void TestCluster::StartManagerProcess() {
+  ASSERT_FALSE(manager_);
+  manager_process_ = fork();
+  ASSERT_GE(manager_process_, 0);
+  if (manager_process_ > 0) return;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  StartManager();
+  if (manager_) thread_.join();
+  _exit(1);
+}
+
+void TestCluster::KillManagerProcess() {
+  if (manager_process_ <= 0) return;
+  kill(manager_process_, SIGKILL);
+  waitpid(manager_process_, nullptr, 0);
+  manager_process_ = 0;
 }
 
 bool TestCluster::WaitFor(const std::string& what,
@@ -132,15 +152,17 @@ void TestCluster::Signal(const NodeName& node, int signal) const {
   ASSERT_EQ(kill(pid, signal), 0) << node;
 }
 
+Result<std::unique_ptr<Session>> TestCluster::Connect(const NodeName& node) const {
+  return Session::Connect({{FindNode(spec_, node)->address, spec_.database.port},
+                           spec_.database.credentials.admin.user,
+                           passwords_.admin,
+                           spec_.database.tls},
+                          Deadline(SystemClock(), Seconds(10)));
+}
+
 Result<Rows> TestCluster::Ask(const NodeName& node, const std::string& sql) const {
-  const Deadline deadline(SystemClock(), Seconds(10));
-  PHA_ASSIGN_OR_RETURN(const auto session,
-                       Session::Connect({{FindNode(spec_, node)->address, spec_.database.port},
-                                         spec_.database.credentials.admin.user,
-                                         passwords_.admin,
-                                         spec_.database.tls},
-                                        deadline));
-  return session->Query(sql, deadline);
+  PHA_ASSIGN_OR_RETURN(const auto session, Connect(node));
+  return session->Query(sql, Deadline(SystemClock(), Seconds(10)));
 }
 
 std::string TestCluster::Value(const NodeName& node, const std::string& sql) const {

@@ -12,6 +12,7 @@
 #include "reconciler/app/demo_writer.h"
 #include "reconciler/app/manager.h"
 #include "reconciler/mysql/rows.h"
+#include "reconciler/mysql/session.h"
 
 namespace pandora_ha {
 
@@ -36,8 +37,12 @@ class TestCluster {
   ~TestCluster();
 
   void StartManager();
-  // As a crash of the manager would: servers and supervisors go on.
+  // Servers and supervisors go on.
   void StopManager();
+  // A manager in a process of its own, so that it can be killed as a crash would. This process sees
+  // no snapshot of it. REQUIRES: no other manager runs.
+  void StartManagerProcess();
+  void KillManagerProcess();
 
   // Waits for a snapshot that satisfies `wanted`; else fails the test with what was seen last.
   bool WaitFor(const std::string& what, const std::function<bool(const Snapshot&)>& wanted,
@@ -54,13 +59,18 @@ class TestCluster {
 
   // As the admin, on the node itself.
   Result<Rows> Ask(const NodeName& node, const std::string& sql) const;
+  // A session of the admin's that stays.
+  Result<std::unique_ptr<Session>> Connect(const NodeName& node) const;
   // First cell as text, or the error in brackets.
   std::string Value(const NodeName& node, const std::string& sql) const;
 
   std::unique_ptr<DemoWriter> NewWriter(Milliseconds pause = Milliseconds(1)) const;
 
+  // What the next StartManager() goes by.
+  ClusterSpec& spec() { return spec_; }
   const ClusterSpec& spec() const { return spec_; }
   const ResolvedCredentials& passwords() const { return passwords_; }
+  ResolvedCredentials& passwords() { return passwords_; }
   const std::string& directory() const { return directory_; }
   const Manager& manager() const { return *manager_; }
   Result<std::vector<Event>> History() const { return manager_->History(1000); }
@@ -72,6 +82,7 @@ class TestCluster {
   Noticeboard noticeboard_;
   std::unique_ptr<Manager> manager_;
   std::jthread thread_;
+  pid_t manager_process_ = 0;
 };
 
 }  // namespace pandora_ha
