@@ -63,6 +63,7 @@ void DiagnosePrimary(const Situation& s, const DatabaseSeen& primary) {
     case Life::kCutOff:
       s.Add(FindingCode::kPrimaryUnreachable, primary.name,
             "The primary " + name + " does not answer: " + evidence.because + ".");
+      if (evidence.life == Life::kGathering) s.out->back().severity = Severity::kWarning;
       return;
     case Life::kStillReplicating:
       s.Add(FindingCode::kPrimaryUnreachableButReplicating, primary.name,
