@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "reconciler/decide/evidence.h"
+
 namespace pandora_ha {
 namespace {
 
@@ -20,6 +22,7 @@ bool StartIfEnded(Context& c, const NodeName& node, const std::string& because) 
       database->process->phase == ProcessState::Phase::kRunning) {
     return false;
   }
+  if (Judge(c.spec, c.seen, c.memory, node).life == Life::kRestarting) return false;
   NodeMemory& remembered = MemoryOf(c.memory, node);
   if (remembered.start_not_before && c.now() < *remembered.start_not_before) return false;
   ++remembered.starts;

@@ -128,6 +128,29 @@ void Suspend(Context& c) {
 // Between two plans of upkeep.
 constexpr Duration kUpkeepPause = Milliseconds(100);
 
+// Whether a needed failover is held up; the other reasons say that none is needed yet.
+bool HoldsUpFailover(const Decision& decision, BlockReason reason) {
+  switch (reason) {
+    case BlockReason::kGatheringEvidence:
+    case BlockReason::kStillReplicating:
+    case BlockReason::kRestartAllowance:
+    case BlockReason::kAccessDenied:
+    case BlockReason::kSuspended:
+      return false;
+    case BlockReason::kNoCandidate:
+      return decision.memory.primary || decision.memory.promotion;  // else the first start waits
+    case BlockReason::kAmbiguousCandidates:
+    case BlockReason::kUnprovenFence:
+    case BlockReason::kLeaseRunning:
+    case BlockReason::kNoWitness:
+    case BlockReason::kMayLoseRows:
+    case BlockReason::kSplitBrain:
+    case BlockReason::kEpochAhead:
+      break;
+  }
+  return true;
+}
+
 bool PrimaryNeedsHelp(const Context& c) {
   if (!c.memory.primary || c.memory.promotion) return false;
   const DatabaseSeen* primary = FindSeen(c.seen, *c.memory.primary);
@@ -146,7 +169,8 @@ Duration LookAgainIn(const Context& c) {
   if (PrimaryNeedsHelp(c)) {
     const NodeMemory& primary = MemoryOf(c.memory, *c.memory.primary);
     // The second look follows the first at once; the declared retries are a timeout apart.
-    if (primary.failed_looks == 1) return Duration::zero();
+    if (primary.failed_looks == 1 && MemoryOf(c.before, *c.memory.primary).failed_looks == 0)
+      return Duration::zero();
     if (primary.failed_looks <= detection.connect_retries)
       wait = std::min<Duration>(wait, detection.timeout);
   }
@@ -170,9 +194,7 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
   if (spec.suspend) Suspend(c);
   std::vector<Finding> findings = Diagnose(spec, seen, decision.memory);
   for (const Blocked& blocked : decision.blocked) {
-    if (blocked.reason == BlockReason::kGatheringEvidence ||
-        blocked.reason == BlockReason::kSuspended)
-      continue;
+    if (!HoldsUpFailover(decision, blocked.reason)) continue;
     decision.findings.push_back(
         MakeFinding(FindingCode::kFailoverBlocked, decision.memory.primary,
                     std::string(ToString(blocked.reason)) + ": " + blocked.says));

@@ -63,6 +63,7 @@ void DiagnosePrimary(const Situation& s, const DatabaseSeen& primary) {
     case Life::kCutOff:
       s.Add(FindingCode::kPrimaryUnreachable, primary.name,
             "The primary " + name + " does not answer: " + evidence.because + ".");
+      if (evidence.life == Life::kGathering) s.out->back().severity = Severity::kWarning;
       return;
     case Life::kStillReplicating:
       s.Add(FindingCode::kPrimaryUnreachableButReplicating, primary.name,
@@ -176,9 +177,12 @@ void DiagnoseReplica(const Situation& s, const DatabaseSeen& node, const Databas
 
 void DiagnoseNode(const Situation& s, const DatabaseSeen& node) {
   const std::string& name = node.name.text;
-  if (node.contact == Contact::kDenied || node.contact == Contact::kBusy) {
+  if (node.contact == Contact::kDenied) {
     s.Add(FindingCode::kAccessDenied, node.name,
           name + " refuses our account: " + node.contact_error);
+  } else if (node.contact == Contact::kBusy && s.memory.primary != node.name) {
+    s.Add(FindingCode::kReplicaUnreachable, node.name,
+          name + " is alive and has no connection left for us: " + node.contact_error);
   } else if (node.contact == Contact::kTlsRefused) {
     s.Add(FindingCode::kTlsRefused, node.name,
           name + " fails the TLS check: " + node.contact_error);
@@ -267,6 +271,9 @@ const std::vector<FindingRow>& FindingTable() {
       {F::kSemiSyncNotWaiting, kCritical,
        "The primary does not wait although semiSync is in force.",
        "it is switched on again by itself"},
+      {F::kWritesWait, kCritical,
+       "No replica acknowledges, and withoutReplica: block lets commits wait.",
+       "bring a replica back, or declare withoutReplica: degrade"},
       {F::kStepFailed, kCritical, "A step of the last plan failed.", "the next look decides anew"},
       {F::kPrimaryUnreachableButReplicating, kWarning,
        "The primary does not answer us, but a replica still receives from it.",

@@ -138,14 +138,17 @@ std::optional<Unfit> WhyUnfit(const ClusterSpec& spec, const Observation& seen,
                                     : "gtid_strict_mode is off; set gtid_strict_mode=ON"};
   }
   if (!state.log_replica_updates) {
-    return Unfit{F::kNodeUnfit, "log_replica_updates is off; set it in its my.cnf and restart it"};
+    const std::string name =
+        state.version.flavor == Flavor::kMySql ? "log_replica_updates" : "log_slave_updates";
+    return Unfit{F::kNodeUnfit, name + " is off; set it in its my.cnf and restart it"};
   }
   for (const DatabaseSeen& other : seen.databases) {
     if (other.name == node || !other.state.known()) continue;
-    if (other.state->server_id == state.server_id) {
-      return Unfit{
-          F::kDuplicateServerId,
-          "it has the server_id " + std::to_string(state.server_id) + " of " + other.name.text};
+    // Of two with one id, the one that was declared with it is in its right.
+    if (other.state->server_id == state.server_id && state.server_id != declared->server_id) {
+      return Unfit{F::kDuplicateServerId,
+                   "it has the server_id " + std::to_string(state.server_id) + " of " +
+                       other.name.text + "; set server_id=" + std::to_string(declared->server_id)};
     }
     if (!state.server_uuid.empty() && other.state->server_uuid == state.server_uuid) {
       return Unfit{F::kDuplicateServerUuid,

@@ -27,6 +27,12 @@ bool Acknowledges(const Context& c, const DatabaseSeen& node) {
 bool LosesRight(Context& c, const DatabaseSeen& node, const DatabaseSeen& primary) {
   NodeMemory& remembered = MemoryOf(c.memory, node.name);
   const Life life = Judge(c.spec, c.seen, c.memory, node.name).life;
+  const ReplicationSpec& replication = c.spec.database.replication;
+  // The only replica of a primary that never stops waiting has everything that was acknowledged, as
+  // long as its server runs on (see RememberRun).
+  if (replication.without_replica == WithoutReplica::kBlock && c.spec.database.nodes.size() == 2 &&
+      remembered.history != History::kDiverged)
+    return false;
   if (life == Life::kDead) return true;
   if (life != Life::kAlive && life != Life::kRestarting) {
     return life == Life::kCutOff && primary.state->semi_sync.acknowledgers == 0;
@@ -110,6 +116,12 @@ void KeepSemiSync(Context& c, const DatabaseSeen& primary) {
   const bool anybody_acknowledges = std::any_of(
       c.seen.databases.begin(), c.seen.databases.end(),
       [&](const DatabaseSeen& node) { return node.name != primary.name && Acknowledges(c, node); });
+  if (blocks && semi_sync.source_waiting && !anybody_acknowledges) {
+    c.decision.findings.push_back(
+        MakeFinding(FindingCode::kWritesWait, primary.name,
+                    "Commits on " + primary.name.text +
+                        " wait, because no replica acknowledges and withoutReplica is block."));
+  }
   c.memory.durability_in_force =
       any_right || blocks ? DurabilityMode::kSemiSync : DurabilityMode::kAsync;
   if (!semi_sync.source_waiting && (any_right || blocks || anybody_acknowledges)) {

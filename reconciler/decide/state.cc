@@ -38,6 +38,15 @@ ClusterState StateOf(const Context& c) {
       anybody_answers || std::any_of(nodes.begin(), nodes.end(),
                                      [](const DatabaseSeen& n) { return n.process.known(); });
   if (!anything_known) return ClusterState::kUnknown;
+  // Not started yet, or not looked at for long enough: nothing is known to have failed.
+  if (!c.memory.promotion) {
+    const bool starting = !c.memory.primary && !anybody_answers;
+    const bool gathering =
+        c.memory.primary &&
+        Judge(c.spec, c.seen, c.memory, *c.memory.primary).life == Life::kGathering;
+    if (starting || (gathering && FindNode(c.spec, *c.memory.primary) != nullptr))
+      return ClusterState::kUnknown;
+  }
   const bool refused = Has(c, FindingCode::kPrimaryRefusesUs) ||
                        Has(c, FindingCode::kPrimaryUnreachableButReplicating);
   if (refused) return ClusterState::kUnknown;

@@ -165,6 +165,8 @@ std::string_view ToString(FindingCode code) {
       return "SemiSyncDegraded";
     case FindingCode::kSemiSyncNotWaiting:
       return "SemiSyncNotWaiting";
+    case FindingCode::kWritesWait:
+      return "WritesWait";
     case FindingCode::kEpochAhead:
       return "EpochAhead";
     case FindingCode::kLossPossible:

@@ -176,6 +176,7 @@ enum class FindingCode {
   kDurabilityRelaxed,
   kSemiSyncDegraded,
   kSemiSyncNotWaiting,
+  kWritesWait,
   kEpochAhead,
   kLossPossible,
   kFailoverBlocked,
