@@ -141,6 +141,7 @@ TEST(MemoryJson, UnknownFieldsArePassedOver) {
 TEST(MemoryJson, EveryMissingOrMalformedFieldIsNamed) {
   Memory memory = Maker(7).MakeMemory();
   memory.primary = NodeName("node1");
+  memory.loss = Loss{};
   memory.promotion = Promotion{};
   memory.nodes.clear();
   memory.nodes[NodeName("node1")].unanswered_since = TimePoint(Microseconds(5));
@@ -155,7 +156,7 @@ TEST(MemoryJson, EveryMissingOrMalformedFieldIsNamed) {
     json bad = good;
     bad[key] = json::array({1});
     refused(bad, key);
-    if (key == "primary" || key == "promotion") continue;
+    if (key == "primary" || key == "promotion" || key == "loss") continue;
     bad.erase(key);
     refused(bad, key);
   }
@@ -163,6 +164,11 @@ TEST(MemoryJson, EveryMissingOrMalformedFieldIsNamed) {
     json bad = good;
     bad["nodes"]["node1"][key] = json::array({1});
     refused(bad, "nodes.node1." + key);
+  }
+  for (const auto& [key, ignored] : good["loss"].items()) {
+    json bad = good;
+    bad["loss"][key] = nullptr;
+    refused(bad, "loss." + key);
   }
   for (const auto& [key, ignored] : good["promotion"].items()) {
     json bad = good;
