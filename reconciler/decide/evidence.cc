@@ -67,6 +67,13 @@ Evidence JudgeEndedProcess(const ClusterSpec& spec, const Observation& seen,
   return {Life::kDead, how, std::nullopt};
 }
 
+// Restarted in place and not answering yet: the allowance covers the whole way back.
+TimePoint RestartedUntil(const ClusterSpec& spec, const DatabaseSeen& node) {
+  const bool restarted = node.contact != Contact::kAnswered && node.process.known() &&
+                         node.process->ended_at != TimePoint{};
+  return restarted ? node.process->ended_at + spec.database.restart.allow : TimePoint{};
+}
+
 }  // namespace
 
 Evidence Judge(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
@@ -77,6 +84,9 @@ Evidence Judge(const ClusterSpec& spec, const Observation& seen, const Memory& m
   if (database->process.known() && database->process->phase != ProcessState::Phase::kRunning) {
     return JudgeEndedProcess(spec, seen, *database->process);
   }
+  const TimePoint back_by = RestartedUntil(spec, *database);
+  if (seen.taken_at.mono < back_by)
+    return {Life::kRestarting, "its process ended and is being restarted in place", back_by};
   switch (database->contact) {
     case Contact::kAnswered:
       return {Life::kAlive, "it answers", std::nullopt};

@@ -142,6 +142,7 @@ struct ProcessState {
   Phase phase = Phase::kNeverStarted;
   std::int64_t pid = 0;
   std::string how_ended;  // "killed by signal 9", "exit code 1"; empty while running
+  // While it runs: the end after which its owner started it again in place; zero otherwise.
   TimePoint ended_at{};
   bool restart_inhibited = false;  // the owner will not start it again by itself
   bool fenced = false;             // ended by us, and must not be started without an unfence

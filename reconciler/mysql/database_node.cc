@@ -117,7 +117,7 @@ Result<DatabaseState> SqlDatabaseNode::AskState(Deadline deadline) {
   PHA_TRY(Ready(deadline));
   PHA_ASSIGN_OR_RETURN(const std::string table, HeartbeatTable(options_.schema));
   const Watched watched{table, options_.accounts};
-  PHA_ASSIGN_OR_RETURN(const Answers answers,
+  PHA_ASSIGN_OR_RETURN(const ResultSets answers,
                        session_->QueryAll(dialect_->Look(watched), deadline));
   PHA_ASSIGN_OR_RETURN(DatabaseState state, dialect_->ReadLook(answers, watched));
   PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing,

@@ -74,8 +74,8 @@ std::string AccountsAndHeartbeatQuery(const std::string& user_table, const std::
          "SELECT epoch, writer, written_at_ms FROM " + watched.heartbeat_table + " WHERE id=1";
 }
 
-Status ReadAccountsAndHeartbeat(const Answers& answers, std::size_t first, const Watched& watched,
-                                DatabaseState* state) {
+Status ReadAccountsAndHeartbeat(const ResultSets& answers, std::size_t first,
+                                const Watched& watched, DatabaseState* state) {
   if (answers.tables.size() <= first || answers.tables[first].empty()) {
     return Error{ErrorCode::kInternal, "the server did not count its accounts"};
   }

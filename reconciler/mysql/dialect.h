@@ -58,7 +58,8 @@ class Dialect {
   // The statements of one look, and their answers. The heartbeat's is the last and may be the one
   // that failed.
   virtual std::string Look(const Watched& watched) const = 0;
-  virtual Result<DatabaseState> ReadLook(const Answers& answers, const Watched& watched) const = 0;
+  virtual Result<DatabaseState> ReadLook(const ResultSets& answers,
+                                         const Watched& watched) const = 0;
   // Where in a look's tables those of LookAtReplica() begin.
   static constexpr std::size_t kReplicaInLook = 2;
 
@@ -126,8 +127,8 @@ Result<StatusValues> ReadStatus(const Rows& rows);
 // `at_once` goes before the row's SELECT and keeps it from waiting for a locked table.
 std::string AccountsAndHeartbeatQuery(const std::string& user_table, const std::string& at_once,
                                       const Watched& watched);
-Status ReadAccountsAndHeartbeat(const Answers& answers, std::size_t first, const Watched& watched,
-                                DatabaseState* state);
+Status ReadAccountsAndHeartbeat(const ResultSets& answers, std::size_t first,
+                                const Watched& watched, DatabaseState* state);
 
 ThreadState ReadThread(const std::string& running);
 // None unless both threads run: MySQL reports 0 for a replica that has lost its source and applied

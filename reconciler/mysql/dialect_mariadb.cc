@@ -49,7 +49,7 @@ class MariaDbDialect final : public Dialect {
                                      watched);
   }
 
-  Result<DatabaseState> ReadLook(const Answers& answers, const Watched& watched) const override {
+  Result<DatabaseState> ReadLook(const ResultSets& answers, const Watched& watched) const override {
     if (answers.tables.size() < 5 || answers.tables[0].empty()) {
       return answers.stopped_by.value_or(
           Error{ErrorCode::kInternal, "the server's answer is incomplete"});

@@ -36,7 +36,7 @@ class MySqlDialect final : public Dialect {
            "; " + LookAtReplica() + "; " + AccountsAndHeartbeatQuery("mysql.user", "", watched);
   }
 
-  Result<DatabaseState> ReadLook(const Answers& answers, const Watched& watched) const override {
+  Result<DatabaseState> ReadLook(const ResultSets& answers, const Watched& watched) const override {
     if (answers.tables.size() < 6 || answers.tables[0].empty()) {
       return answers.stopped_by.value_or(
           Error{ErrorCode::kInternal, "the server's answer is incomplete"});

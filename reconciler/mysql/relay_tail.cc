@@ -48,7 +48,7 @@ Result<RelayTail> ReadRelayTail(Session& session, const ReplicaStanding& standin
   RelayPlace at = standing.executed_to;
   for (int page = 0; page < kMostPages; ++page) {
     PHA_ASSIGN_OR_RETURN(
-        const Answers answers,
+        const ResultSets answers,
         session.QueryAll("SHOW RELAYLOG EVENTS IN " + QuoteLiteral(at.file) + " FROM " +
                              std::to_string(at.position) + " LIMIT " + std::to_string(kPageRows),
                          deadline));

@@ -143,13 +143,13 @@ struct Session::Connection {
     return error;
   }
 
-  Result<Answers> Ask(const std::string& sql, bool keep_text, Deadline deadline) {
+  Result<ResultSets> Ask(const std::string& sql, bool keep_text, Deadline deadline) {
     static thread_local ThreadUse use;
     if (!open) {
       return Error{ErrorCode::kUnreachable,
                    "the connection to the database at " + where + " is closed", kServerLostError};
     }
-    Answers answers;
+    ResultSets answers;
     CallResult called = QueryCall(mysql, sql, deadline);
     for (bool more = true; more;) {
       MYSQL_RES* result = nullptr;
@@ -204,24 +204,24 @@ Result<std::unique_ptr<Session>> Session::Connect(const SessionOptions& options,
   return session;
 }
 
-Result<Answers> Session::QueryAll(const std::string& sql, Deadline deadline) {
+Result<ResultSets> Session::QueryAll(const std::string& sql, Deadline deadline) {
   return connection_->Ask(sql, true, deadline);
 }
 
 Result<Rows> Session::Query(const std::string& sql, Deadline deadline) {
-  PHA_ASSIGN_OR_RETURN(Answers answers, QueryAll(sql, deadline));
+  PHA_ASSIGN_OR_RETURN(ResultSets answers, QueryAll(sql, deadline));
   if (answers.stopped_by) return *answers.stopped_by;
   return std::move(answers.tables.front());
 }
 
 Status Session::Execute(const std::string& sql, Deadline deadline) {
-  PHA_ASSIGN_OR_RETURN(const Answers answers, connection_->Ask(sql, true, deadline));
+  PHA_ASSIGN_OR_RETURN(const ResultSets answers, connection_->Ask(sql, true, deadline));
   if (answers.stopped_by) return *answers.stopped_by;
   return Ok();
 }
 
 Status Session::ExecuteSecret(const std::string& sql, Deadline deadline) {
-  PHA_ASSIGN_OR_RETURN(const Answers answers, connection_->Ask(sql, false, deadline));
+  PHA_ASSIGN_OR_RETURN(const ResultSets answers, connection_->Ask(sql, false, deadline));
   if (answers.stopped_by) return *answers.stopped_by;
   return Ok();
 }

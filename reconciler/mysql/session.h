@@ -28,7 +28,7 @@ struct SessionOptions {
 };
 
 // The results of several statements sent together. The server stops at the first that fails.
-struct Answers {
+struct ResultSets {
   std::vector<Rows> tables;
   std::optional<Error> stopped_by;  // what the statement after the last of `tables` met
 };
@@ -51,7 +51,7 @@ class Session {
   // One statement.
   Result<Rows> Query(const std::string& sql, Deadline deadline);
   // Statements separated by "; ", in one round trip. Fails only with the connection.
-  Result<Answers> QueryAll(const std::string& sql, Deadline deadline);
+  Result<ResultSets> QueryAll(const std::string& sql, Deadline deadline);
   // Statements separated by "; ", whose results do not matter; fails with the first that fails.
   Status Execute(const std::string& sql, Deadline deadline);
   // As Execute, for statements that hold a password: the error's sentence never repeats a word of

@@ -231,8 +231,8 @@ void Endpoint::Core::Admit(Descriptor client) {
             full ? "Pandora HA: too many connections at the writer endpoint"
                  : "Pandora HA: too many connections wait for a primary; see pandora-ha explain"));
   }
-  waiting_.push_back(std::make_shared<Session>(*this, std::move(client)));
-  Session& session = *waiting_.back();
+  waiting_.push_back(std::make_shared<ClientSession>(*this, std::move(client)));
+  ClientSession& session = *waiting_.back();
   session.place = std::prev(waiting_.end());
   counts_.held_now.store(waiting_.size(), std::memory_order_relaxed);
   session.Start(options_.hold);
@@ -243,19 +243,19 @@ void Endpoint::Core::Admit(Descriptor client) {
   }
 }
 
-void Endpoint::Core::Connect(Session& session) {
+void Endpoint::Core::Connect(ClientSession& session) {
   session.ConnectTo(addresses_[next_address_ % addresses_.size()], options_.connect_timeout);
 }
 
 void Endpoint::Core::ConnectWaiting() {
   for (auto& session : waiting_) {
     if (!CanConnect()) break;
-    if (session->phase() == Session::Phase::kHeld) Connect(*session);
+    if (session->phase() == ClientSession::Phase::kHeld) Connect(*session);
   }
   ArmRetry();
 }
 
-void Endpoint::Core::OnFirstByte(Session& session) {
+void Endpoint::Core::OnFirstByte(ClientSession& session) {
   forwarded_.splice(forwarded_.end(), waiting_, session.place);
   counts_.sessions_total.fetch_add(1, std::memory_order_relaxed);
   counts_.sessions_now.store(forwarded_.size(), std::memory_order_relaxed);
@@ -266,7 +266,7 @@ void Endpoint::Core::OnFirstByte(Session& session) {
   boost::asio::post(io_, [this] { ConnectWaiting(); });
 }
 
-void Endpoint::Core::OnAttemptFailed(Session& session, int error_number) {
+void Endpoint::Core::OnAttemptFailed(ClientSession& session, int error_number) {
   counts_.failed_connects.fetch_add(1, std::memory_order_relaxed);
   session.Hold();
   ++next_address_;
@@ -295,8 +295,8 @@ void Endpoint::Core::ArmRetry() {
 void Endpoint::Core::RetryOne() {
   if (Open() && refusing_ && !addresses_.empty()) {
     for (auto place = waiting_.begin(); place != waiting_.end(); ++place) {
-      if ((*place)->phase() != Session::Phase::kHeld) continue;
-      Session& session = **place;
+      if ((*place)->phase() != ClientSession::Phase::kHeld) continue;
+      ClientSession& session = **place;
       waiting_.splice(waiting_.end(), waiting_, place);
       Connect(session);
       break;
@@ -342,14 +342,14 @@ void Endpoint::Core::HoldWaiting() {
   for (auto& session : waiting_) session->Hold();
 }
 
-void Endpoint::Core::OnHoldExpired(Session& session) {
+void Endpoint::Core::OnHoldExpired(ClientSession& session) {
   counts_.held_expired.fetch_add(1, std::memory_order_relaxed);
   session.Refuse(ErrorPacket(kServerShutdown, "Pandora HA: no primary within " +
                                                   FormatDuration(options_.hold) +
                                                   "; see pandora-ha explain"));
 }
 
-void Endpoint::Core::OnEnd(Session& session) {
+void Endpoint::Core::OnEnd(ClientSession& session) {
   // A session that was forwarded at its end is in forwarded_ and nowhere else; erase works on
   // either.
   (session.was_forwarded() ? forwarded_ : waiting_).erase(session.place);

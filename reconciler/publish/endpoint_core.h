@@ -51,10 +51,10 @@ class Endpoint::Core final : public SessionHost {
     if (commands_waiting_.load(std::memory_order_acquire)) RunCommands();
     if (lease_ > Duration::zero() && !lapsed_) CheckLease();
   }
-  void OnFirstByte(Session& session) override;
-  void OnAttemptFailed(Session& session, int error_number) override;
-  void OnHoldExpired(Session& session) override;
-  void OnEnd(Session& session) override;
+  void OnFirstByte(ClientSession& session) override;
+  void OnAttemptFailed(ClientSession& session, int error_number) override;
+  void OnHoldExpired(ClientSession& session) override;
+  void OnEnd(ClientSession& session) override;
   void CountBytes(bool to_client, std::size_t bytes) override {
     auto& count = to_client ? counts_.bytes_to_clients : counts_.bytes_from_clients;
     count.fetch_add(bytes, std::memory_order_relaxed);
@@ -68,7 +68,7 @@ class Endpoint::Core final : public SessionHost {
   void Admit(Descriptor client);
   bool Open() const { return target_ && !lapsed_; }
   bool CanConnect() const { return Open() && !refusing_ && !addresses_.empty(); }
-  void Connect(Session& session);
+  void Connect(ClientSession& session);
   void ConnectWaiting();
   void ArmRetry();
   void RetryOne();

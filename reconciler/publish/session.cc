@@ -17,7 +17,7 @@ bool TryLater() {
 
 }  // namespace
 
-Session::Session(SessionHost& host, Descriptor client)
+ClientSession::ClientSession(SessionHost& host, Descriptor client)
     : host_(host),
       client_(host.io(), client.get()),
       server_(host.io()),
@@ -26,7 +26,7 @@ Session::Session(SessionHost& host, Descriptor client)
   TuneStream(client.Release());  // client_ closes it from now on
 }
 
-void Session::Start(Milliseconds hold) {
+void ClientSession::Start(Milliseconds hold) {
   hold_timer_.expires_after(hold);
   hold_timer_.async_wait([self = shared_from_this()](error_code error) {
     if (!error && self->phase_ < Phase::kForwarding) self->host_.OnHoldExpired(*self);
@@ -35,13 +35,13 @@ void Session::Start(Milliseconds hold) {
 }
 
 // The only reader of the client's readiness, before and after forwarding has begun.
-void Session::WatchClient() {
+void ClientSession::WatchClient() {
   client_.async_wait(Wait::wait_read, [self = shared_from_this()](error_code error) {
     if (!error && self->phase_ != Phase::kEnded) self->OnClientReadable();
   });
 }
 
-void Session::OnClientReadable() {
+void ClientSession::OnClientReadable() {
   if (phase_ == Phase::kForwarding) return Pump(up_);
   char byte = 0;
   const ssize_t got = recv(client_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -54,7 +54,7 @@ void Session::OnClientReadable() {
   }
 }
 
-void Session::ConnectTo(const SocketAddress& server, Milliseconds timeout) {
+void ClientSession::ConnectTo(const SocketAddress& server, Milliseconds timeout) {
   Descriptor made = BeginConnect(server);
   if (!made.open()) return host_.OnAttemptFailed(*this, errno);
   phase_ = Phase::kConnecting;
@@ -73,7 +73,7 @@ void Session::ConnectTo(const SocketAddress& server, Milliseconds timeout) {
   });
 }
 
-void Session::OnConnected() {
+void ClientSession::OnConnected() {
   connect_timer_.cancel();
   if (const int number = SocketError(server_.native_handle()); number != 0) {
     return host_.OnAttemptFailed(*this, number);
@@ -82,7 +82,7 @@ void Session::OnConnected() {
   Await(down_);
 }
 
-void Session::Hold() {
+void ClientSession::Hold() {
   ++attempt_;
   connect_timer_.cancel();
   if (server_.is_open()) {
@@ -93,7 +93,7 @@ void Session::Hold() {
   phase_ = Phase::kHeld;
 }
 
-void Session::Await(Pipe& pipe) {
+void ClientSession::Await(Pipe& pipe) {
   if (&pipe == &up_) return WatchClient();
   const auto attempt = attempt_;
   server_.async_wait(Wait::wait_read, [self = shared_from_this(), attempt](error_code error) {
@@ -102,7 +102,7 @@ void Session::Await(Pipe& pipe) {
   });
 }
 
-void Session::OnServerReadable() {
+void ClientSession::OnServerReadable() {
   if (phase_ == Phase::kForwarding) return Pump(down_);
   char byte = 0;
   const ssize_t got = recv(server_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -111,7 +111,7 @@ void Session::OnServerReadable() {
   host_.OnAttemptFailed(*this, got == 0 ? ECONNRESET : errno);
 }
 
-void Session::BeginForwarding() {
+void ClientSession::BeginForwarding() {
   host_.BeforeForwarding();
   if (phase_ != Phase::kGreeting) return;
   hold_timer_.cancel();
@@ -122,7 +122,7 @@ void Session::BeginForwarding() {
   if (phase_ == Phase::kForwarding && spoke_early_) Pump(up_);
 }
 
-void Session::Pump(Pipe& pipe) {
+void ClientSession::Pump(Pipe& pipe) {
   auto& chunk = host_.scratch();
   for (int reads = 0; reads < kReadsInARow; ++reads) {
     host_.BeforeForwarding();
@@ -140,7 +140,7 @@ void Session::Pump(Pipe& pipe) {
 }
 
 // False when reading must pause: the peer is slow, or gone.
-bool Session::Forward(Pipe& pipe, std::size_t size) {
+bool ClientSession::Forward(Pipe& pipe, std::size_t size) {
   const char* data = host_.scratch().data();
   const ssize_t sent = send(pipe.to.native_handle(), data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent < 0 && !TryLater()) {
@@ -156,7 +156,7 @@ bool Session::Forward(Pipe& pipe, std::size_t size) {
   return false;
 }
 
-void Session::Flush(Pipe& pipe) {
+void ClientSession::Flush(Pipe& pipe) {
   pipe.to.async_wait(Wait::wait_write, [self = shared_from_this(), &pipe](error_code error) {
     if (error || self->phase_ != Phase::kForwarding) return;
     self->host_.BeforeForwarding();
@@ -173,7 +173,7 @@ void Session::Flush(Pipe& pipe) {
   });
 }
 
-void Session::Finish(Pipe& pipe) {
+void ClientSession::Finish(Pipe& pipe) {
   pipe.finished = true;
   shutdown(pipe.to.native_handle(), SHUT_WR);
   if (!up_.finished || !down_.finished) return;
@@ -185,7 +185,7 @@ void Session::Finish(Pipe& pipe) {
   host_.OnEnd(*this);
 }
 
-void Session::Cut() {
+void ClientSession::Cut() {
   phase_ = Phase::kEnded;
   hold_timer_.cancel();
   connect_timer_.cancel();
@@ -197,12 +197,12 @@ void Session::Cut() {
   }
 }
 
-void Session::End() {
+void ClientSession::End() {
   Cut();
   host_.OnEnd(*this);
 }
 
-void Session::Refuse(std::string_view packet) {
+void ClientSession::Refuse(std::string_view packet) {
   Descriptor client(client_.release());
   Cut();
   host_.OnEnd(*this);  // counted before the client can know

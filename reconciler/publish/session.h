@@ -16,8 +16,8 @@
 
 namespace pandora_ha {
 
-class Session;
-using SessionList = std::list<std::shared_ptr<Session>>;
+class ClientSession;
+using SessionList = std::list<std::shared_ptr<ClientSession>>;
 
 // What a session needs of the endpoint. All calls on the endpoint's thread.
 class SessionHost {
@@ -29,11 +29,11 @@ class SessionHost {
   virtual ~SessionHost() = default;
   // Commands and the lease come before every byte: when this returns, the session may be cut.
   virtual void BeforeForwarding() = 0;
-  virtual void OnFirstByte(Session& session) = 0;
-  virtual void OnAttemptFailed(Session& session, int error_number) = 0;
-  virtual void OnHoldExpired(Session& session) = 0;
+  virtual void OnFirstByte(ClientSession& session) = 0;
+  virtual void OnAttemptFailed(ClientSession& session, int error_number) = 0;
+  virtual void OnHoldExpired(ClientSession& session) = 0;
   // May destroy the session once its handler is over.
-  virtual void OnEnd(Session& session) = 0;
+  virtual void OnEnd(ClientSession& session) = 0;
   virtual void CountBytes(bool to_client, std::size_t bytes) = 0;
 
   boost::asio::io_context& io() { return io_; }
@@ -46,12 +46,12 @@ class SessionHost {
   std::array<char, kChunk> scratch_;
 };
 
-class Session : public std::enable_shared_from_this<Session> {
+class ClientSession : public std::enable_shared_from_this<ClientSession> {
  public:
   enum class Phase { kHeld, kConnecting, kGreeting, kForwarding, kEnded };
 
   // Throws when the kernel cannot watch one more descriptor; the client is then closed.
-  Session(SessionHost& host, Descriptor client);
+  ClientSession(SessionHost& host, Descriptor client);
 
   // Begins to wait, for `hold` in all.
   void Start(Milliseconds hold);

@@ -44,24 +44,6 @@ TEST_P(Replica, KilledUnderLoadItIsStartedAgainAndThePrimaryGoesOn) {
   ExpectSameRows(cluster);
 }
 
-TEST_P(Replica, FrozenItHoldsUpThePrimaryForABoundedTime) {
-  TestCluster cluster(*flavor_);
-  cluster.StartManager();
-  ASSERT_TRUE(WaitWhole(cluster));
-  const auto writer = cluster.NewWriter();
-  ASSERT_TRUE(WaitAcknowledged(*writer, 100));
-  const pid_t frozen = cluster.ServerPid(kNode2);
-  cluster.Signal(kNode2, SIGSTOP);
-  ASSERT_TRUE(WaitAcknowledged(*writer, 100));
-  if (cluster.ServerPid(kNode2) == frozen) kill(frozen, SIGCONT);
-  ASSERT_TRUE(WaitWhole(cluster));
-  EXPECT_EQ(cluster.Primary(), kNode1);
-  const DemoWriterCount count = ExpectNothingLost(GetParam(), *writer);
-  EXPECT_EQ(count.refused + count.cut, 0u) << count.last_error;
-  EXPECT_LE(count.longest_pause, cluster.spec().database.detection.Budget() + Seconds(2));
-  ExpectSameRows(cluster);
-}
-
 TEST_P(Replica, LaggingItAppliesWhatItReceivedBeforeItIsOpened) {
   TestCluster cluster(*flavor_, 2,
                       [](ClusterSpec& spec) { spec.database.replication.max_lag = Seconds(1); });

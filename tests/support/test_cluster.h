@@ -54,6 +54,8 @@ class TestCluster {
   Noticeboard::Pinned Last() const { return noticeboard_.Last(spec_.name); }
   NodeName Primary() const;
 
+  const Noticeboard& noticeboard() const { return noticeboard_; }
+
   pid_t ServerPid(const NodeName& node) const;
   void Signal(const NodeName& node, int signal) const;
 

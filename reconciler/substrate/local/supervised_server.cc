@@ -144,6 +144,7 @@ void SupervisedServer::Start(const SupervisorRequest& request) {
   }
   how_ = request;
   restarted_ = false;
+  state_.ended_at = {};
   if (state_.fenced) {
     if (unlink((directory_ + "/fenced").c_str()) != 0 && errno != ENOENT) {
       start_result_ = SystemError("cannot remove the mark of the fence in " + directory_, errno);
@@ -177,7 +178,6 @@ Status SupervisedServer::BeginServe(const std::vector<std::string>& argv) {
   state_.phase = ProcessState::Phase::kRunning;
   state_.pid = pid_;
   state_.how_ended.clear();
-  state_.ended_at = {};
   state_.restart_inhibited = how_.restart_allowed.count() == 0 || restarted_;
   changed_();
   return Ok();
