@@ -35,10 +35,11 @@ StepOutcome OutcomeOf(const Status& status) {
 Report Apply(const Plan& plan, const Hands& hands) {
   Report report;
   std::set<NodeName> held_back;
+  bool stopped = false;
   for (const Step& step : plan.steps) {
     StepReport line{Describe(step.action), StepOutcome::kNotTried, "", {}};
     const NodeName target = TargetOf(step.action);
-    if ((plan.ordered && !report.complete) || held_back.contains(target)) {
+    if ((plan.ordered && stopped) || held_back.contains(target)) {
       report.steps.push_back(std::move(line));
       continue;
     }
@@ -49,7 +50,10 @@ Report Apply(const Plan& plan, const Hands& hands) {
     if (!status.ok()) {
       line.error = status.error().message;
       report.complete = false;
-      held_back.insert(target);
+      if (!step.may_fail) {
+        stopped = true;
+        held_back.insert(target);
+      }
     }
     report.steps.push_back(std::move(line));
   }

@@ -48,7 +48,8 @@ CLI::Validator AddressForm() {
 Address ToAddress(const std::string& text) {
   const auto colon = text.rfind(':');
   std::string host = text.substr(0, colon);
-  if (host.size() > 1 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  if (host.size() > 1 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
   return {host, static_cast<std::uint16_t>(std::stoi(text.substr(colon + 1)))};
 }
 
@@ -75,7 +76,8 @@ void AddForm(CLI::App* verb, Line* line) {
 CLI::App* AddAsking(CLI::App& app, Line* line, const std::string& name, const std::string& help,
                     int (*verb)(const AskOptions&, std::ostream&, std::ostream&)) {
   CLI::App* added = app.add_subcommand(name, help);
-  added->add_option("--socket", line->ask.socket_path, "the manager's socket")->capture_default_str();
+  added->add_option("--socket", line->ask.socket_path, "the manager's socket")
+      ->capture_default_str();
   added->add_option("--cluster", line->ask.cluster, "which cluster, when the manager has several");
   added->add_option("--timeout", line->timeout, "seconds to wait for the manager")
       ->capture_default_str()
@@ -90,7 +92,8 @@ CLI::App* AddAsking(CLI::App& app, Line* line, const std::string& name, const st
 }
 
 void AddQuestions(CLI::App& app, Line* line) {
-  AddAsking(app, line, "status", "how the cluster is; exit code 0 healthy, 3 degraded, 4 no primary", StatusVerb);
+  AddAsking(app, line, "status",
+            "how the cluster is; exit code 0 healthy, 3 degraded, 4 no primary", StatusVerb);
   AddAsking(app, line, "topology", "who follows whom", TopologyVerb);
   AddAsking(app, line, "explain", "why something was done, or was not", ExplainVerb);
   AddAsking(app, line, "plan", "what would be done now", PlanVerb);
@@ -110,8 +113,8 @@ void AddValidate(CLI::App& app, Line* line) {
   verb->callback([line] {
     line->chosen = [line] {
       const bool json = line->ask.form == OutputForm::kJson;
-      return ValidateCommand(line->files, json ? ValidateFormat::kJson : ValidateFormat::kTable, std::cout,
-                             std::cerr);
+      return ValidateCommand(line->files, json ? ValidateFormat::kJson : ValidateFormat::kTable,
+                             std::cout, std::cerr);
     };
   });
 }
@@ -136,11 +139,14 @@ void AddRun(CLI::App& app, Line* line) {
 
 void AddEndpoint(CLI::App& app, Line* line) {
   CLI::App* verb = app.add_subcommand(
-      "endpoint", "a writer endpoint of its own: an address that never changes, in front of the primary");
+      "endpoint",
+      "a writer endpoint of its own: an address that never changes, in front of the primary");
   verb->add_option("--hosts-file", line->endpoint.hosts_file,
                    "the pandora_ha_hosts.conf whose sidecar is followed")
       ->required();
-  verb->add_option("--listen", line->listen, "where clients connect")->required()->check(AddressForm());
+  verb->add_option("--listen", line->listen, "where clients connect")
+      ->required()
+      ->check(AddressForm());
   verb->add_option("--hold", line->hold, "seconds that a new connection waits for a primary")
       ->capture_default_str()
       ->check(CLI::Range(0, 3600));
@@ -154,7 +160,8 @@ void AddEndpoint(CLI::App& app, Line* line) {
 }
 
 void AddDemo(CLI::App& app, Line* line) {
-  CLI::App* verb = app.add_subcommand("demo", "a pair of real servers on this machine, with a writer, to break");
+  CLI::App* verb =
+      app.add_subcommand("demo", "a pair of real servers on this machine, with a writer, to break");
   static const std::map<std::string, Flavor> kFlavors = {{"mariadb", Flavor::kMariaDb},
                                                          {"mysql", Flavor::kMySql}};
   verb->add_option("--flavor", line->demo.flavor, "mariadb or mysql")
@@ -163,10 +170,12 @@ void AddDemo(CLI::App& app, Line* line) {
   verb->add_option("--server-root", line->demo.server_root,
                    "a root folder with the server, or its binary [the installed one]");
   line->demo.directory = "pandora-ha-demo";
-  verb->add_option("--directory", line->demo.directory, "everything that it makes")->capture_default_str();
+  verb->add_option("--directory", line->demo.directory, "everything that it makes")
+      ->capture_default_str();
   verb->add_flag("--keep", line->demo.keep, "leave the data at the end");
   verb->add_flag("--stop", line->demo.stop, "only end what an earlier one left running");
-  verb->callback([line] { line->chosen = [line] { return DemoCommand(line->demo, std::cout, std::cerr); }; });
+  verb->callback(
+      [line] { line->chosen = [line] { return DemoCommand(line->demo, std::cout, std::cerr); }; });
 }
 
 void AddSmall(CLI::App& app, Line* line) {
@@ -176,12 +185,11 @@ void AddSmall(CLI::App& app, Line* line) {
     line->chosen = [line] { return VersionVerb(line->ask.form, VersionParts(), std::cout); };
   });
   // Started by a manager for each server of `substrate: local`; see substrate/local/supervisor.h.
-  CLI::App* supervise = app.add_subcommand("supervise", "own one database server's process")->group("");
+  CLI::App* supervise =
+      app.add_subcommand("supervise", "own one database server's process")->group("");
   supervise->add_option("DIRECTORY", line->directory, "the node's own")->required();
   supervise->callback([line] {
-    line->chosen = [line] {
-      return RunSupervisor({.directory = line->directory, .detach = true});
-    };
+    line->chosen = [line] { return RunSupervisor({.directory = line->directory, .detach = true}); };
   });
 }
 
@@ -193,7 +201,8 @@ bool KnowsCommand(const CLI::App& app, int argc, char** argv) {
     if (verb->get_name() == argv[1]) return true;
     if (!verb->get_group().empty()) known += " " + verb->get_name();
   }
-  std::cerr << "pandora-ha: there is no command '" << argv[1] << "'; the commands are" << known << "\n";
+  std::cerr << "pandora-ha: there is no command '" << argv[1] << "'; the commands are" << known
+            << "\n";
   return false;
 }
 

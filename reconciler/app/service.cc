@@ -25,7 +25,8 @@ Result<Secret> Resolve(const std::string& which, const SecretSource& source) {
                secret.error().number};
 }
 
-std::map<std::string, EndpointNumbers> EndpointOf(const Manager& manager, const std::string& cluster) {
+std::map<std::string, EndpointNumbers> EndpointOf(const Manager& manager,
+                                                  const std::string& cluster) {
   if (manager.endpoint() == nullptr) return {};
   const EndpointStatistics seen = manager.endpoint()->Statistics();
   return {{cluster, {seen.sessions_now, seen.held_now, seen.sessions_total, seen.sessions_cut}}};

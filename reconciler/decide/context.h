@@ -26,6 +26,10 @@ struct Context {
              std::optional<TimePoint> until = std::nullopt) {
     decision.blocked.push_back({reason, std::move(says), std::move(who), until});
   }
+  // Without it the steps behind it would still be right: its failure is said and stops nothing.
+  void DoOrGoOn(Action action, std::string because, Duration deadline) {
+    decision.plan.steps.push_back({std::move(action), std::move(because), {}, deadline, true});
+  }
   void Do(Action action, std::string because, Duration deadline,
           std::vector<Condition> requires_ = {}) {
     decision.plan.steps.push_back(

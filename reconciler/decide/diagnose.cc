@@ -314,7 +314,7 @@ const std::vector<FindingRow>& FindingTable() {
        "correct what the message names"},
       {F::kSuspended, kWarning, "spec.suspend is set: nothing is changed.", "set suspend: false"},
       {F::kPrimaryNotPreferred, kInfo, "The primary is not the preferred node.",
-       "switch over when it suits you"},
+       "nothing needs to be done; a planned switchover is not offered yet"},
       {F::kNotReconciled, kInfo, "The document declares a part that this version does not act on.",
        "remove it or wait for a version that does"},
   };

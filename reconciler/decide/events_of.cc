@@ -30,6 +30,7 @@ class Chronicle {
     if (before_.name.empty()) {
       Add("ManagerStarted", Severity::kInfo, std::nullopt,
           "A manager began to look after " + after_.name + ". " + after_.verdict);
+      Blocks();  // what stands in the way already is news to whoever reads from here on
       return std::move(events_);
     }
     Promotions();

@@ -219,7 +219,7 @@ void Advance(Context& c) {
     plan.purpose = "failover from " + promotion.from->text + " (epoch " +
                    std::to_string(promotion.epoch.number) + ")";
     if (c.seen.publication.primary == promotion.from)
-      c.Do(WithdrawPublication{}, promotion.because, kQuickStep);
+      c.DoOrGoOn(WithdrawPublication{}, promotion.because, kQuickStep);
     if (!fenced) c.Do(FenceServer{*promotion.from}, promotion.because, Seconds(5));
   }
   if (StopReceivingCandidates(c, promotion.from,
@@ -255,6 +255,13 @@ void Advance(Context& c) {
   PromoteTo(c, *election.winner, election.lossless, std::move(conditions));
 }
 
+// A server that comes back in place answers read-only at first: clients wait until it is opened.
+void HoldClients(Context& c, const NodeName& primary, const std::string& because) {
+  if (c.seen.publication.primary != primary) return;
+  c.DoOrGoOn(WithdrawPublication{}, because, kQuickStep);
+  c.decision.plan.purpose = "let clients wait for " + primary.text;
+}
+
 void BlockOnEvidence(Context& c, const NodeName& primary, const Evidence& evidence) {
   BlockReason reason = BlockReason::kGatheringEvidence;
   std::string who = "nobody needs to: the next looks decide";
@@ -270,6 +277,7 @@ void BlockOnEvidence(Context& c, const NodeName& primary, const Evidence& eviden
       break;
     case Life::kRestarting:
       reason = BlockReason::kRestartAllowance;
+      HoldClients(c, primary, evidence.because);
       break;
     case Life::kGathering:
     case Life::kAlive:
@@ -339,7 +347,7 @@ bool ReplaceOpenPrimary(Context& c, const std::string& because) {
   }
   c.decision.plan.ordered = true;
   c.decision.plan.purpose = "close " + primary.text + ", because " + because;
-  if (c.seen.publication.primary == primary) c.Do(WithdrawPublication{}, because, kQuickStep);
+  if (c.seen.publication.primary == primary) c.DoOrGoOn(WithdrawPublication{}, because, kQuickStep);
   TakeWritesAway(c, *FindSeen(c.seen, primary), *election.winner);
   return true;
 }
@@ -357,6 +365,7 @@ void DecideFailover(Context& c, const Evidence& evidence) {
   if (!election.winner) {
     BlockOn(c, election);
     if (election.blocked == BlockReason::kGatheringEvidence) return;
+    if (evidence.life == Life::kDead) HoldClients(c, primary, evidence.because);
     for (const DatabaseNodeSpec& node : c.spec.database.nodes) {
       StartIfEnded(c, node.name, "nobody can take over: " + election.says);
     }

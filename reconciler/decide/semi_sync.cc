@@ -22,8 +22,7 @@ bool Acknowledges(const Context& c, const DatabaseSeen& node) {
 }
 
 // A replica that answers and does not acknowledge, or that is down, keeps its right for one
-// detection timeout: a reconnect is not a failure. One that only we cannot reach keeps it while the
-// primary still counts acknowledgers.
+// detection timeout: a reconnect is not a failure.
 bool LosesRight(Context& c, const DatabaseSeen& node, const DatabaseSeen& primary) {
   NodeMemory& remembered = MemoryOf(c.memory, node.name);
   const Life life = Judge(c.spec, c.seen, c.memory, node.name).life;
@@ -35,6 +34,10 @@ bool LosesRight(Context& c, const DatabaseSeen& node, const DatabaseSeen& primar
     return false;
   if (life == Life::kDead) return true;
   if (life != Life::kAlive && life != Life::kRestarting) {
+    // The primary counts a frozen replica as an acknowledger for as long as its connection stands,
+    // and every commit waits for it. Where waiting was not declared to be the rule, availability
+    // comes first: one that only we cannot reach regains its right when it answers.
+    if (replication.without_replica == WithoutReplica::kDegrade) return life == Life::kCutOff;
     return life == Life::kCutOff && primary.state->semi_sync.acknowledgers == 0;
   }
   if (!remembered.not_acknowledging_since) remembered.not_acknowledging_since = c.now();

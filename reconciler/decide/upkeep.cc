@@ -66,6 +66,9 @@ bool Reopen(Context& c, const DatabaseSeen& primary) {
     }
     conditions.push_back(std::move(condition));
   }
+  if (c.seen.publication.primary == primary.name) {
+    c.DoOrGoOn(WithdrawPublication{}, because, kQuickStep);
+  }
   AddOpeningSteps(c, primary.name, because, std::move(conditions));
   return true;
 }

@@ -20,7 +20,8 @@ namespace pandora_ha {
 // first when there is none. Returns when the process runs, not when it answers.
 struct StartServer {
   NodeName node;
-  // The node was primary of an older epoch and a lossless promotion deposed it: a server that knows how (MariaDB,
+  // The node was primary of an older epoch and a lossless promotion deposed it: a server that knows
+  // how (MariaDB,
   // --init-rpl-role=SLAVE) takes back the transactions that no replica acknowledged.
   bool discard_unacknowledged = false;
   bool operator==(const StartServer&) const = default;
@@ -124,6 +125,7 @@ struct Step {
   std::string because;               // one sentence, shown everywhere
   std::vector<Condition> requires_;  // all must hold, or the plan stops here
   Duration deadline = Seconds(10);
+  bool may_fail = false;  // a failure is reported and holds back nothing
 
   bool operator==(const Step&) const = default;
 };

@@ -93,8 +93,7 @@ DatabaseSeen NodeWorker::Seen() const {
       // is over.
       seen.contact = Contact::kSilent;
       seen.contact_error = "it has not answered yet";
-      seen.state =
-          pandora_ha::Seen<DatabaseState>::Unknown(seen.contact_error, clock_.Now().mono);
+      seen.state = pandora_ha::Seen<DatabaseState>::Unknown(seen.contact_error, clock_.Now().mono);
     }
   }
   if (host_ != nullptr) {

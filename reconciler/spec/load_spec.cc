@@ -36,7 +36,7 @@ bool Related(const std::string& a, const std::string& b) {
          longer[shorter.size()] == '[';
 }
 
-bool Trusted(const Violation& violation, const std::vector<std::string>& suspects) {
+bool Trusted(const RuleViolation& violation, const std::vector<std::string>& suspects) {
   const auto spoilt = [&](const std::string& path) {
     return std::any_of(suspects.begin(), suspects.end(),
                        [&](const std::string& suspect) { return Related(path, suspect); });
@@ -60,21 +60,21 @@ void Judge(const std::string& file, ReadTree* read, const ClusterSpec* before, L
   CheckWord(file, read->root, "apiVersion", kApiVersion, &loaded->problems);
   CheckWord(file, read->root, "kind", kKind, &loaded->problems);
   ClusterSpec spec = ToSpec(read->root);
-  std::vector<Violation> violations = CheckRules(spec, read->root);
+  std::vector<RuleViolation> violations = CheckRules(spec, read->root);
   if (before != nullptr) {
-    std::vector<Violation> changes = CheckChange(*before, spec);
+    std::vector<RuleViolation> changes = CheckChange(*before, spec);
     std::move(changes.begin(), changes.end(), std::back_inserter(violations));
   }
-  const auto to_problem = [&](const Violation& violation) {
+  const auto to_problem = [&](const RuleViolation& violation) {
     return Problem{file, Locate(read->root, violation.path), violation.path, violation.message,
                    violation.rule_id};
   };
-  for (const Violation& violation : violations) {
+  for (const RuleViolation& violation : violations) {
     if (Trusted(violation, walk.suspects)) loaded->problems.push_back(to_problem(violation));
   }
   if (!loaded->problems.empty()) return;
   spec.not_reconciled = FindNotReconciled(spec, read->root);
-  for (const Violation& advice : Advice(spec)) loaded->warnings.push_back(to_problem(advice));
+  for (const RuleViolation& advice : Advice(spec)) loaded->warnings.push_back(to_problem(advice));
   for (const NotReconciledPart& part : spec.not_reconciled) {
     loaded->warnings.push_back({file, Locate(read->root, part.path), part.path,
                                 "not reconciled yet: " + part.sentence, ""});

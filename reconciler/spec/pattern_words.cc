@@ -29,8 +29,7 @@ std::string PatternWords(const std::string& pattern) {
       {R"(^[1-9][0-9]*(k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$)",
        "a whole number with an optional unit of k, M, G, T, P, Ki, Mi, Gi, Ti or Pi, such as "
        "'10Gi'"},
-      {R"(^[a-z0-9][-A-Za-z0-9_./:@]*$)",
-       "the name of a container image, such as 'mariadb:11.8'"},
+      {R"(^[a-z0-9][-A-Za-z0-9_./:@]*$)", "the name of a container image, such as 'mariadb:11.8'"},
       {R"(^[1-9][0-9]*m?$)", "a whole number of processors, or thousandths of one, such as '500m'"},
       {R"(^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$)",
        "the name of a condition, such as 'Ready'"},

@@ -22,7 +22,7 @@ struct Context {
   const ClusterSpec& spec;
   const TreeNode& root;
   std::string rule_id;
-  std::vector<Violation>* out;
+  std::vector<RuleViolation>* out;
 
   void Report(std::string path, std::string message, std::vector<std::string> reads = {}) const {
     out->push_back({rule_id, std::move(path), std::move(message), std::move(reads)});

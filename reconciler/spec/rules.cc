@@ -53,14 +53,14 @@ constexpr const char* kServerIdIsFixed = "ServerIdIsFixed";
 
 }  // namespace
 
-std::vector<Violation> CheckRules(const ClusterSpec& spec, const TreeNode& root) {
-  std::vector<Violation> violations;
+std::vector<RuleViolation> CheckRules(const ClusterSpec& spec, const TreeNode& root) {
+  std::vector<RuleViolation> violations;
   for (const Rule& rule : kRules) rule.check({spec, root, rule.id, &violations});
   return violations;
 }
 
-std::vector<Violation> CheckChange(const ClusterSpec& before, const ClusterSpec& after) {
-  std::vector<Violation> violations;
+std::vector<RuleViolation> CheckChange(const ClusterSpec& before, const ClusterSpec& after) {
+  std::vector<RuleViolation> violations;
   if (before.substrate != after.substrate) {
     violations.push_back({kSubstrateIsFixed,
                           "spec.substrate",
@@ -124,8 +124,8 @@ const std::vector<std::string>& ManagedOptions() {
   return kOptions;
 }
 
-std::vector<Violation> Advice(const ClusterSpec& spec) {
-  std::vector<Violation> advice;
+std::vector<RuleViolation> Advice(const ClusterSpec& spec) {
+  std::vector<RuleViolation> advice;
   const DatabaseSpec& database = spec.database;
   const std::size_t members =
       database.nodes.empty() ? static_cast<std::size_t>(database.replicas) : database.nodes.size();

@@ -12,7 +12,7 @@
 
 namespace pandora_ha {
 
-struct Violation {
+struct RuleViolation {
   std::string rule_id;
   std::string path;  // of the field to change
   std::string message;
@@ -21,10 +21,10 @@ struct Violation {
 
 // What one document breaks, in the order of the rules.
 // `root` is the same document as written: whether a field with a default was set is not in `spec`.
-std::vector<Violation> CheckRules(const ClusterSpec& spec, const TreeNode& root);
+std::vector<RuleViolation> CheckRules(const ClusterSpec& spec, const TreeNode& root);
 
 // What a change of a running document breaks: some fields stay as they were first accepted.
-std::vector<Violation> CheckChange(const ClusterSpec& before, const ClusterSpec& after);
+std::vector<RuleViolation> CheckChange(const ClusterSpec& before, const ClusterSpec& after);
 
 // The ids of both.
 std::vector<std::string> RuleIds();
@@ -33,6 +33,6 @@ std::vector<std::string> RuleIds();
 const std::vector<std::string>& ManagedOptions();
 
 // Correct but perhaps not meant: {path, message}.
-std::vector<Violation> Advice(const ClusterSpec& spec);
+std::vector<RuleViolation> Advice(const ClusterSpec& spec);
 
 }  // namespace pandora_ha

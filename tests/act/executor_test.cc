@@ -59,17 +59,30 @@ using enum StepOutcome;
 
 TEST_F(ExecutorTest, AnOrderedPlanStopsAtTheFirstStepThatIsNotDone) {
   node2_.answers["LeaveReplication"] = Error{ErrorCode::kRefused, "no"};
-  Plan plan{"failover", true,
-            {Make(ApplyReceived{kTwo}), Make(LeaveReplication{kTwo}), Make(OpenWritable{kTwo, Epoch(2)})}};
+  Plan plan{"failover",
+            true,
+            {Make(ApplyReceived{kTwo}), Make(LeaveReplication{kTwo}),
+             Make(OpenWritable{kTwo, Epoch(2)})}};
   const Report report = Apply(plan, hands_);
   EXPECT_EQ(Outcomes(report), (std::vector{kDone, kFailed, kNotTried}));
   EXPECT_FALSE(report.complete);
   EXPECT_EQ(node2_.asked, (std::vector<std::string>{"ApplyReceived", "LeaveReplication"}));
 }
 
+// A full disk below the hosts file must not stand between a dead primary and the next one.
+TEST_F(ExecutorTest, AStepThatMayFailStopsNothing) {
+  node1_.answers["SetReadOnly"] = Error{ErrorCode::kIo, "no space left on device"};
+  Plan plan{"failover", true, {Make(SetReadOnly{kOne}), Make(OpenWritable{kTwo, Epoch(2)})}};
+  plan.steps[0].may_fail = true;
+  const Report report = Apply(plan, hands_);
+  EXPECT_EQ(Outcomes(report), (std::vector{kFailed, kDone}));
+  EXPECT_FALSE(report.complete) << "it is said all the same";
+}
+
 TEST_F(ExecutorTest, AnUnorderedPlanGoesOnAtOtherNodes) {
   node1_.answers["SetReadOnly"] = Error{ErrorCode::kTimeout, "locked"};
-  Plan plan{"upkeep", false, {Make(SetReadOnly{kOne}), Make(SetReadOnly{kOne}), Make(SetReadOnly{kTwo})}};
+  Plan plan{
+      "upkeep", false, {Make(SetReadOnly{kOne}), Make(SetReadOnly{kOne}), Make(SetReadOnly{kTwo})}};
   EXPECT_EQ(Outcomes(Apply(plan, hands_)), (std::vector{kUnknown, kNotTried, kDone}))
       << "a timeout is unknown, never a failure";
 }

@@ -24,15 +24,16 @@ class LoopTest : public ::testing::Test {
       node->look = [i](Deadline) {
         DatabaseState state;
         state.server_id = static_cast<ServerId>(i);
-        state.log_bin = state.gtid_on = state.log_replica_updates = state.durable = state.provisioned = true;
+        state.log_bin = state.gtid_on = state.log_replica_updates = state.durable =
+            state.provisioned = true;
         return Look{Contact::kAnswered, "", state};
       };
-      workers_.push_back(std::make_unique<NodeWorker>(declared.name, std::move(node), nullptr, SystemClock(),
-                                                      Seconds(1), [] {}));
+      workers_.push_back(std::make_unique<NodeWorker>(declared.name, std::move(node), nullptr,
+                                                      SystemClock(), Seconds(1), [] {}));
       hands_.nodes[declared.name] = workers_.back().get();
     }
-    observer_ = std::make_unique<Observer>(std::vector{workers_[0].get(), workers_[1].get()}, publisher_,
-                                           SystemClock(), Seconds(1));
+    observer_ = std::make_unique<Observer>(std::vector{workers_[0].get(), workers_[1].get()},
+                                           publisher_, SystemClock(), Seconds(1));
     loop_ = std::make_unique<ClusterLoop>(LoopParts{*observer_, hands_, store_, beater_, board_});
   }
 
@@ -47,7 +48,8 @@ class LoopTest : public ::testing::Test {
   std::vector<FakeNode*> nodes_;
   std::vector<std::unique_ptr<NodeWorker>> workers_;
   Hands hands_{spec_, passwords_, {}, {}, publisher_, lease_, SystemClock()};
-  Beater beater_{[](const NodeName&) { return std::make_unique<FakeNode>(); }, SystemClock(), Seconds(1)};
+  Beater beater_{[](const NodeName&) { return std::make_unique<FakeNode>(); }, SystemClock(),
+                 Seconds(1)};
   std::unique_ptr<Observer> observer_;
   std::unique_ptr<ClusterLoop> loop_;
 };

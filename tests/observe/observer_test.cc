@@ -41,12 +41,12 @@ struct Bench {
     auto node = std::make_unique<FakeNode>();
     node->look = [this](Deadline deadline) { return gate.Pass(deadline); };
     const auto on_news = [this] { ++news; };
-    hanging = std::make_unique<NodeWorker>(NodeName("node1"), std::move(node), nullptr, SystemClock(), timeout,
-                                           on_news);
+    hanging = std::make_unique<NodeWorker>(NodeName("node1"), std::move(node), nullptr,
+                                           SystemClock(), timeout, on_news);
     good = std::make_unique<NodeWorker>(NodeName("node2"), std::make_unique<FakeNode>(), nullptr,
                                         SystemClock(), timeout, on_news);
-    observer = std::make_unique<Observer>(std::vector{hanging.get(), good.get()}, publisher, SystemClock(),
-                                          timeout);
+    observer = std::make_unique<Observer>(std::vector{hanging.get(), good.get()}, publisher,
+                                          SystemClock(), timeout);
   }
   Duration Time(const std::function<void()>& work) {
     const TimePoint began = SystemClock().Now().mono;
@@ -116,8 +116,10 @@ TEST(NodeWorkerTest, ATaskThatDidNotBeginInTimeNeverRuns) {
     EXPECT_EQ(status.error().code, ErrorCode::kTimeout);
     bench.hanging->WaitForLook(Deadline(SystemClock(), Seconds(5)));
     // Another task behind the abandoned one shows that the worker went past it.
-    EXPECT_TRUE(bench.hanging->Run([](DatabaseNode&, Deadline) { return Ok(); },
-                                   Deadline(SystemClock(), Seconds(5))).ok());
+    EXPECT_TRUE(
+        bench.hanging
+            ->Run([](DatabaseNode&, Deadline) { return Ok(); }, Deadline(SystemClock(), Seconds(5)))
+            .ok());
     EXPECT_FALSE(ran);
   }
 }

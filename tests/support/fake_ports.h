@@ -1,5 +1,5 @@
-// Ports without a world behind them, for the units whose own logic is tested: executor, observer, loop.
-// What replication really does is for the tests on real servers.
+// Ports without a world behind them, for the units whose own logic is tested: executor, observer,
+// loop. What replication really does is for the tests on real servers.
 #pragma once
 
 #include <atomic>
@@ -60,7 +60,8 @@ class FakeHost : public Host {
   bool known = true;
 
   Seen<ProcessState> Process() const override {
-    return known ? Seen<ProcessState>::Known(process, {}) : Seen<ProcessState>::Unknown("nobody", {});
+    return known ? Seen<ProcessState>::Known(process, {})
+                 : Seen<ProcessState>::Unknown("nobody", {});
   }
   bool CanFence() const override { return known; }
   Status Start(const StartOptions&, Deadline) override { return Ok(); }
