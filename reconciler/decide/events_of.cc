@@ -30,7 +30,9 @@ class Chronicle {
     if (before_.name.empty()) {
       Add("ManagerStarted", Severity::kInfo, std::nullopt,
           "A manager began to look after " + after_.name + ". " + after_.verdict);
-      Blocks();  // what stands in the way already is news to whoever reads from here on
+      // What stands in the way already is news to whoever reads from here on; a first start that
+      // waits for its servers is not.
+      if (after_.primary) Blocks();
       return std::move(events_);
     }
     Promotions();

@@ -61,7 +61,7 @@ std::vector<NotReconciledPart> FindNotReconciled(const ClusterSpec& spec, const 
   }
   if (spec.database.failback == Failback::kWhenCaughtUp) {
     parts.push_back({"spec.database.failback",
-                     "a returned preferred node stays a replica; use `pandora-ha switchover`"});
+                     "a returned preferred node stays a replica"});
   }
   for (const Part& part : kParts) {
     const bool written_by_substrate =
