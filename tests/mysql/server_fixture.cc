@@ -247,6 +247,10 @@ void TestServer::Kill() {
 
 void TestServer::Signal(int number) {
   kill(pid_, number);
+  if (number != SIGSTOP) return;
+  // The signal is on its way when kill() returns; a thread that still runs would answer.
+  siginfo_t stopped{};
+  waitid(P_PID, static_cast<id_t>(pid_), &stopped, WSTOPPED);
 }
 
 std::unique_ptr<Session> TestServer::Admin() const {
