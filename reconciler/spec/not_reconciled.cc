@@ -60,8 +60,7 @@ std::vector<NotReconciledPart> FindNotReconciled(const ClusterSpec& spec, const 
                      "the node's machine is not reached by SSH yet"});
   }
   if (spec.database.failback == Failback::kWhenCaughtUp) {
-    parts.push_back({"spec.database.failback",
-                     "a returned preferred node stays a replica"});
+    parts.push_back({"spec.database.failback", "a returned preferred node stays a replica"});
   }
   for (const Part& part : kParts) {
     const bool written_by_substrate =
