@@ -36,14 +36,17 @@ bool SameIntent(const Memory& a, const Memory& b) {
   if (a.cluster != b.cluster || a.boot_id != b.boot_id || a.epoch != b.epoch ||
       a.primary != b.primary || a.promotion != b.promotion ||
       a.durability_in_force != b.durability_in_force || a.loss != b.loss ||
-      a.primary_lost != b.primary_lost || a.nodes.size() != b.nodes.size()) {
+      a.primary_lost != b.primary_lost || a.paused != b.paused ||
+      a.failed_over_at != b.failed_over_at || a.intents != b.intents ||
+      a.nodes.size() != b.nodes.size()) {
     return false;
   }
   return std::equal(
       a.nodes.begin(), a.nodes.end(), b.nodes.begin(), [](const auto& x, const auto& y) {
         return x.first == y.first && x.second.lossless == y.second.lossless &&
                x.second.deposed == y.second.deposed && x.second.discard == y.second.discard &&
-               x.second.history == y.second.history && x.second.errant == y.second.errant;
+               x.second.history == y.second.history && x.second.errant == y.second.errant &&
+               x.second.paused == y.second.paused && x.second.fenced == y.second.fenced;
       });
 }
 

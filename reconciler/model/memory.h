@@ -8,10 +8,12 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "reconciler/base/clock.h"
 #include "reconciler/model/gtid.h"
 #include "reconciler/model/ids.h"
+#include "reconciler/model/intent.h"
 #include "reconciler/model/spec.h"
 
 namespace pandora_ha {
@@ -26,8 +28,22 @@ struct Promotion {
   TimePoint began{};          // for durations; comparable only within one boot
   bool lossless = false;      // `to` had the right to a lossless promotion when it was chosen
   bool fence_waived = false;  // policy `availability` took the risk of an unproven fence
+  // A person asked for it: the id of the intent. Empty: evidence began it.
+  std::string intent;
+  // The old primary lives and is closed first; until the target is open, it can be taken back.
+  bool planned = false;
 
   bool operator==(const Promotion&) const = default;
+};
+
+// A person keeps us off something.
+struct Guard {
+  std::string by;
+  std::string reason;
+  WallTime since{};
+  std::optional<WallTime> until;  // none: until the person takes it away
+
+  bool operator==(const Guard&) const = default;
 };
 
 enum class History { kUnjudged, kContained, kDiverged };
@@ -80,6 +96,8 @@ struct NodeMemory {
   bool discard = false;
   int starts = 0;                             // of its process since it last answered
   std::optional<TimePoint> start_not_before;  // back-off of the next start
+  std::optional<Guard> paused;                // maintenance: no step touches the node
+  std::optional<Guard> fenced;                // its server is kept down
 
   bool operator==(const NodeMemory&) const = default;
 };
@@ -101,6 +119,10 @@ struct Memory {
   GtidSet primary_lost;
   bool primary_waited = false;  // at that look it waited for acknowledgements
   std::optional<Loss> loss;     // none: nothing is missing as far as is known
+  std::optional<Guard> paused;  // no step at all
+  // The last failover that no person asked for, until it is acknowledged.
+  std::optional<TimePoint> failed_over_at;
+  std::vector<IntentRecord> intents;  // the newest last; at most one is under way
 
   bool operator==(const Memory&) const = default;
 };

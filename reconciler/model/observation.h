@@ -9,6 +9,7 @@
 #include "reconciler/base/clock.h"
 #include "reconciler/model/gtid.h"
 #include "reconciler/model/ids.h"
+#include "reconciler/model/intent.h"
 
 namespace pandora_ha {
 
@@ -191,6 +192,7 @@ struct Observation {
   std::vector<DatabaseSeen> databases;  // in declared order
   PublicationSeen publication;
   std::vector<WitnessSeen> witnesses;
+  std::vector<Intent> intents;  // what people have asked for and is not taken up yet, oldest first
 
   bool operator==(const Observation&) const = default;
 };
