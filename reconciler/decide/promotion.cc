@@ -1,0 +1,264 @@
+#include "reconciler/decide/promotion.h"
+
+#include <algorithm>
+
+#include "reconciler/decide/evidence.h"
+#include "reconciler/decide/fencing.h"
+#include "reconciler/decide/lost_tail.h"
+
+namespace pandora_ha {
+namespace {
+
+constexpr char kAnOperator[] = "an operator, after repairing the node it names";
+
+// Without the right to a lossless promotion nothing proves that nothing is lost: commits after the
+// last look at the old primary are never ruled out, so this is said even when none is known.
+void RememberLoss(Context& c, const Election& election, const NodeName& from) {
+  if (election.lossless) return;
+  c.memory.loss = Loss{from,  c.memory.promotion->epoch, election.possibly_lost.value_or(0),
+                       false, election.unseen_holder,    c.memory.promotion->began_at};
+}
+
+// True when some answering candidate may still receive; the steps that stop it are added.
+bool StopReceivingCandidates(Context& c, const std::optional<NodeName>& from,
+                             const std::string& because) {
+  bool receiving = false;
+  for (const DatabaseSeen& node : c.seen.databases) {
+    if (node.name == from || !node.state.known() || !node.state->replication ||
+        node.state->replication->io == ThreadState::kStopped) {
+      continue;
+    }
+    receiving = true;
+    c.Do(StopReceiving{node.name}, because, Seconds(5));
+  }
+  return receiving;
+}
+
+// The promotion has succeeded, or its target has become the node whose failure is to be judged.
+void Complete(Context& c) {
+  const Promotion promotion = *c.memory.promotion;
+  c.memory.promotion.reset();
+  c.memory.primary = promotion.to;
+  c.memory.primary_executed = {};
+  c.memory.primary_lost = {};
+  c.memory.primary_waited = false;
+  for (auto& [name, node] : c.memory.nodes) {
+    node.history = History::kUnjudged;
+    node.errant = {};
+    node.executed = {};
+    // The target may have died before it applied what it was chosen for.
+    if (name != promotion.to) node.received = {};
+    node.not_acknowledging_since.reset();
+  }
+  if (promotion.from && promotion.from != promotion.to) {
+    NodeMemory& from = MemoryOf(c.memory, *promotion.from);
+    from.deposed = true;
+    from.discard = promotion.lossless;
+  }
+  NodeMemory& to = MemoryOf(c.memory, *promotion.to);
+  to.deposed = to.discard = false;
+}
+
+bool Opened(const DatabaseSeen& node, Epoch epoch) {
+  if (!node.state.known() || !node.state->writable) return false;
+  const bool marked = node.state->heartbeat && node.state->heartbeat->epoch == epoch;
+  // A source that waits for its first acknowledgement cannot be marked yet.
+  return marked ||
+         (node.state->semi_sync.source_waiting && node.state->semi_sync.acknowledgers == 0);
+}
+
+// Clients may have been sent to the target; before that nobody has been told that it accepts
+// writes.
+bool MayHaveServed(const Context& c) {
+  const Promotion& promotion = *c.memory.promotion;
+  return !c.seen.publication.problem.empty() || (c.seen.publication.primary == promotion.to &&
+                                                 c.seen.publication.epoch == promotion.epoch);
+}
+
+// The target died before clients were sent to it: the old primary is replaced anew, or goes on.
+// What somebody wrote on the target all the same is missing then, and is judged when it is back.
+void Replace(Context& c, const std::string& because) {
+  const Promotion promotion = *c.memory.promotion;
+  BeginPromotion(c, promotion.from, promotion.epoch.Next(),
+                 promotion.to->text + ", which was to replace " + promotion.from->text +
+                     ", is gone: " + because);
+  c.memory.loss = Loss{*promotion.to, c.memory.epoch, 0, false, std::nullopt, c.seen.taken_at.wall};
+  AdvancePromotion(c);
+}
+
+// The target has been chosen. True when nothing is left to decide here.
+bool FinishTarget(Context& c, bool* over) {
+  const Promotion& promotion = *c.memory.promotion;
+  const DatabaseSeen* target = FindSeen(c.seen, *promotion.to);
+  if (target == nullptr) return false;
+  const Evidence evidence = Judge(c.spec, c.seen, c.memory, target->name);
+  if (evidence.life == Life::kDead && promotion.from && !MayHaveServed(c)) {
+    Replace(c, evidence.because);
+    return true;
+  }
+  if (Opened(*target, promotion.epoch) || evidence.life == Life::kDead ||
+      evidence.life == Life::kCutOff) {
+    Complete(c);
+    *over = true;
+    return true;
+  }
+  if (evidence.life != Life::kAlive) {
+    c.Block(BlockReason::kGatheringEvidence,
+            target->name.text + ", which is being promoted, " +
+                "does not answer: " + evidence.because + ".",
+            "its return, or the end of the declared looks", evidence.until);
+    return true;
+  }
+  return false;
+}
+
+// The old primary goes on. An epoch in which somebody may have been opened is not used again for
+// another node.
+void TakeBack(Context& c) {
+  if (c.memory.promotion->to) c.memory.epoch = c.memory.epoch.Next();
+  if (c.memory.loss && c.memory.loss->from == c.memory.promotion->from) c.memory.loss.reset();
+  c.memory.promotion.reset();
+}
+
+// Nobody has been opened by this promotion, as far as the target itself can tell.
+bool Unopened(const Context& c) {
+  const Promotion& promotion = *c.memory.promotion;
+  if (!promotion.to) return true;
+  const DatabaseSeen* target = FindSeen(c.seen, *promotion.to);
+  return target != nullptr && target->state.known() && !target->state->writable;
+}
+
+// What going on all the same would cost, for the person who has to decide.
+std::string Forecast(const Context& c, const NodeName& from) {
+  const Election election = Elect(c.spec, c.seen, c.memory, from);
+  if (!election.winner) return "";
+  const std::uint64_t lost = election.possibly_lost.value_or(0);
+  return " Promoting " + election.winner->text +
+         (election.lossless ? " loses nothing that was acknowledged."
+          : lost == 0       ? " may lose what " + from.text + " wrote after the last look at it."
+                            : " loses at least " + std::to_string(lost) + " transactions of " +
+                            from.text + " (an estimate from the last look).");
+}
+
+}  // namespace
+
+void BlockOnElection(Context& c, const Election& election) {
+  std::string says = election.says;
+  for (const CandidateVerdict& verdict : election.verdicts) {
+    if (!verdict.eligible) says += " " + verdict.node.text + ": " + verdict.reason + ".";
+  }
+  const std::string who =
+      election.blocked == BlockReason::kMayLoseRows
+          ? "the return of the old primary or of the missing replica; or an operator who "
+            "accepts the loss with failoverPolicy: availability"
+      : election.blocked == BlockReason::kGatheringEvidence
+          ? "nobody needs to: the next looks decide"
+          : kAnOperator;
+  c.Block(*election.blocked, says, who);
+}
+
+void BeginPromotion(Context& c, const std::optional<NodeName>& from, Epoch epoch,
+                    std::string because) {
+  c.memory.epoch = epoch;
+  c.memory.promotion = Promotion{
+      epoch, from, std::nullopt, std::move(because), c.seen.taken_at.wall, c.seen.taken_at.mono,
+      false, false};
+}
+
+void PromoteTo(Context& c, const NodeName& winner, bool lossless, std::vector<Condition> fence) {
+  Promotion& promotion = *c.memory.promotion;
+  if (promotion.to != winner) {
+    promotion.to = winner;
+    promotion.lossless = lossless;
+    for (auto& [name, node] : c.memory.nodes) node.lossless = false;
+    const ReplicationSpec& replication = c.spec.database.replication;
+    c.memory.durability_in_force = replication.durability == DurabilityMode::kSemiSync &&
+                                           replication.without_replica == WithoutReplica::kBlock
+                                       ? DurabilityMode::kSemiSync
+                                       : DurabilityMode::kAsync;
+  }
+  Plan& plan = c.decision.plan;
+  plan.ordered = true;
+  plan.purpose =
+      (promotion.from ? "failover from " + promotion.from->text + " to " : "first primary: ") +
+      winner.text + " (epoch " + std::to_string(promotion.epoch.number) + ")";
+  AddOpeningSteps(c, winner, promotion.because, std::move(fence));
+}
+
+void AdvancePromotion(Context& c) {
+  Promotion& promotion = *c.memory.promotion;
+  Plan& plan = c.decision.plan;
+  std::vector<Condition> conditions;
+  bool fenced = true;
+  if (promotion.from) {
+    const Fencing fencing = FenceOf(c, *promotion.from, promotion);
+    if (fencing.blocked) {
+      c.decision.blocked.push_back(*fencing.blocked);
+      c.decision.blocked.back().says += Forecast(c, *promotion.from);
+      if (c.before.promotion) {
+        c.decision.blocked.back().says += " The promotion has begun, so clients wait; " +
+                                          promotion.from->text +
+                                          " gets them back as soon as it answers here.";
+      }
+      return;
+    }
+    promotion.fence_waived = fencing.waived;
+    conditions = fencing.conditions;
+    fenced = fencing.done;
+    plan.ordered = true;
+    plan.purpose = "failover from " + promotion.from->text + " (epoch " +
+                   std::to_string(promotion.epoch.number) + ")";
+    if (c.seen.publication.primary == promotion.from)
+      c.DoOrGoOn(WithdrawPublication{}, promotion.because, kQuickStep);
+    if (!fenced) c.Do(FenceServer{*promotion.from}, promotion.because, Seconds(5));
+  }
+  if (StopReceivingCandidates(c, promotion.from,
+                              "positions are compared only when they stand still") ||
+      !fenced) {
+    return;
+  }
+  const Election election = Elect(c.spec, c.seen, c.memory, promotion.from);
+  c.decision.candidates = election.verdicts;
+  if (!election.winner) {
+    BlockOnElection(c, election);
+    if (election.blocked == BlockReason::kGatheringEvidence) return;
+    // The old primary has everything that was acknowledged: bringing it back in place loses
+    // nothing.
+    if (promotion.from && Unopened(c) &&
+        StartIfEnded(c, *promotion.from, "nobody else may be promoted: " + election.says)) {
+      TakeBack(c);
+      plan.ordered = false;
+      plan.purpose = "bring " + c.memory.primary->text + " back in place";
+    }
+    return;
+  }
+  for (const DatabaseSeen& other : c.seen.databases) {
+    if (other.name == election.winner || other.name == promotion.from || !other.state.known() ||
+        !other.state->writable) {
+      continue;
+    }
+    const auto taken = TakeWritesAway(c, other, *election.winner);
+    if (!taken) return;
+    conditions.push_back(*taken);
+  }
+  if (promotion.from) RememberLoss(c, election, *promotion.from);
+  PromoteTo(c, *election.winner, election.lossless, std::move(conditions));
+}
+
+bool ContinuePromotion(Context& c) {
+  const Promotion promotion = *c.memory.promotion;
+  bool over = false;
+  if (promotion.to && FinishTarget(c, &over)) return over;
+  if (promotion.from && Unopened(c)) {
+    const Evidence evidence = Judge(c.spec, c.seen, c.memory, *promotion.from);
+    if (evidence.life == Life::kAlive && LostTailOf(c.seen, c.memory, *promotion.from).empty()) {
+      // Back before anybody was opened: it goes on, under the new epoch.
+      TakeBack(c);
+      return true;
+    }
+  }
+  AdvancePromotion(c);
+  return false;
+}
+
+}  // namespace pandora_ha
