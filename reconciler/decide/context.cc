@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "reconciler/decide/evidence.h"
+#include "reconciler/decide/intents.h"
 
 namespace pandora_ha {
 namespace {
@@ -22,6 +23,7 @@ bool StartIfEnded(Context& c, const NodeName& node, const std::string& because) 
       database->process->phase == ProcessState::Phase::kRunning) {
     return false;
   }
+  if (!HeldOff(c.memory, node).empty()) return false;
   if (Judge(c.spec, c.seen, c.memory, node).life == Life::kRestarting) return false;
   NodeMemory& remembered = MemoryOf(c.memory, node);
   if (remembered.start_not_before && c.now() < *remembered.start_not_before) return false;

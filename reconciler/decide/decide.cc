@@ -7,10 +7,12 @@
 #include "reconciler/decide/evidence.h"
 #include "reconciler/decide/failover.h"
 #include "reconciler/decide/first_primary.h"
+#include "reconciler/decide/intents.h"
 #include "reconciler/decide/lost_tail.h"
 #include "reconciler/decide/promotion.h"
 #include "reconciler/decide/remember.h"
 #include "reconciler/decide/state.h"
+#include "reconciler/decide/switchover.h"
 #include "reconciler/decide/upkeep.h"
 
 namespace pandora_ha {
@@ -101,8 +103,18 @@ void DecidePlan(Context& c) {
     return;
   }
   Evidence evidence = Judge(c.spec, c.seen, c.memory, *c.memory.primary);
+  if (MemoryOf(c.memory, *c.memory.primary).paused) {
+    if (evidence.life != Life::kAlive) {
+      c.Block(BlockReason::kPaused,
+              "No failover from " + c.memory.primary->text + ": " +
+                  HeldOff(c.memory, *c.memory.primary) + ".",
+              "an operator with `pandora-ha resume " + c.memory.primary->text + "`");
+    }
+    return;
+  }
   if (evidence.life == Life::kAlive) {
     const std::string lost = LostTailOf(c.seen, c.memory, *c.memory.primary);
+    if (lost.empty() && AdvanceSwitchover(c)) return;
     const bool open = FindSeen(c.seen, *c.memory.primary)->state->writable;
     if (lost.empty() || (open && !ReplaceOpenPrimary(c, lost))) {
       DecideUpkeep(c);
@@ -111,23 +123,52 @@ void DecidePlan(Context& c) {
     if (open) return;
     evidence.because = lost;
   }
-  DecideFailover(c, evidence);
+  if (!ForceFailover(c)) DecideFailover(c, evidence);
 }
 
-// Suspended: what would be done is said, and nothing that was decided is kept.
-void Suspend(Context& c) {
+// Hands off: what would be done is said, and nothing that was decided is kept.
+void HoldStill(Context& c, Memory undecided) {
   Decision& decision = c.decision;
-  c.memory = Remember(c.spec, c.seen, c.before);
+  c.memory = std::move(undecided);
   decision.beat = false;
-  decision.findings.push_back(MakeFinding(FindingCode::kSuspended, std::nullopt,
-                                          "spec.suspend is set: nothing is changed."));
+  if (c.spec.suspend) {
+    decision.findings.push_back(MakeFinding(FindingCode::kSuspended, std::nullopt,
+                                            "spec.suspend is set: nothing is changed."));
+  }
   if (decision.plan.empty()) return;
-  c.Block(BlockReason::kSuspended,
-          "Suspended; otherwise this would be done now: " + decision.plan.purpose + ".",
-          "an operator, with suspend: false");
+  const std::string says = "otherwise this would be done now: " + decision.plan.purpose + ".";
+  if (c.spec.suspend) {
+    c.Block(BlockReason::kSuspended, "Suspended; " + says, "an operator, with suspend: false");
+  } else {
+    c.Block(BlockReason::kPaused, "Paused by " + c.memory.paused->by + "; " + says,
+            c.memory.paused->by + ", or an operator with `pandora-ha resume`");
+  }
   decision.plan = {};
 }
 
+// A plan that needs a paused node is not begun; of another one the steps on that node are left out.
+void LeavePausedAlone(Context& c, const Memory& undecided) {
+  Plan& plan = c.decision.plan;
+  const auto touches = [&](const Step& step) {
+    return MemoryOf(std::as_const(c.memory), TargetOf(step.action)).paused.has_value();
+  };
+  const auto step = std::find_if(plan.steps.begin(), plan.steps.end(), touches);
+  if (step == plan.steps.end()) return;
+  const NodeName node = TargetOf(step->action);
+  if (!plan.ordered) {
+    std::erase_if(plan.steps, touches);
+    return;
+  }
+  c.Block(BlockReason::kPaused,
+          "Not done: " + plan.purpose + ". " + node.text + " would be touched, and " +
+              HeldOff(c.memory, node) + ".",
+          "an operator with `pandora-ha resume " + node.text + "`");
+  c.memory = undecided;
+  plan = {};
+}
+
+// Between the first two looks at a target that catches up; later ones are further apart.
+constexpr Duration kFirstCatchUpLook = Milliseconds(3);
 // Between two plans of upkeep.
 constexpr Duration kUpkeepPause = Milliseconds(100);
 
@@ -139,6 +180,7 @@ bool HoldsUpFailover(const Decision& decision, BlockReason reason) {
     case BlockReason::kRestartAllowance:
     case BlockReason::kAccessDenied:
     case BlockReason::kSuspended:
+    case BlockReason::kPaused:
       return false;
     case BlockReason::kNoCandidate:
       return decision.memory.primary || decision.memory.promotion;  // else the first start waits
@@ -149,6 +191,7 @@ bool HoldsUpFailover(const Decision& decision, BlockReason reason) {
     case BlockReason::kMayLoseRows:
     case BlockReason::kSplitBrain:
     case BlockReason::kEpochAhead:
+    case BlockReason::kCoolDown:
       break;
   }
   return true;
@@ -165,6 +208,11 @@ Duration LookAgainIn(const Context& c) {
   const DetectionSpec& detection = c.spec.database.detection;
   // A failover goes on at once; upkeep that fails is not tried in a hot loop.
   if (!decision.plan.empty()) return decision.plan.ordered ? Duration::zero() : kUpkeepPause;
+  // Clients wait while the target of a switchover catches up.
+  if (c.memory.promotion && c.memory.promotion->planned) {
+    return std::clamp<Duration>((c.now() - c.memory.promotion->began) / 10, kFirstCatchUpLook,
+                                kUpkeepPause);
+  }
   Duration wait = detection.interval;
   for (const Blocked& blocked : decision.blocked) {
     if (blocked.until) wait = std::min(wait, std::max(*blocked.until - c.now(), Duration::zero()));
@@ -193,8 +241,17 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
   Decision decision;
   decision.memory = Remember(spec, seen, memory);
   Context c{spec, seen, memory, decision.memory, decision};
+  TakeUpIntents(c);
+  const bool still = spec.suspend || c.memory.paused;
+  const bool some_paused =
+      std::any_of(c.memory.nodes.begin(), c.memory.nodes.end(),
+                  [](const auto& entry) { return entry.second.paused.has_value(); });
+  Memory undecided = still || some_paused ? c.memory : Memory{};
   DecidePlan(c);
-  if (spec.suspend) Suspend(c);
+  CloseOvertaken(c);
+  if (some_paused) LeavePausedAlone(c, undecided);
+  if (still) HoldStill(c, std::move(undecided));
+  DiagnoseGuards(c);
   std::vector<Finding> findings = Diagnose(spec, seen, decision.memory);
   for (const Blocked& blocked : decision.blocked) {
     if (!HoldsUpFailover(decision, blocked.reason)) continue;

@@ -313,8 +313,12 @@ const std::vector<FindingRow>& FindingTable() {
       {F::kPublicationFailed, kWarning, "Clients cannot be told where the primary is.",
        "correct what the message names"},
       {F::kSuspended, kWarning, "spec.suspend is set: nothing is changed.", "set suspend: false"},
+      {F::kPaused, kWarning, "A person keeps us off the cluster or off a node.",
+       "`pandora-ha resume` ends it"},
+      {F::kFenced, kWarning, "A node is kept down because a person asked for it.",
+       "`pandora-ha unfence` ends it"},
       {F::kPrimaryNotPreferred, kInfo, "The primary is not the preferred node.",
-       "nothing needs to be done; a planned switchover is not offered yet"},
+       "nothing needs to be done; `pandora-ha switchover` changes it"},
       {F::kNotReconciled, kInfo, "The document declares a part that this version does not act on.",
        "remove it or wait for a version that does"},
   };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "reconciler/decide/evidence.h"
+#include "reconciler/decide/intents.h"
 
 namespace pandora_ha {
 namespace {
@@ -10,6 +11,7 @@ namespace {
 // The ladder: the first rung that a candidate misses is its reason.
 std::string WhyNotEligible(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
                            const NodeName& node) {
+  if (const std::string held = HeldOff(memory, node); !held.empty()) return held;
   const DatabaseSeen* database = FindSeen(seen, node);
   if (database == nullptr || !database->state.known() || database->contact != Contact::kAnswered) {
     return "it does not answer" +
@@ -105,8 +107,9 @@ void AssessLoss(const ClusterSpec& spec, const Observation& seen, const Memory& 
                        memory.durability_in_force == DurabilityMode::kSemiSync &&
                        MemoryOf(memory, winner.node).lossless && !unseen;
   election->possibly_lost = memory.primary_executed.CountMissingIn(winner.held);
+  const bool allowed = memory.promotion && memory.promotion->loss_allowed;
   if (election->lossless || spec.database.replication.durability == DurabilityMode::kAsync ||
-      spec.failover_policy == FailoverPolicy::kAvailability) {
+      spec.failover_policy == FailoverPolicy::kAvailability || allowed) {
     return;
   }
   const std::string why =
@@ -191,12 +194,17 @@ Election Elect(const ClusterSpec& spec, const Observation& seen, const Memory& m
     Block(&election, BlockReason::kNoCandidate, "No other node can be promoted.");
     return election;
   }
+  const std::optional<NodeName> wanted = memory.promotion ? memory.promotion->wanted : std::nullopt;
+  const bool any = wanted && memory.promotion->loss_allowed;  // what it lacks is accepted
   const auto superset = std::find_if(standing.begin(), standing.end(), [&](const Standing& s) {
-    return s.held.Contains(held_by_any);
+    return (!wanted || s.node == *wanted) && (any || s.held.Contains(held_by_any));
   });
   if (superset == standing.end()) {
     Block(&election, BlockReason::kAmbiguousCandidates,
-          "No candidate holds everything that the others have received.");
+          wanted ? wanted->text +
+                       ", which was asked for, does not hold everything that the others "
+                       "have received, or cannot be promoted."
+                 : "No candidate holds everything that the others have received.");
     return election;
   }
   for (CandidateVerdict& verdict : election.verdicts) {

@@ -35,6 +35,7 @@ class Chronicle {
       if (after_.primary) Blocks();
       return std::move(events_);
     }
+    Intents();
     Promotions();
     Reopened();
     Blocks();
@@ -60,13 +61,62 @@ class Chronicle {
                        std::move(message)});
   }
 
+  const IntentRecord* RecordBefore(const std::string& id) const {
+    for (const IntentRecord& record : before_.intents) {
+      if (record.intent.id == id) return &record;
+    }
+    return nullptr;
+  }
+
+  void Intents() {
+    for (const IntentRecord& record : after_.intents) {
+      const IntentRecord* before = RecordBefore(record.intent.id);
+      const bool begun = before == nullptr && record.state == IntentState::kUnderWay;
+      if (before != nullptr && before->state == record.state) continue;
+      const std::string asked =
+          record.intent.by + " asked for: " + Describe(record.intent.wish) +
+          (record.intent.reason.empty() ? "" : " (" + record.intent.reason + ")") + ". ";
+      Add(ReasonOf(record.state),
+          begun || record.state == IntentState::kDone ? Severity::kInfo : Severity::kWarning,
+          std::nullopt, asked + record.says);
+    }
+  }
+
+  static const char* ReasonOf(IntentState state) {
+    switch (state) {
+      case IntentState::kUnderWay:
+        return "IntentTakenUp";
+      case IntentState::kDone:
+        return "IntentDone";
+      case IntentState::kRefused:
+        return "IntentRefused";
+      case IntentState::kTakenBack:
+        return "IntentTakenBack";
+      case IntentState::kSuperseded:
+        return "IntentSuperseded";
+    }
+    return "";
+  }
+
+  // The change of primary that is over now was a switchover.
+  bool WasPlanned() const {
+    return std::any_of(after_.intents.begin(), after_.intents.end(), [&](const IntentRecord& r) {
+      const IntentRecord* before = RecordBefore(r.intent.id);
+      return std::holds_alternative<Switchover>(r.intent.wish) && before != nullptr &&
+             before->state == IntentState::kUnderWay;
+    });
+  }
+
   void Promotions() {
     const auto& promotion = decision_.memory.promotion;
     const bool was_promoting = HasAny(before_, kPromotionUnderWay);
     const std::string epoch = " (epoch " + std::to_string(after_.epoch.number) + ")";
     if (promotion && promotion->from && (!was_promoting || before_.epoch != after_.epoch)) {
-      Add("FailoverStarted", Severity::kWarning, promotion->from,
-          "A failover" + epoch + " began: " + promotion->because + ".");
+      const bool planned = promotion->planned;
+      Add(planned ? "SwitchoverStarted" : "FailoverStarted",
+          planned ? Severity::kInfo : Severity::kWarning, promotion->from,
+          (planned ? "A switchover" : "A failover") + epoch + " began: " + promotion->because +
+              ".");
     }
     if (after_.primary != before_.primary && after_.primary) {
       const std::string to = after_.primary->text;
@@ -74,15 +124,18 @@ class Chronicle {
         Add("PrimaryAdopted", Severity::kWarning, after_.primary,
             to + " is taken over as primary" + epoch + ", as somebody else decided.");
       } else if (before_.primary) {
-        Add("FailoverDone", Severity::kWarning, after_.primary,
+        Add(WasPlanned() ? "SwitchoverDone" : "FailoverDone",
+            WasPlanned() ? Severity::kInfo : Severity::kWarning, after_.primary,
             to + " is primary" + epoch + " in place of " + before_.primary->text + ".");
       } else {
         Add("FirstPrimary", Severity::kInfo, after_.primary,
             to + " is the first primary" + epoch + ".");
       }
     } else if (was_promoting && !promotion && after_.primary) {
-      Add("FailoverWithdrawn", Severity::kInfo, after_.primary,
-          "The failover was taken back: " + after_.primary->text + " goes on" + epoch + ".");
+      Add(WasPlanned() ? "SwitchoverWithdrawn" : "FailoverWithdrawn", Severity::kInfo,
+          after_.primary,
+          (WasPlanned() ? "The switchover" : "The failover") + std::string(" was taken back: ") +
+              after_.primary->text + " goes on" + epoch + ".");
     }
   }
 
@@ -100,7 +153,7 @@ class Chronicle {
   void Blocks() {
     for (const Blocked& blocked : after_.blocked) {
       if (blocked.reason == BlockReason::kGatheringEvidence ||
-          blocked.reason == BlockReason::kSuspended)
+          blocked.reason == BlockReason::kSuspended || blocked.reason == BlockReason::kPaused)
         continue;
       const bool already =
           std::any_of(before_.blocked.begin(), before_.blocked.end(),
@@ -161,7 +214,8 @@ class Chronicle {
 
   void Findings() {
     for (const Finding& finding : after_.findings) {
-      if (finding.severity == Severity::kInfo || ToldElsewhere(finding.code) ||
+      const bool asked = finding.code == kPaused || finding.code == kFenced;  // see Intents
+      if (finding.severity == Severity::kInfo || ToldElsewhere(finding.code) || asked ||
           Find(before_, finding.code, finding.about) != nullptr)
         continue;
       const char* reason = finding.code == kStepFailed     ? "StepFailed"
@@ -215,6 +269,9 @@ const std::vector<EventRow>& EventTable() {
       {"FailoverStarted", "The primary is gone and a promotion was begun."},
       {"FailoverDone", "Another node is primary now."},
       {"FailoverWithdrawn", "The old primary came back before anybody was opened, and goes on."},
+      {"SwitchoverStarted", "A person asked for another primary, and the present one is closed."},
+      {"SwitchoverDone", "Another node is primary now, as a person asked."},
+      {"SwitchoverWithdrawn", "A switchover could not be finished; the old primary goes on."},
       {"FailoverBlocked", "A failover is needed and is not made; the message says who can help."},
       {"PrimaryAdopted", "A primary that somebody else decided on was taken over."},
       {"PrimaryReopened", "The recorded primary was read-only and accepts writes again."},
@@ -228,6 +285,11 @@ const std::vector<EventRow>& EventTable() {
       {"StepFailed", "A step of a plan failed, or its outcome is not known."},
       {"FindingRaised", "Something else worth a look appeared; the message begins with its code."},
       {"FindingCleared", "It is over."},
+      {"IntentTakenUp", "A person's wish is being carried out."},
+      {"IntentDone", "A person's wish is carried out."},
+      {"IntentRefused", "A person's wish is not carried out; the message says why."},
+      {"IntentTakenBack", "A person's wish was begun, and all is as it was before."},
+      {"IntentSuperseded", "The world changed before a person's wish was carried out."},
       {"Suspended", "spec.suspend was set."},
       {"Resumed", "spec.suspend was taken away."},
       {"StateChanged", "The cluster's state changed; the message is the new verdict."},

@@ -70,6 +70,18 @@ void DecideFailover(Context& c, const Evidence& evidence) {
     BlockOnEvidence(c, primary, evidence);
     return;
   }
+  if (evidence.life == Life::kCutOff && c.memory.failed_over_at) {
+    const TimePoint until = *c.memory.failed_over_at + c.spec.failover_cool_down;
+    if (c.now() < until) {
+      c.Block(BlockReason::kCoolDown,
+              "No failover from " + primary.text + " now: " + evidence.because +
+                  ", but the last failover was " +
+                  FormatDuration(c.now() - *c.memory.failed_over_at) +
+                  " ago, and nothing proves that " + primary.text + " is dead.",
+              "an operator with `pandora-ha ack`, once the cause of the last one is known", until);
+      return;
+    }
+  }
   // Nothing is touched before somebody can take over.
   const Election election = Elect(c.spec, c.seen, c.memory, primary);
   c.decision.candidates = election.verdicts;

@@ -8,7 +8,7 @@ namespace {
 // Nobody can tell this manager that a host was stopped, but the policy can.
 std::string StopAndSay(const NodeName& node) {
   return "an operator: stop " + node.text +
-         " and its host, then set failoverPolicy: availability until another node is primary";
+         " and its host, then `pandora-ha failover --allow-data-loss`";
 }
 
 // Policy witness: an agent ends the isolated primary when its lease has run out; we wait for longer
@@ -72,6 +72,11 @@ Fencing FenceOf(const Context& c, const NodeName& node, const Promotion& promoti
   if (database != nullptr && database->state.known() && !database->state->writable) {
     fencing.done = true;
     fencing.conditions = {IsReadOnly{node}};
+    return fencing;
+  }
+  if (promotion.loss_allowed) {
+    fencing.done = true;
+    fencing.waived = true;
     return fencing;
   }
   switch (c.spec.failover_policy) {

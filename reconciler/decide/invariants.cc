@@ -52,8 +52,9 @@ void CheckOpening(Check& check, const Step& step, const OpenWritable& open) {
         !promotion.from || promotion.fence_waived || by_lease || Requires(step, *promotion.from), 3,
         open.node.text + " is opened while nobody asks whether its predecessor has stopped");
     check.Require(
-        !promotion.fence_waived || check.spec.failover_policy == FailoverPolicy::kAvailability, 3,
-        "a fence was waived under a policy that does not allow it");
+        !promotion.fence_waived || promotion.loss_allowed ||
+            check.spec.failover_policy == FailoverPolicy::kAvailability,
+        3, "a fence was waived under a policy that does not allow it, and nobody asked for it");
   } else {
     check.Require(memory.primary == open.node, 1,
                   "a node is opened that is not the recorded primary");
@@ -70,7 +71,7 @@ void CheckOpening(Check& check, const Step& step, const OpenWritable& open) {
 // Invariant 4: what is promoted holds everything that any other candidate is known to hold.
 void CheckSuperset(Check& check, const OpenWritable& open) {
   const Memory& memory = check.decision.memory;
-  if (!memory.promotion) return;
+  if (!memory.promotion || memory.promotion->loss_allowed) return;
   const DatabaseSeen* target = FindSeen(check.seen, open.node);
   check.Require(target != nullptr && target->state.known(), 9,
                 "a node is promoted that did not answer");
@@ -138,7 +139,12 @@ std::vector<Violation> CheckInvariants(const ClusterSpec& spec, const Observatio
                                   [](const auto& entry) { return entry.second.lossless; });
   check.Require(semi_sync == nullptr || semi_sync->role != SemiSyncRole::kSourceDegraded || !rights,
                 2, "the primary stops waiting while a replica still counts as lossless");
-  check.Require(!spec.suspend || decision.plan.empty(), 9, "something is done while suspended");
+  check.Require((!spec.suspend && !decision.memory.paused) || decision.plan.empty(), 9,
+                "something is done while suspended or paused");
+  for (const Step& step : decision.plan.steps) {
+    check.Require(!MemoryOf(decision.memory, TargetOf(step.action)).paused, 9,
+                  "a step touches a node that a person has paused: " + Describe(step.action));
+  }
   CheckOrder(check);
   CheckNotSilent(check);
   return check.out;

@@ -4,7 +4,9 @@
 
 #include "reconciler/decide/evidence.h"
 #include "reconciler/decide/fencing.h"
+#include "reconciler/decide/intents.h"
 #include "reconciler/decide/lost_tail.h"
+#include "reconciler/decide/switchover.h"
 
 namespace pandora_ha {
 namespace {
@@ -25,54 +27,14 @@ bool StopReceivingCandidates(Context& c, const std::optional<NodeName>& from,
   bool receiving = false;
   for (const DatabaseSeen& node : c.seen.databases) {
     if (node.name == from || !node.state.known() || !node.state->replication ||
-        node.state->replication->io == ThreadState::kStopped) {
+        node.state->replication->io == ThreadState::kStopped ||
+        MemoryOf(c.memory, node.name).paused) {
       continue;
     }
     receiving = true;
     c.Do(StopReceiving{node.name}, because, Seconds(5));
   }
   return receiving;
-}
-
-// The promotion has succeeded, or its target has become the node whose failure is to be judged.
-void Complete(Context& c) {
-  const Promotion promotion = *c.memory.promotion;
-  c.memory.promotion.reset();
-  c.memory.primary = promotion.to;
-  c.memory.primary_executed = {};
-  c.memory.primary_lost = {};
-  c.memory.primary_waited = false;
-  for (auto& [name, node] : c.memory.nodes) {
-    node.history = History::kUnjudged;
-    node.errant = {};
-    node.executed = {};
-    // The target may have died before it applied what it was chosen for.
-    if (name != promotion.to) node.received = {};
-    node.not_acknowledging_since.reset();
-  }
-  if (promotion.from && promotion.from != promotion.to) {
-    NodeMemory& from = MemoryOf(c.memory, *promotion.from);
-    from.deposed = true;
-    from.discard = promotion.lossless;
-  }
-  NodeMemory& to = MemoryOf(c.memory, *promotion.to);
-  to.deposed = to.discard = false;
-}
-
-bool Opened(const DatabaseSeen& node, Epoch epoch) {
-  if (!node.state.known() || !node.state->writable) return false;
-  const bool marked = node.state->heartbeat && node.state->heartbeat->epoch == epoch;
-  // A source that waits for its first acknowledgement cannot be marked yet.
-  return marked ||
-         (node.state->semi_sync.source_waiting && node.state->semi_sync.acknowledgers == 0);
-}
-
-// Clients may have been sent to the target; before that nobody has been told that it accepts
-// writes.
-bool MayHaveServed(const Context& c) {
-  const Promotion& promotion = *c.memory.promotion;
-  return !c.seen.publication.problem.empty() || (c.seen.publication.primary == promotion.to &&
-                                                 c.seen.publication.epoch == promotion.epoch);
 }
 
 // The target died before clients were sent to it: the old primary is replaced anew, or goes on.
@@ -98,7 +60,7 @@ bool FinishTarget(Context& c, bool* over) {
   }
   if (Opened(*target, promotion.epoch) || evidence.life == Life::kDead ||
       evidence.life == Life::kCutOff) {
-    Complete(c);
+    CompletePromotion(c);
     *over = true;
     return true;
   }
@@ -110,22 +72,6 @@ bool FinishTarget(Context& c, bool* over) {
     return true;
   }
   return false;
-}
-
-// The old primary goes on. An epoch in which somebody may have been opened is not used again for
-// another node.
-void TakeBack(Context& c) {
-  if (c.memory.promotion->to) c.memory.epoch = c.memory.epoch.Next();
-  if (c.memory.loss && c.memory.loss->from == c.memory.promotion->from) c.memory.loss.reset();
-  c.memory.promotion.reset();
-}
-
-// Nobody has been opened by this promotion, as far as the target itself can tell.
-bool Unopened(const Context& c) {
-  const Promotion& promotion = *c.memory.promotion;
-  if (!promotion.to) return true;
-  const DatabaseSeen* target = FindSeen(c.seen, *promotion.to);
-  return target != nullptr && target->state.known() && !target->state->writable;
 }
 
 // What going on all the same would cost, for the person who has to decide.
@@ -141,6 +87,64 @@ std::string Forecast(const Context& c, const NodeName& from) {
 }
 
 }  // namespace
+
+bool Opened(const DatabaseSeen& node, Epoch epoch) {
+  if (!node.state.known() || !node.state->writable) return false;
+  const bool marked = node.state->heartbeat && node.state->heartbeat->epoch == epoch;
+  // A source that waits for its first acknowledgement cannot be marked yet.
+  return marked ||
+         (node.state->semi_sync.source_waiting && node.state->semi_sync.acknowledgers == 0);
+}
+
+bool MayHaveServed(const Context& c) {
+  const Promotion& promotion = *c.memory.promotion;
+  return !c.seen.publication.problem.empty() || (c.seen.publication.primary == promotion.to &&
+                                                 c.seen.publication.epoch == promotion.epoch);
+}
+
+bool Unopened(const Context& c) {
+  const Promotion& promotion = *c.memory.promotion;
+  if (!promotion.to) return true;
+  const DatabaseSeen* target = FindSeen(c.seen, *promotion.to);
+  return target != nullptr && target->state.known() && !target->state->writable;
+}
+
+void TakeBack(Context& c) {
+  if (c.memory.promotion->to) c.memory.epoch = c.memory.epoch.Next();
+  if (c.memory.loss && c.memory.loss->from == c.memory.promotion->from) c.memory.loss.reset();
+  c.memory.promotion.reset();
+}
+
+void CompletePromotion(Context& c) {
+  const Promotion promotion = *c.memory.promotion;
+  c.memory.promotion.reset();
+  c.memory.primary = promotion.to;
+  c.memory.primary_executed = {};
+  c.memory.primary_lost = {};
+  c.memory.primary_waited = false;
+  for (auto& [name, node] : c.memory.nodes) {
+    node.history = History::kUnjudged;
+    node.errant = {};
+    node.executed = {};
+    // The target may have died before it applied what it was chosen for.
+    if (name != promotion.to) node.received = {};
+    node.not_acknowledging_since.reset();
+  }
+  if (promotion.from && promotion.from != promotion.to) {
+    NodeMemory& from = MemoryOf(c.memory, *promotion.from);
+    from.deposed = true;
+    from.discard = promotion.lossless;
+  }
+  NodeMemory& to = MemoryOf(c.memory, *promotion.to);
+  to.deposed = to.discard = false;
+  if (IntentRecord* record = FindIntent(c.memory, promotion.intent)) {
+    CloseIntent(c, *record, IntentState::kDone,
+                promotion.to->text + " is the primary (epoch " +
+                    std::to_string(promotion.epoch.number) + ").");
+  } else if (promotion.from) {
+    c.memory.failed_over_at = c.now();
+  }
+}
 
 void BlockOnElection(Context& c, const Election& election) {
   std::string says = election.says;
@@ -160,9 +164,13 @@ void BlockOnElection(Context& c, const Election& election) {
 void BeginPromotion(Context& c, const std::optional<NodeName>& from, Epoch epoch,
                     std::string because) {
   c.memory.epoch = epoch;
-  c.memory.promotion = Promotion{
-      epoch, from, std::nullopt, std::move(because), c.seen.taken_at.wall, c.seen.taken_at.mono,
-      false, false};
+  Promotion promotion;
+  promotion.epoch = epoch;
+  promotion.from = from;
+  promotion.because = std::move(because);
+  promotion.began_at = c.seen.taken_at.wall;
+  promotion.began = c.seen.taken_at.mono;
+  c.memory.promotion = std::move(promotion);
 }
 
 void PromoteTo(Context& c, const NodeName& winner, bool lossless, std::vector<Condition> fence) {
@@ -210,7 +218,7 @@ void AdvancePromotion(Context& c) {
                    std::to_string(promotion.epoch.number) + ")";
     if (c.seen.publication.primary == promotion.from)
       c.DoOrGoOn(WithdrawPublication{}, promotion.because, kQuickStep);
-    if (!fenced) c.Do(FenceServer{*promotion.from}, promotion.because, Seconds(5));
+    if (!fenced) c.Do(FenceServer{*promotion.from}, promotion.because, kFenceStep);
   }
   if (StopReceivingCandidates(c, promotion.from,
                               "positions are compared only when they stand still") ||
@@ -245,7 +253,19 @@ void AdvancePromotion(Context& c) {
   PromoteTo(c, *election.winner, election.lossless, std::move(conditions));
 }
 
+// A failover that a person asked for has not come about in the time that was given for it.
+bool GivenUp(Context& c) {
+  IntentRecord* record = FindIntent(c.memory, c.memory.promotion->intent);
+  if (record == nullptr || c.now() < record->give_up_at || !Unopened(c)) return false;
+  CloseIntent(c, *record, IntentState::kTakenBack,
+              "Given up: it could not be done in " + FormatDuration(record->intent.within) + ".");
+  TakeBack(c);
+  return true;
+}
+
 bool ContinuePromotion(Context& c) {
+  if (c.memory.promotion->planned) return ContinueSwitchover(c);
+  if (GivenUp(c)) return true;
   const Promotion promotion = *c.memory.promotion;
   bool over = false;
   if (promotion.to && FinishTarget(c, &over)) return over;

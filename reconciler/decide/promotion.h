@@ -24,6 +24,22 @@ void PromoteTo(Context& c, const NodeName& winner, bool lossless, std::vector<Co
 // unharmed. True when it is over and the rest of the decision may go on.
 bool ContinuePromotion(Context& c);
 
+// The promotion has succeeded, or its target has become the node whose failure is to be judged.
+void CompletePromotion(Context& c);
+
+// The old primary goes on, in an epoch that nobody else was opened in.
+void TakeBack(Context& c);
+
+// The node was opened in this epoch, and says so.
+bool Opened(const DatabaseSeen& node, Epoch epoch);
+
+// Nobody has been opened by this promotion, as far as the target itself can tell.
+bool Unopened(const Context& c);
+
+// Clients may have been sent to the target; before that nobody has been told that it accepts
+// writes.
+bool MayHaveServed(const Context& c);
+
 // Says why nobody was elected, and who can help.
 void BlockOnElection(Context& c, const Election& election);
 

@@ -45,8 +45,10 @@ void RememberWitnesses(const Observation& seen, NodeMemory* primary) {
       });
   if (!unseen) {
     primary->unwitnessed_since.reset();
-  } else if (!primary->unwitnessed_since) {
-    primary->unwitnessed_since = seen.taken_at.mono;
+  } else {
+    TimePoint since = primary->unwitnessed_since.value_or(seen.taken_at.mono);
+    for (const WitnessSeen& witness : seen.witnesses) since = std::max(since, witness.reached_at);
+    primary->unwitnessed_since = since;
   }
 }
 

@@ -69,7 +69,9 @@ void SwitchReplicasOn(Context& c, const DatabaseSeen& primary) {
   if (!primary.state->semi_sync.source_enabled) return;  // their thread would restart in vain
   const DatabaseNodeSpec& source = *FindNode(c.spec, primary.name);
   for (const DatabaseSeen& node : c.seen.databases) {
-    if (node.name == primary.name || !node.state.known() || !node.state->replication) continue;
+    if (node.name == primary.name || !node.state.known() || !node.state->replication ||
+        MemoryOf(c.memory, node.name).paused)
+      continue;
     // One that follows somebody else (or is diverged and stays where it is) acknowledges nothing
     // here.
     if (node.state->replication->source.host != source.address) continue;

@@ -2,6 +2,7 @@
 
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
+#include "reconciler/decide/intents.h"
 #include "reconciler/decide/semi_sync.h"
 
 namespace pandora_ha {
@@ -17,7 +18,18 @@ bool Broken(const ReplicationSeen& channel) {
   return channel.sql_errno != 0 || (channel.io_errno != 0 && channel.io == ThreadState::kStopped);
 }
 
+// True when a person wants its server down; ends it while it runs.
+bool KeepFenced(Context& c, const DatabaseSeen& node) {
+  const auto& fenced = MemoryOf(c.memory, node.name).fenced;
+  if (!fenced) return false;
+  const bool runs = node.process.known() && node.process->phase == ProcessState::Phase::kRunning;
+  if (runs && node.can_fence)
+    c.Do(FenceServer{node.name}, fenced->by + " asked for it", kFenceStep);
+  return true;
+}
+
 void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& primary) {
+  if (KeepFenced(c, node) || !HeldOff(c.memory, node.name).empty()) return;
   if (StartIfEnded(c, node.name, node.name.text + " is down and its process is ours to start"))
     return;
   if (!node.state.known() || node.contact != Contact::kAnswered) return;
@@ -105,6 +117,13 @@ void KeepMarked(Context& c, const DatabaseSeen& primary) {
 void DecideUpkeep(Context& c) {
   const DatabaseSeen& primary = *FindSeen(c.seen, *c.memory.primary);
   const DatabaseNodeSpec& declared = *FindNode(c.spec, primary.name);
+  if (MemoryOf(c.memory, primary.name).fenced) {
+    c.decision.plan.ordered = true;
+    c.decision.plan.purpose = "fence the primary " + primary.name.text;
+    c.DoOrGoOn(WithdrawPublication{}, "the primary is to be fenced", kQuickStep);
+    KeepFenced(c, primary);
+    return;
+  }
   if (Reopen(c, primary)) return;
   // The rights first, in memory, then the waiting, on the server: see invariant 2.
   KeepSemiSync(c, primary);

@@ -179,6 +179,10 @@ std::string_view ToString(FindingCode code) {
       return "NotReconciled";
     case FindingCode::kSuspended:
       return "Suspended";
+    case FindingCode::kPaused:
+      return "Paused";
+    case FindingCode::kFenced:
+      return "Fenced";
     case FindingCode::kStepFailed:
       return "StepFailed";
   }
@@ -233,13 +237,17 @@ std::string_view ToString(BlockReason reason) {
       return "EpochAhead";
     case BlockReason::kAccessDenied:
       return "AccessDenied";
+    case BlockReason::kPaused:
+      return "Paused";
+    case BlockReason::kCoolDown:
+      return "CoolDown";
   }
   return "";
 }
 
 std::vector<BlockReason> AllBlockReasons() {
   std::vector<BlockReason> all;
-  for (int i = 0; i <= static_cast<int>(BlockReason::kAccessDenied); ++i) {
+  for (int i = 0; i <= static_cast<int>(BlockReason::kCoolDown); ++i) {
     all.push_back(static_cast<BlockReason>(i));
   }
   return all;

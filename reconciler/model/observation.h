@@ -180,7 +180,10 @@ struct PublicationSeen {
 
 struct WitnessSeen {
   NodeName name;
-  Seen<bool> sees_primary;   // whether the witness can reach the recorded primary
+  Seen<bool> sees_primary;  // whether the witness can reach the recorded primary
+  // When the witness last reached it, by our clock and rather late than early; it may have renewed
+  // the primary's lease then, between two looks of ours.
+  TimePoint reached_at{};
   bool independent = false;  // its site is neither the primary's nor the candidate's
 
   bool operator==(const WitnessSeen&) const = default;

@@ -185,6 +185,8 @@ enum class FindingCode {
   kPublicationFailed,
   kNotReconciled,
   kSuspended,
+  kPaused,
+  kFenced,
   kStepFailed,
 };
 
@@ -212,6 +214,8 @@ enum class BlockReason {
   kSplitBrain,
   kEpochAhead,
   kAccessDenied,  // the server lives; our account is refused
+  kPaused,        // a person keeps us off the cluster or off the node
+  kCoolDown,      // the last failover is too recent, and this one has no proof of death
 };
 
 struct Blocked {

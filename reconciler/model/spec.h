@@ -261,6 +261,8 @@ struct ClusterSpec {
   SubstrateKind substrate = SubstrateKind::kHosts;
   bool suspend = false;  // observe and report, change nothing
   FailoverPolicy failover_policy = FailoverPolicy::kConsistency;
+  // After a failover, the next one without a proof of death waits for so long or for a person.
+  Seconds failover_cool_down{600};
   DatabaseSpec database;
   LeaseSpec lease;
   EndpointSpec endpoint;

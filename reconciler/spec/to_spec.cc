@@ -309,6 +309,7 @@ ClusterSpec ToSpec(const TreeNode& root) {
   spec.Choice("substrate", kSubstrates, &cluster.substrate);
   spec.Flag("suspend", &cluster.suspend);
   spec.Choice("failoverPolicy", kPolicies, &cluster.failover_policy);
+  spec.Time("failoverCoolDownSeconds", &cluster.failover_cool_down);
   cluster.database = ToDatabase(spec.In("database"));
   cluster.lease = ToLease(spec.In("lease"));
   cluster.endpoint = ToEndpoint(spec.In("endpoint"));

@@ -167,6 +167,7 @@ std::vector<Scene> Scenes() {
            w.node(1).self_fencing = true;
            w.seen.witnesses = {{NodeName("pandora3"),
                                 Seen<bool>::Unknown("it does not answer", w.seen.taken_at.mono),
+                                {},
                                 true}};
          });
        }},
@@ -179,7 +180,7 @@ std::vector<Scene> Scenes() {
            w.node(1).unanswered_since = w.seen.taken_at.mono - Seconds(5);
            w.remembered(1).unanswered_since = w.node(1).unanswered_since;
            w.seen.witnesses = {
-               {NodeName("pandora3"), Seen<bool>::Known(false, w.seen.taken_at.mono), true}};
+               {NodeName("pandora3"), Seen<bool>::Known(false, w.seen.taken_at.mono), {}, true}};
          });
        }},
       {"blocked_MayLoseRows",

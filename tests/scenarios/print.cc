@@ -90,6 +90,11 @@ std::string Print(const Observation& seen, const Decision& decision, std::string
   const std::string intent = PrintIntent(decision.memory);
   if (intent != *remembered) out += "remembers: " + intent + "\n";
   *remembered = intent;
+  for (const IntentRecord& record : decision.memory.intents) {
+    if (record.at != seen.taken_at.wall && record.state != IntentState::kUnderWay) continue;
+    out += "intent " + Describe(record.intent.wish) + ": " + std::string(ToString(record.state)) +
+           ". " + record.says + "\n";
+  }
   if (decision.beat) out += "beats\n";
   out += decision.look_again_in == Duration::zero()
              ? std::string("look again at once\n")

@@ -64,6 +64,8 @@ void Script::Option(const std::string& key, const std::string& value) {
     database.master_preference = Names(value);
   } else if (key == "suspend") {
     spec.suspend = YesNo(value);
+  } else if (key == "coolDown") {
+    spec.failover_cool_down = WholeSeconds(value);
   } else if (key == "virtualIP") {
     // As the reader says it of a part that this version does not act on.
     spec.not_reconciled.push_back({"spec.database.virtualIP", "the address is not moved yet."});
@@ -152,7 +154,7 @@ void Script::Witness(const Phrase& words) {
   auto& all = world_.witnesses;
   auto found = std::find_if(all.begin(), all.end(), [&](const auto& w) { return w.name == name; });
   if (found == all.end()) {
-    all.push_back({name, {}, true});
+    all.push_back({name, {}, {}, true});
     world_.spec.lease.witnesses.push_back({name, "10.0.0.9", "third"});
     found = all.end() - 1;
   }
@@ -190,6 +192,7 @@ Observation Script::DecideOnce() {
   for (const Finding& finding : decision_.findings) coverage_.findings.insert(finding.code);
   for (const Blocked& blocked : decision_.blocked) coverage_.reasons.insert(blocked.reason);
   memory_ = decision_.memory;
+  world_.intents.clear();  // the memory names them now
   return seen;
 }
 
@@ -259,6 +262,8 @@ std::string Script::Play(const std::string& line) {
     Witness(rest);
   } else if (words[0] == "published") {
     Published(rest);
+  } else if (words[0] == "ask") {
+    Ask(rest);
   } else if (words[0] == "advance") {
     world_.now += Time(words.at(1));
   } else if (words[0] == "fail" || words[0] == "lie") {

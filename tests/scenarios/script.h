@@ -26,6 +26,7 @@ class Script {
  private:
   using Phrase = std::vector<std::string>;
 
+  void Ask(const Phrase& words);
   void Given(const Phrase& words);
   void Option(const std::string& key, const std::string& value);
   void Settled(const Phrase& words);
@@ -52,6 +53,7 @@ class Script {
   std::string remembered_;
   std::string fails_;  // the start of the step that the next apply fails at
   bool lies_ = false;  // it fails after it was done
+  int asked_ = 0;
   Coverage coverage_;
 };
 

@@ -108,12 +108,13 @@ DatabaseSeen World::LookAt(const NodeName& name, Node* node) {
 Observation World::Look() {
   Observation seen;
   seen.taken_at.mono = now;
-  seen.taken_at.wall = WallTime(std::chrono::duration_cast<Milliseconds>(now.time_since_epoch()));
+  seen.taken_at.wall = wall();
   for (const DatabaseNodeSpec& declared : spec.database.nodes) {
     seen.databases.push_back(LookAt(declared.name, &nodes.at(declared.name.text)));
   }
   seen.publication = publication;
   seen.witnesses = witnesses;
+  seen.intents = intents;
   return seen;
 }
 

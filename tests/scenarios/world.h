@@ -41,10 +41,15 @@ class World {
   std::map<std::string, Node> nodes;
   PublicationSeen publication;
   std::vector<WitnessSeen> witnesses;
+  std::vector<Intent> intents;  // asked for and not taken up yet
   TimePoint now = TimePoint{} + Seconds(3600);
 
   // Declares a node that runs, answers, is read-only, empty and follows nobody.
   void Declare(const std::string& name);
+
+  WallTime wall() const {
+    return WallTime(std::chrono::duration_cast<Milliseconds>(now.time_since_epoch()));
+  }
 
   // A look at the world. Counts one more question for every node that was asked.
   Observation Look();

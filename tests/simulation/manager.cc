@@ -75,6 +75,7 @@ Observation Look(World& world, Manager& manager, const Pass& pass,
     }
   }
   seen.publication = world.publication;
+  seen.intents = manager.inbox;
   for (const WitnessSpec& witness : world.spec().lease.witnesses) {
     WitnessSeen said;
     said.name = witness.name;
@@ -83,6 +84,8 @@ Observation Look(World& world, Manager& manager, const Pass& pass,
     said.sees_primary = primary >= 0 && world.Linked(manager.place(), kWitness)
                             ? Seen<bool>::Known(world.WitnessReaches(primary), world.now())
                             : Seen<bool>::Unknown("the witness does not answer", world.now());
+    if (said.sees_primary.known())
+      said.reached_at = world.servers()[static_cast<std::size_t>(primary)].witnessed_at;
     seen.witnesses.push_back(said);
   }
   return seen;

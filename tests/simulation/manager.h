@@ -26,6 +26,7 @@ struct Manager {
   std::vector<std::uint64_t> attempts;
   std::vector<std::optional<TimePoint>> unanswered_since;
   std::optional<Observation> seen;
+  std::vector<Intent> inbox;  // not taken up; who asked a dead manager asks again
 
   int place() const { return kFirstManager + index; }
 };

@@ -48,6 +48,25 @@ Fault RandomFault(Random& random, const WorldKind& kind) {
   return fault;
 }
 
+void AddAsks(std::uint64_t seed, Schedule* schedule) {
+  Random random(seed ^ 0x5eed);
+  if (!random.Chance(40)) return;
+  const bool one_at_a_time = schedule->faults.front().when_healthy;
+  const int count = random.Between(1, 3);
+  for (int i = 0; i < count; ++i) {
+    Fault ask;
+    // A switchover is what is asked for most.
+    const int kind = random.Chance(60) ? 0 : random.Below(kAskKinds);
+    ask.kind = static_cast<FaultKind>(kFaultKinds + kind);
+    ask.node = random.Below(schedule->kind.nodes);
+    ask.lasts = Milliseconds(random.Between(50, 20000));
+    ask.when_healthy = one_at_a_time;
+    ask.at = Milliseconds(one_at_a_time ? random.Below(4000) : 8000 + random.Below(45000));
+    auto& all = schedule->faults;
+    all.insert(all.begin() + random.Below(static_cast<int>(all.size()) + 1), ask);
+  }
+}
+
 }  // namespace
 
 bool KindNamed(const std::string& text, WorldKind* kind, std::string* unknown) {
@@ -111,16 +130,19 @@ Schedule MakeSchedule(std::uint64_t seed, const std::string& world) {
     fault.at = Milliseconds(one_at_a_time ? random.Below(4000) : 8000 + random.Below(45000));
     schedule.faults.push_back(fault);
   }
+  AddAsks(seed, &schedule);
   return schedule;
 }
 
 std::string_view ToString(FaultKind kind) {
-  static constexpr std::string_view kNames[kFaultKinds] = {
-      "kill",           "restart",     "kill-all",   "freeze",         "cut-manager",
-      "cut-nodes",      "cut-one-way", "isolate",    "acks-lost",      "denied",
-      "noise",          "stop-io",     "stop-sql",   "somebody-opens", "manager-crash",
-      "manager-freeze", "store-fails", "step-fails", "step-lies",      "step-late",
-      "cut-witness"};
+  static constexpr std::string_view kNames[kFaultKinds + kAskKinds] = {
+      "kill",        "restart",        "kill-all",      "freeze",
+      "cut-manager", "cut-nodes",      "cut-one-way",   "isolate",
+      "acks-lost",   "denied",         "noise",         "stop-io",
+      "stop-sql",    "somebody-opens", "manager-crash", "manager-freeze",
+      "store-fails", "step-fails",     "step-lies",     "step-late",
+      "cut-witness", "ask-switchover", "ask-failover",  "ask-rash-failover",
+      "ask-pause",   "ask-pause-node", "ask-fence"};
   return kNames[static_cast<int>(kind)];
 }
 

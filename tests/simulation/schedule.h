@@ -30,8 +30,16 @@ enum class FaultKind {
   kStepLies,       // steps are done and reported failed
   kStepLate,       // steps outlast their deadline
   kCutWitness,     // witness ↔ node or manager
+  // What a person asks for. Drawn apart, so that a seed's faults stay what they were.
+  kAskSwitchover,
+  kAskFailover,      // no loss allowed
+  kAskRashFailover,  // data loss allowed
+  kAskPause,         // and resume
+  kAskPauseNode,
+  kAskFence,  // and unfence
 };
 inline constexpr int kFaultKinds = 21;
+inline constexpr int kAskKinds = 6;
 
 struct Fault {
   FaultKind kind{};

@@ -81,6 +81,9 @@ void Print(const Statistics& s, double seconds) {
   std::printf("faults:");
   for (const auto& [kind, count] : s.faults)
     std::printf(" %s=%llu", kind.c_str(), static_cast<unsigned long long>(count));
+  std::printf("\nintents:");
+  for (const auto& [what, count] : s.intents)
+    std::printf(" %s=%llu", what.c_str(), static_cast<unsigned long long>(count));
   std::printf("\nends:");
   for (const auto& [state, count] : s.ends)
     std::printf("\n  %8llu %s", static_cast<unsigned long long>(count), state.c_str());

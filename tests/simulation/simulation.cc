@@ -181,6 +181,7 @@ class Simulation {
     if (Says(decision, FindingCode::kLossPossible) && decision.memory.loss)
       loss_said_.insert(decision.memory.loss->epoch.number);
     CountHealth(decision);
+    CountIntents(seen, decision);
     CheckSaid(seen, decision);
     TracePlan(m, decision);
     if (!Hook(m)) return;
@@ -189,6 +190,10 @@ class Simulation {
       return;
     }
     m.stored = m.memory;
+    std::erase_if(m.inbox, [&](const Intent& asked) {
+      return std::any_of(m.stored.intents.begin(), m.stored.intents.end(),
+                         [&](const IntentRecord& r) { return r.intent.id == asked.id; });
+    });
     if (!Hook(m)) return;
     if (decision.beat && !world_.calm && random_.Chance(50)) Beat(m);
     Apply(m, decision);
@@ -227,6 +232,14 @@ class Simulation {
         decision.plan.empty() ? -1 : static_cast<int>(decision.plan.steps[0].action.index());
     outcome_.statistics.pairs.insert({static_cast<int>(decision.state), first});
     return decision;
+  }
+
+  void CountIntents(const Observation& seen, const Decision& decision) {
+    for (const IntentRecord& record : decision.memory.intents) {
+      if (record.state == IntentState::kUnderWay || record.at != seen.taken_at.wall) continue;
+      ++outcome_.statistics.intents[std::string(KindOf(record.intent.wish)) + "-" +
+                                    std::string(ToString(record.state))];
+    }
   }
 
   void CountHealth(const Decision& decision) {
@@ -397,7 +410,9 @@ class Simulation {
     if (fresh && opened_.rbegin()->first != open.epoch.number)
       Break(9, "an older epoch was opened after a newer one");
     if (fresh) ++outcome_.statistics.promotions;
-    if (fresh) waived_ = m.memory.promotion && m.memory.promotion->fence_waived;
+    const auto& promotion = m.memory.promotion;
+    if (fresh) waived_ = promotion && promotion->fence_waived;
+    const bool planned = promotion && promotion->planned;
     if (!server.relay.empty()) Break(4, open.node.text + " is opened with unapplied transactions");
     std::size_t lost = 0, promised = 0;
     for (std::size_t id = 0; id < world_.transactions.size(); ++id) {
@@ -412,6 +427,8 @@ class Simulation {
     Trace(std::to_string(lost) + " acknowledged transactions are missing (" +
           std::to_string(promised) + " promised), faults since healthy " +
           std::to_string(faults_since_healthy_));
+    if (planned) Break(2, "a switchover lost acknowledged transactions");
+    if (promotion && promotion->loss_allowed) return;
     if (promised > 0 && faults_since_healthy_ <= 1)
       Break(2, std::to_string(promised) + " transactions acknowledged under semiSync are lost");
     if (lost > 0 && loss_said_.count(open.epoch.number) == 0)
@@ -425,7 +442,7 @@ class Simulation {
     for (const Server& server : world_.servers())
       writers += server.running() && server.writable && !server.human_opened ? 1 : 0;
     if (writers < 2) return;
-    if (world_.kind().policy == FailoverPolicy::kAvailability && waived_) return;
+    if (waived_) return;  // CheckInvariants knows who may
     Break(1, "two nodes accept writes");
   }
 
@@ -444,7 +461,7 @@ class Simulation {
       if (r.stage == Stage::kWaiting && Due(r, earlier_open)) {
         r.stage = Stage::kActive;
         r.ends = world_.now() + r.fault.lasts;
-        ++faults_since_healthy_;
+        if (!IsHarmless(r.fault.kind)) ++faults_since_healthy_;
         healthy_ = 0;
         ++outcome_.statistics.faults[std::string(ToString(r.fault.kind))];
         Trace("FAULT " + Describe(r.fault));
@@ -535,6 +552,14 @@ class Simulation {
       case FaultKind::kManagerFreeze:
         StopManager(f, begins);
         break;
+      case FaultKind::kAskSwitchover:
+      case FaultKind::kAskFailover:
+      case FaultKind::kAskRashFailover:
+      case FaultKind::kAskPause:
+      case FaultKind::kAskPauseNode:
+      case FaultKind::kAskFence:
+        Ask(f, begins);
+        break;
       case FaultKind::kCutWitness:
         CutBoth(kWitness, f.other < world_.kind().nodes ? f.other : kFirstManager, by);
         break;
@@ -545,6 +570,33 @@ class Simulation {
       case FaultKind::kStepLate:
         break;
     }
+  }
+
+  // Nothing that was promised may be lost by it.
+  static bool IsHarmless(FaultKind kind) {
+    return kind == FaultKind::kAskSwitchover || kind == FaultKind::kAskFailover ||
+           kind == FaultKind::kAskPause;
+  }
+
+  void Ask(const Fault& f, bool begins) {
+    const NodeName node = world_.servers()[static_cast<std::size_t>(f.node)].name;
+    std::optional<Wish> wish;
+    if (f.kind == FaultKind::kAskSwitchover && begins) wish = Switchover{node, false};
+    if (f.kind == FaultKind::kAskFailover && begins) wish = ForcedFailover{node, false};
+    if (f.kind == FaultKind::kAskRashFailover && begins) wish = ForcedFailover{node, true};
+    if (f.kind == FaultKind::kAskPause) wish = begins ? Wish(Pause{}) : Wish(Resume{});
+    if (f.kind == FaultKind::kAskPauseNode)
+      wish = begins ? Wish(Pause{node, {}}) : Wish(Resume{node});
+    if (f.kind == FaultKind::kAskFence)
+      wish = begins ? Wish(Fence{node, f.other == 1}) : Wish(Unfence{node});
+    if (!wish) return;
+    Intent intent;
+    intent.id = "asked-" + std::to_string(++asked_);
+    intent.by = "ana";
+    intent.wish = *wish;
+    intent.within = Seconds(20);
+    // A person asks everybody: the manager that acts and the one that may act next.
+    for (Manager& m : managers_) m.inbox.push_back(intent);
   }
 
   void StopManager(const Fault& f, bool begins) {
@@ -595,6 +647,7 @@ class Simulation {
   std::vector<Running> faults_;
   std::vector<Manager> managers_;
   int holder_ = 0;
+  int asked_ = 0;
   TimePoint holder_renewed_ = TimePoint(Seconds(1000));
   bool nested_ = false, healed_ = false, waived_ = false;
   int healthy_ = 0, quiet_ = 0, faults_since_healthy_ = 0;
@@ -614,6 +667,7 @@ void Statistics::Add(const Statistics& other) {
   promotions += other.promotions;
   acknowledged += other.acknowledged;
   for (const auto& [kind, count] : other.faults) faults[kind] += count;
+  for (const auto& [what, count] : other.intents) intents[what] += count;
   for (const auto& [state, count] : other.ends) ends[state] += count;
   pairs.insert(other.pairs.begin(), other.pairs.end());
 }

@@ -22,7 +22,8 @@ struct Broken {
 
 struct Statistics {
   std::uint64_t schedules = 0, ticks = 0, decisions = 0, promotions = 0, acknowledged = 0;
-  std::map<std::string, std::uint64_t> faults;  // by kind
+  std::map<std::string, std::uint64_t> faults;   // by kind
+  std::map<std::string, std::uint64_t> intents;  // by kind and what became of them
   std::map<std::string, std::uint64_t>
       ends;                             // by the state that was reached at last, with its findings
   std::set<std::pair<int, int>> pairs;  // state, first action of the plan

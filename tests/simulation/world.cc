@@ -273,7 +273,7 @@ bool World::WitnessReaches(int node) const {
 void World::RunAgents() {
   for (int node = 0; node < kind_.nodes; ++node) {
     Server& server = servers_[static_cast<std::size_t>(node)];
-    if (WitnessReaches(node)) server.told_at = now_;
+    if (WitnessReaches(node)) server.told_at = server.witnessed_at = now_;
     if (!server.running() || now_ - server.told_at < spec_.lease.duration) continue;
     Kill(node, std::nullopt);
     server.restarts_at = now_ + Seconds(5);  // read-only, as every start

@@ -88,8 +88,9 @@ struct Server {
   TimePoint ended_at{};
   std::optional<TimePoint> restarts_at;  // by its owner or by systemd
   int starts = 0;
-  TimePoint slow_until{};  // its applier lags until then
-  TimePoint told_at{};     // the self-fencing agent's lease was last renewed then
+  TimePoint slow_until{};    // its applier lags until then
+  TimePoint witnessed_at{};  // the witness last reached it
+  TimePoint told_at{};       // the self-fencing agent's lease was last renewed then
   // The server.
   bool writable = false;
   bool human_opened = false;   // somebody else made it writable

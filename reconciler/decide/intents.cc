@@ -1,0 +1,237 @@
+#include "reconciler/decide/intents.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "reconciler/decide/diagnose.h"
+#include "reconciler/decide/evidence.h"
+#include "reconciler/decide/switchover.h"
+
+namespace pandora_ha {
+namespace {
+
+std::string Why(const Guard& guard) {
+  return guard.by + (guard.reason.empty() ? "" : ": " + guard.reason) +
+         (guard.until ? " (until " + FormatWallTime(*guard.until) + ")" : "");
+}
+
+Guard MakeGuard(const Context& c, const Intent& intent, const std::optional<Seconds>& lasts) {
+  Guard guard{intent.by, intent.reason, c.seen.taken_at.wall, std::nullopt};
+  if (lasts) guard.until = c.seen.taken_at.wall + *lasts;
+  return guard;
+}
+
+// Carries one new wish as far as it goes at once.
+struct Taker {
+  Context& c;
+  IntentRecord& record;
+
+  void Close(IntentState state, std::string says) {
+    CloseIntent(c, record, state, std::move(says));
+  }
+  void Done(std::string says) { Close(IntentState::kDone, std::move(says)); }
+  void Refuse(std::string says) { Close(IntentState::kRefused, std::move(says)); }
+
+  bool Declared(const NodeName& node) {
+    if (FindNode(c.spec, node) != nullptr) return true;
+    std::string known;
+    for (const DatabaseNodeSpec& one : c.spec.database.nodes)
+      known += (known.empty() ? "" : ", ") + one.name.text;
+    Refuse("There is no node " + node.text + "; declared are " + known + ".");
+    return false;
+  }
+
+  // A change of primary begins from a cluster that somebody may act on, one at a time.
+  bool MayChangePrimary(const std::optional<NodeName>& to) {
+    if (to && !Declared(*to)) return false;
+    const IntentRecord* other = UnderWay(c.memory);
+    if (other != nullptr && other != &record) {
+      Refuse("Another one is under way: " + Describe(other->intent.wish) + ", asked for by " +
+             other->intent.by + ". Wait for its end; `pandora-ha status` shows it.");
+    } else if (c.spec.suspend) {
+      Refuse("spec.suspend is set; nothing is changed. Set suspend: false first.");
+    } else if (c.memory.paused) {
+      Refuse("The cluster is paused by " + Why(*c.memory.paused) +
+             ". `pandora-ha resume` ends it.");
+    } else if (!c.memory.primary && !c.memory.promotion) {
+      Refuse("The cluster has no primary yet; the first start chooses one.");
+    } else if (c.memory.promotion) {
+      Refuse("A promotion is under way already (" + c.memory.promotion->because +
+             "). Wait for its end; `pandora-ha explain` shows it.");
+    } else if (to == c.memory.primary) {
+      Done(to->text + " is the primary already; nothing was done.");
+    } else {
+      return true;
+    }
+    return false;
+  }
+
+  void operator()(const Switchover& wish) {
+    if (!MayChangePrimary(wish.to)) return;
+    std::string obstacles;
+    const auto target = SwitchoverTarget(c, wish.to, &obstacles);
+    if (!target) return Refuse("Nothing was touched: " + obstacles);
+    record.says = "Checked; " + target->text + " can take over.";
+  }
+  void operator()(const ForcedFailover& wish) {
+    if (!MayChangePrimary(wish.to)) return;
+    const NodeName primary = *c.memory.primary;
+    if (Judge(c.spec, c.seen, c.memory, primary).life != Life::kAlive) {
+      record.says = primary.text + " is being replaced.";
+      return;
+    }
+    Refuse(primary.text +
+           " answers, so nothing was touched; `pandora-ha switchover` replaces a "
+           "primary that lives, and loses nothing.");
+  }
+  void operator()(const Pause& wish) {
+    if (wish.node && !Declared(*wish.node)) return;
+    if (UnderWay(c.memory) != nullptr && UnderWay(c.memory) != &record) {
+      return Refuse(
+          "A change of primary that was asked for is under way; pausing now would leave "
+          "clients without a writer. Ask again when it is over.");
+    }
+    Guard guard = MakeGuard(c, record.intent, wish.lasts);
+    const std::string what = wish.node ? wish.node->text : "The cluster";
+    Done(what + " is paused by " + Why(guard) + ".");
+    (wish.node ? MemoryOf(c.memory, *wish.node).paused : c.memory.paused) = std::move(guard);
+  }
+  void operator()(const Resume& wish) {
+    if (wish.node && !Declared(*wish.node)) return;
+    auto& guard = wish.node ? MemoryOf(c.memory, *wish.node).paused : c.memory.paused;
+    const std::string what = wish.node ? wish.node->text : "The cluster";
+    Done(what + (guard ? " is kept as declared again." : " was not paused; nothing was done."));
+    guard.reset();
+  }
+  void operator()(const Fence& wish) {
+    if (!Declared(wish.node)) return;
+    const DatabaseSeen* seen = FindSeen(c.seen, wish.node);
+    const bool is_primary = c.memory.primary == wish.node ||
+                            (c.memory.promotion && c.memory.promotion->to == wish.node);
+    if (is_primary && !wish.even_primary) {
+      return Refuse(wish.node.text +
+                    " is the primary; make another node primary first "
+                    "(`pandora-ha switchover`), or say --even-primary.");
+    }
+    if (seen == nullptr || !seen->can_fence) {
+      return Refuse("Nobody can end the server of " + wish.node.text +
+                    " for us; stop it on its host. `pandora-ha pause " + wish.node.text +
+                    "` keeps us from using it.");
+    }
+    MemoryOf(c.memory, wish.node).fenced = MakeGuard(c, record.intent, std::nullopt);
+    Done(wish.node.text + " is fenced: its server is ended and stays down until it is unfenced.");
+  }
+  void operator()(const Unfence& wish) {
+    if (!Declared(wish.node)) return;
+    auto& guard = MemoryOf(c.memory, wish.node).fenced;
+    Done(wish.node.text + (guard ? " is no longer fenced; its server is started again."
+                                 : " was not fenced; nothing was done."));
+    guard.reset();
+  }
+  void operator()(const Acknowledge&) {
+    Done(c.memory.failed_over_at
+             ? "Acknowledged; the next failover need not wait for the cool-down."
+             : "There was no failover to acknowledge; nothing was done.");
+    c.memory.failed_over_at.reset();
+  }
+};
+
+void EndGuard(const Context& c, std::optional<Guard>* guard) {
+  if (*guard && (*guard)->until && *(*guard)->until <= c.seen.taken_at.wall) guard->reset();
+}
+
+// The newest are kept, and always the one under way.
+void Forget(std::vector<IntentRecord>* records) {
+  while (records->size() > kIntentsKept) {
+    const auto oldest = std::find_if(records->begin(), records->end(), [](const IntentRecord& r) {
+      return r.state != IntentState::kUnderWay;
+    });
+    records->erase(oldest == records->end() ? records->begin() : oldest);
+  }
+}
+
+}  // namespace
+
+IntentRecord* UnderWay(Memory& memory) {
+  const auto found =
+      std::find_if(memory.intents.begin(), memory.intents.end(),
+                   [](const IntentRecord& r) { return r.state == IntentState::kUnderWay; });
+  return found == memory.intents.end() ? nullptr : &*found;
+}
+
+IntentRecord* FindIntent(Memory& memory, const std::string& id) {
+  const auto found = std::find_if(memory.intents.begin(), memory.intents.end(),
+                                  [&](const IntentRecord& r) { return r.intent.id == id; });
+  return found == memory.intents.end() ? nullptr : &*found;
+}
+
+void CloseIntent(Context& c, IntentRecord& record, IntentState state, std::string says) {
+  record.state = state;
+  record.says = std::move(says);
+  record.at = c.seen.taken_at.wall;
+}
+
+void TakeUpIntents(Context& c) {
+  EndGuard(c, &c.memory.paused);
+  for (auto& [name, node] : c.memory.nodes) {
+    EndGuard(c, &node.paused);
+    EndGuard(c, &node.fenced);
+  }
+  for (const Intent& intent : c.seen.intents) {
+    if (FindIntent(c.memory, intent.id) != nullptr) continue;
+    IntentRecord record{
+        intent, IntentState::kUnderWay, "", c.seen.taken_at.wall, c.now() + intent.within, c.now(),
+        0};
+    std::visit(Taker{c, record}, intent.wish);
+    c.memory.intents.push_back(std::move(record));
+  }
+  Forget(&c.memory.intents);
+}
+
+void CloseOvertaken(Context& c) {
+  IntentRecord* record = UnderWay(c.memory);
+  if (record == nullptr) return;
+  const auto& promotion = c.memory.promotion;
+  if (!promotion && std::holds_alternative<ForcedFailover>(record->intent.wish)) {
+    std::string says = "Nothing was touched.";
+    for (const Blocked& blocked : c.decision.blocked) says += " " + blocked.says;
+    if (c.decision.blocked.empty()) says += " " + c.memory.primary->text + " serves again.";
+    CloseIntent(c, *record, IntentState::kSuperseded, std::move(says));
+  } else if (promotion && promotion->intent != record->intent.id) {
+    CloseIntent(c, *record, IntentState::kSuperseded,
+                "A failover began meanwhile: " + promotion->because + ".");
+  } else if (!promotion && !c.memory.primary) {
+    CloseIntent(c, *record, IntentState::kSuperseded, "The cluster has no primary any more.");
+  }
+}
+
+std::string HeldOff(const Memory& memory, const NodeName& node) {
+  const NodeMemory& remembered = MemoryOf(memory, node);
+  if (remembered.fenced) return "it is fenced by " + Why(*remembered.fenced);
+  if (remembered.paused) return "it is paused by " + Why(*remembered.paused);
+  return "";
+}
+
+void DiagnoseGuards(Context& c) {
+  if (c.memory.paused) {
+    c.decision.findings.push_back(
+        MakeFinding(FindingCode::kPaused, std::nullopt,
+                    "The cluster is paused by " + Why(*c.memory.paused) + "; nothing is changed."));
+  }
+  for (const DatabaseNodeSpec& node : c.spec.database.nodes) {
+    const NodeMemory& remembered = MemoryOf(std::as_const(c.memory), node.name);
+    if (remembered.fenced) {
+      c.decision.findings.push_back(
+          MakeFinding(FindingCode::kFenced, node.name,
+                      node.name.text + " is fenced by " + Why(*remembered.fenced) + "."));
+    }
+    if (remembered.paused) {
+      c.decision.findings.push_back(MakeFinding(
+          FindingCode::kPaused, node.name,
+          node.name.text + " is paused by " + Why(*remembered.paused) + "; it is not touched."));
+    }
+  }
+}
+
+}  // namespace pandora_ha
