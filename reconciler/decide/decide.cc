@@ -44,6 +44,7 @@ void Adopt(Context& c, const ForeignEpoch& foreign) {
   c.memory.primary_executed = {};
   c.memory.primary_lost = {};
   c.memory.loss.reset();
+  c.memory.clients_cut_from.reset();
   c.memory.durability_in_force = DurabilityMode::kAsync;
   for (auto& [name, node] : c.memory.nodes) {
     const DatabaseSeen* seen = FindSeen(c.seen, name);

@@ -82,7 +82,8 @@ class Chronicle {
       }
     } else if (was_promoting && !promotion && after_.primary) {
       Add("FailoverWithdrawn", Severity::kInfo, after_.primary,
-          "The failover was taken back: " + after_.primary->text + " goes on" + epoch + ".");
+          "The failover was taken back before anybody was opened: " + after_.primary->text +
+              " stays primary" + epoch + ".");
     }
   }
 
@@ -214,7 +215,9 @@ const std::vector<EventRow>& EventTable() {
       {"FirstPrimary", "The cluster got its first primary."},
       {"FailoverStarted", "The primary is gone and a promotion was begun."},
       {"FailoverDone", "Another node is primary now."},
-      {"FailoverWithdrawn", "The old primary came back before anybody was opened, and goes on."},
+      {"FailoverWithdrawn",
+       "Before anybody was opened the old primary came back, or its end could not be proven any "
+       "more; it goes on."},
       {"FailoverBlocked", "A failover is needed and is not made; the message says who can help."},
       {"PrimaryAdopted", "A primary that somebody else decided on was taken over."},
       {"PrimaryReopened", "The recorded primary was read-only and accepts writes again."},

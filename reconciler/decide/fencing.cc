@@ -29,9 +29,16 @@ Fencing ByLease(const Context& c, const NodeName& node) {
         return w.independent && w.sees_primary.known() && !*w.sees_primary;
       });
   if (!agreed) {
-    fencing.blocked = Blocked{
-        BlockReason::kNoWitness, "No independent witness says that " + node.text + " is gone.",
-        "the return of a witness at a third site, or an operator", std::nullopt};
+    const auto reaches = WitnessWhoReaches(c.seen);
+    fencing.blocked =
+        reaches ? Blocked{BlockReason::kNoWitness,
+                          "The witness " + reaches->text + " reaches " + node.text + ".",
+                          "whoever can repair the path between this manager and " + node.text,
+                          std::nullopt}
+                : Blocked{BlockReason::kNoWitness,
+                          "No independent witness says that " + node.text + " is gone.",
+                          "the return of a witness at a third site; else " + StopAndSay(node),
+                          std::nullopt};
     return fencing;
   }
   // Whoever reached it last, we or a witness, may have renewed its lease then.
@@ -52,6 +59,13 @@ Fencing ByLease(const Context& c, const NodeName& node) {
 }
 
 }  // namespace
+
+std::optional<NodeName> WitnessWhoReaches(const Observation& seen) {
+  for (const WitnessSeen& witness : seen.witnesses) {
+    if (witness.sees_primary.known() && *witness.sees_primary) return witness.name;
+  }
+  return std::nullopt;
+}
 
 Fencing FenceOf(const Context& c, const NodeName& node, const Promotion& promotion) {
   Fencing fencing;

@@ -42,6 +42,7 @@ void Complete(Context& c) {
   c.memory.primary_executed = {};
   c.memory.primary_lost = {};
   c.memory.primary_waited = false;
+  c.memory.clients_cut_from.reset();
   for (auto& [name, node] : c.memory.nodes) {
     node.history = History::kUnjudged;
     node.errant = {};
@@ -160,6 +161,7 @@ void BlockOnElection(Context& c, const Election& election) {
 void BeginPromotion(Context& c, const std::optional<NodeName>& from, Epoch epoch,
                     std::string because) {
   c.memory.epoch = epoch;
+  if (from && c.seen.publication.primary == from) c.memory.clients_cut_from = from;
   c.memory.promotion = Promotion{
       epoch, from, std::nullopt, std::move(because), c.seen.taken_at.wall, c.seen.taken_at.mono,
       false, false};
@@ -195,11 +197,6 @@ void AdvancePromotion(Context& c) {
     if (fencing.blocked) {
       c.decision.blocked.push_back(*fencing.blocked);
       c.decision.blocked.back().says += Forecast(c, *promotion.from);
-      if (c.before.promotion) {
-        c.decision.blocked.back().says += " The promotion has begun, so clients wait; " +
-                                          promotion.from->text +
-                                          " gets them back as soon as it answers here.";
-      }
       return;
     }
     promotion.fence_waived = fencing.waived;
@@ -253,6 +250,12 @@ bool ContinuePromotion(Context& c) {
     const Evidence evidence = Judge(c.spec, c.seen, c.memory, *promotion.from);
     if (evidence.life == Life::kAlive && LostTailOf(c.seen, c.memory, *promotion.from).empty()) {
       // Back before anybody was opened: it goes on, under the new epoch.
+      TakeBack(c);
+      return true;
+    }
+    const auto blocked = FenceOf(c, *promotion.from, promotion).blocked;
+    if (blocked && !blocked->until) {
+      // Nobody knows when it can be replaced: it stays primary, and the replicas receive again.
       TakeBack(c);
       return true;
     }

@@ -94,6 +94,15 @@ void SettleLoss(const ClusterSpec& spec, Memory* memory) {
   }
 }
 
+// Its own word, or its end, outdates what was known when its clients were cut.
+void RememberCutClients(const Observation& seen, Memory* memory) {
+  if (!memory->clients_cut_from) return;
+  const DatabaseSeen* database = FindSeen(seen, *memory->clients_cut_from);
+  const bool restarted = database != nullptr && database->process.known() &&
+                         database->process->ended_at != TimePoint{};
+  if (database == nullptr || database->state.known() || restarted) memory->clients_cut_from.reset();
+}
+
 }  // namespace
 
 Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& before) {
@@ -107,6 +116,7 @@ Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& 
   const bool primary_open =
       primary != nullptr && primary->state.known() && primary->state->writable;
   if (primary_open) RememberPrimary(primary->state->executed, &memory);
+  RememberCutClients(seen, &memory);
   if (memory.primary) RememberWitnesses(seen, &MemoryOf(memory, *memory.primary));
   for (const DatabaseSeen& database : seen.databases) {
     NodeMemory& node = MemoryOf(memory, database.name);

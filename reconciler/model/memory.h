@@ -101,6 +101,8 @@ struct Memory {
   GtidSet primary_lost;
   bool primary_waited = false;  // at that look it waited for acknowledgements
   std::optional<Loss> loss;     // none: nothing is missing as far as is known
+  // Clients were sent to it until a promotion cut them, and it has not answered since.
+  std::optional<NodeName> clients_cut_from;
 
   bool operator==(const Memory&) const = default;
 };

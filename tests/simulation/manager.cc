@@ -189,7 +189,10 @@ bool Perform(World& world, const Manager& manager, const Action& action,
           },
           [&](const Publish& a) {
             if (a.epoch < world.publication.epoch) return false;
-            if (!server.writable) broken(7, target.text + " is published and is not writable");
+            // One that nobody can ask may get back the clients that were cut from it.
+            const bool given_back = manager.memory.clients_cut_from == a.node && !reached;
+            if (!server.writable && !given_back)
+              broken(7, target.text + " is published and is not writable");
             world.publication.primary = a.node;
             world.publication.epoch = a.epoch;
             return true;
