@@ -31,6 +31,17 @@ std::uint64_t CountOf(const GtidSet& set) {
   return count;
 }
 
+std::string Transactions(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " transaction" : " transactions");
+}
+
+// MariaDB numbers the transactions of all servers in one row: what lies below an errant one is the
+// primary's, and is not counted.
+std::uint64_t CountErrant(const NodeMemory& node, const GtidSet& primary) {
+  const GtidSet shared = node.executed.Subtract(node.executed.Subtract(primary));
+  return shared.Union(node.errant).CountMissingIn(primary);
+}
+
 void DiagnoseLostRows(const Situation& s, const DatabaseSeen& primary) {
   const GtidSet& lost = s.memory.primary_lost;
   if (lost.empty()) return;
@@ -162,8 +173,8 @@ void DiagnoseReplica(const Situation& s, const DatabaseSeen& node, const Databas
   if (remembered.history == History::kDiverged) {
     s.Add(FindingCode::kNodeDiverged, node.name,
           node.name.text + " has " +
-              std::to_string(remembered.executed.CountMissingIn(s.memory.primary_executed)) +
-              " transactions that the primary lacks: " + remembered.errant.ToString() + ".");
+              Transactions(CountErrant(remembered, s.memory.primary_executed)) +
+              " that the primary lacks: " + remembered.errant.ToString() + ".");
     return;
   }
   if (!HeldBy(*node.state).Contains(remembered.received)) {

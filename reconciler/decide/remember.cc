@@ -50,7 +50,18 @@ void RememberWitnesses(const Observation& seen, NodeMemory* primary) {
   }
 }
 
-void JudgeHistory(const DatabaseSeen& database, const GtidSet& primary, NodeMemory* node) {
+// What the node wrote by itself and the primary lacks. It can have come from nowhere else, so that
+// no second look is needed.
+GtidSet OwnRows(const DatabaseState& node, const DatabaseState& primary, const GtidSet& executed) {
+  const bool my_sql = node.version.flavor == Flavor::kMySql;
+  const bool one_name =
+      my_sql ? node.server_uuid == primary.server_uuid : node.server_id == primary.server_id;
+  if (one_name) return {};  // a copy: what the primary writes looks the same
+  return node.executed.Subtract(executed).WrittenBy(my_sql ? node.server_uuid
+                                                           : std::to_string(node.server_id));
+}
+
+void JudgeOlderAnswer(const DatabaseSeen& database, const GtidSet& primary, NodeMemory* node) {
   const GtidSet& executed = database.state->executed;
   const TimePoint at = database.state.at();
   if (primary.Contains(executed)) {
@@ -73,6 +84,16 @@ void JudgeHistory(const DatabaseSeen& database, const GtidSet& primary, NodeMemo
   node->history = node->errant.empty() ? History::kContained : History::kDiverged;
   node->executed = executed;
   node->executed_at = at;
+}
+
+void JudgeHistory(const DatabaseSeen& database, const DatabaseState& primary_state,
+                  const GtidSet& primary, NodeMemory* node) {
+  JudgeOlderAnswer(database, primary, node);
+  const GtidSet own = OwnRows(*database.state, primary_state, primary);
+  if (own.empty()) return;
+  node->history = History::kDiverged;
+  node->errant = node->errant.Union(own);
+  node->executed = database.state->executed;
 }
 
 // A primary that answers with less than before has lost it, whoever opened it: the lost numbers may
@@ -125,7 +146,7 @@ Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& 
     if (memory.primary == database.name) continue;
     RememberChannel(database, &node);
     if (primary_open && database.state.known())
-      JudgeHistory(database, memory.primary_executed, &node);
+      JudgeHistory(database, *primary->state, memory.primary_executed, &node);
   }
   if (primary_open) SettleLoss(spec, &memory);
   return memory;
