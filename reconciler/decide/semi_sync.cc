@@ -66,7 +66,6 @@ void UpdateRights(Context& c, const DatabaseSeen& primary) {
 }
 
 void SwitchReplicasOn(Context& c, const DatabaseSeen& primary) {
-  if (!primary.state->semi_sync.source_enabled) return;  // their thread would restart in vain
   const DatabaseNodeSpec& source = *FindNode(c.spec, primary.name);
   for (const DatabaseSeen& node : c.seen.databases) {
     if (node.name == primary.name || !node.state.known() || !node.state->replication) continue;
@@ -81,8 +80,12 @@ void SwitchReplicasOn(Context& c, const DatabaseSeen& primary) {
              kQuickStep);
       continue;
     }
+    // It registers with a source whose side is off, too: nobody begins to wait before it does. One
+    // that is on and did not register there is not restarted again and again.
+    const bool unregistered =
+        !semi_sync.replica_active && primary.state->semi_sync.source_enabled;
     if (node.state->replication->io == ThreadState::kRunning &&
-        (!semi_sync.replica_enabled || !semi_sync.replica_active)) {
+        (!semi_sync.replica_enabled || unregistered)) {
       c.Do(SetSemiSync{node.name, SemiSyncRole::kReplica},
            "semiSync is declared and it does not acknowledge", Seconds(5));
     }
