@@ -134,6 +134,7 @@ constexpr Duration kUpkeepPause = Milliseconds(100);
 
 // Whether a needed failover is held up; the other reasons say that none is needed yet.
 bool HoldsUpFailover(const Decision& decision, BlockReason reason) {
+  if (!decision.memory.primary && !decision.memory.promotion) return false;  // a first start waits
   switch (reason) {
     case BlockReason::kGatheringEvidence:
     case BlockReason::kStillReplicating:
@@ -142,7 +143,6 @@ bool HoldsUpFailover(const Decision& decision, BlockReason reason) {
     case BlockReason::kSuspended:
       return false;
     case BlockReason::kNoCandidate:
-      return decision.memory.primary || decision.memory.promotion;  // else the first start waits
     case BlockReason::kAmbiguousCandidates:
     case BlockReason::kUnprovenFence:
     case BlockReason::kLeaseRunning:
@@ -195,6 +195,7 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
   decision.memory = Remember(spec, seen, memory);
   Context c{spec, seen, memory, decision.memory, decision};
   DecidePlan(c);
+  if (decision.plan.empty()) decision.plan = {};  // a purpose without steps is none
   if (spec.suspend) Suspend(c);
   std::vector<Finding> findings = Diagnose(spec, seen, decision.memory);
   for (const Blocked& blocked : decision.blocked) {

@@ -93,16 +93,24 @@ class Chronicle {
     for (const NodeStatus& node : after_.nodes) {
       if (node.name == after_.primary && node.writable == true) {
         Add("PrimaryReopened", Severity::kInfo, node.name,
-            node.name.text + " accepts writes again.");
+            node.name.text +
+                " was read-only, after a restart or by a person's hand, and accepts writes again; "
+                "before maintenance, set suspend: true.");
       }
     }
   }
 
+  // The other blocks say that no failover is needed yet.
+  bool HoldsUpFailover(const Blocked& blocked) const {
+    const std::string begins = std::string(ToString(blocked.reason)) + ": ";
+    return std::any_of(after_.findings.begin(), after_.findings.end(), [&](const Finding& f) {
+      return f.code == kFailoverBlocked && f.says.starts_with(begins);
+    });
+  }
+
   void Blocks() {
     for (const Blocked& blocked : after_.blocked) {
-      if (blocked.reason == BlockReason::kGatheringEvidence ||
-          blocked.reason == BlockReason::kSuspended)
-        continue;
+      if (!HoldsUpFailover(blocked)) continue;
       const bool already =
           std::any_of(before_.blocked.begin(), before_.blocked.end(),
                       [&](const Blocked& b) { return b.reason == blocked.reason; });

@@ -34,7 +34,8 @@ void BlockOnEvidence(Context& c, const NodeName& primary, const Evidence& eviden
       break;
     case Life::kStillReplicating:
       reason = BlockReason::kStillReplicating;
-      who = "whoever can repair the path between this manager and " + primary.text;
+      who =
+          "whoever can relieve " + primary.text + " or repair the path between this manager and it";
       GiveClientsBack(c, primary, evidence.because);
       break;
     case Life::kRestarting:

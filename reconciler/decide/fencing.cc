@@ -77,15 +77,15 @@ Fencing FenceOf(const Context& c, const NodeName& node, const Promotion& promoti
     fencing.conditions = {ProcessEnded{node}};
     return fencing;
   }
-  if (database != nullptr && database->can_fence) {
-    fencing.conditions = {ProcessEnded{node}};
-    return fencing;
-  }
-  // It answers, read-only (it came back without transactions that others have): that can be asked
-  // again.
+  // It answers, read-only (it came back, perhaps without transactions that others have): that can
+  // be asked again, and nothing needs to be killed.
   if (database != nullptr && database->state.known() && !database->state->writable) {
     fencing.done = true;
     fencing.conditions = {IsReadOnly{node}};
+    return fencing;
+  }
+  if (database != nullptr && database->can_fence) {
+    fencing.conditions = {ProcessEnded{node}};
     return fencing;
   }
   switch (c.spec.failover_policy) {

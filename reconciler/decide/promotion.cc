@@ -9,7 +9,34 @@
 namespace pandora_ha {
 namespace {
 
-constexpr char kAnOperator[] = "an operator, after repairing the node it names";
+std::string WhoCanHelp(const Context& c, BlockReason reason) {
+  switch (reason) {
+    case BlockReason::kGatheringEvidence:
+      return "nobody needs to: the next looks decide";
+    case BlockReason::kMayLoseRows:
+      return "the return of the old primary or of the missing replica; or an operator who accepts "
+             "the loss with failoverPolicy: availability";
+    case BlockReason::kAmbiguousCandidates:
+      return c.memory.primary
+                 ? "the return of " + c.memory.primary->text +
+                       "; or an operator: let one candidate receive from the others what it lacks, "
+                       "or take the node whose transactions are given up out of the document"
+                 : "an operator: make the node that is right writable; it becomes primary, "
+                   "and what the others have of their own is told";
+    case BlockReason::kNoCandidate:
+    case BlockReason::kStillReplicating:
+    case BlockReason::kRestartAllowance:
+    case BlockReason::kUnprovenFence:
+    case BlockReason::kLeaseRunning:
+    case BlockReason::kNoWitness:
+    case BlockReason::kSuspended:
+    case BlockReason::kSplitBrain:
+    case BlockReason::kEpochAhead:
+    case BlockReason::kAccessDenied:
+      break;
+  }
+  return "an operator, after repairing the node it names";
+}
 
 // Without the right to a lossless promotion nothing proves that nothing is lost: commits after the
 // last look at the old primary are never ruled out, so this is said even when none is known.
@@ -148,14 +175,7 @@ void BlockOnElection(Context& c, const Election& election) {
   for (const CandidateVerdict& verdict : election.verdicts) {
     if (!verdict.eligible) says += " " + verdict.node.text + ": " + verdict.reason + ".";
   }
-  const std::string who =
-      election.blocked == BlockReason::kMayLoseRows
-          ? "the return of the old primary or of the missing replica; or an operator who "
-            "accepts the loss with failoverPolicy: availability"
-      : election.blocked == BlockReason::kGatheringEvidence
-          ? "nobody needs to: the next looks decide"
-          : kAnOperator;
-  c.Block(*election.blocked, says, who);
+  c.Block(*election.blocked, says, WhoCanHelp(c, *election.blocked));
 }
 
 void BeginPromotion(Context& c, const std::optional<NodeName>& from, Epoch epoch,
@@ -192,6 +212,9 @@ void AdvancePromotion(Context& c) {
   Plan& plan = c.decision.plan;
   std::vector<Condition> conditions;
   bool fenced = true;
+  const std::string epoch = " (epoch " + std::to_string(promotion.epoch.number) + ")";
+  plan.purpose =
+      promotion.from ? "failover from " + promotion.from->text + epoch : "first primary" + epoch;
   if (promotion.from) {
     const Fencing fencing = FenceOf(c, *promotion.from, promotion);
     if (fencing.blocked) {
@@ -203,8 +226,6 @@ void AdvancePromotion(Context& c) {
     conditions = fencing.conditions;
     fenced = fencing.done;
     plan.ordered = true;
-    plan.purpose = "failover from " + promotion.from->text + " (epoch " +
-                   std::to_string(promotion.epoch.number) + ")";
     if (c.seen.publication.primary == promotion.from)
       c.DoOrGoOn(WithdrawPublication{}, promotion.because, kQuickStep);
     if (!fenced) c.Do(FenceServer{*promotion.from}, promotion.because, Seconds(5));

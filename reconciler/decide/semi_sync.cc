@@ -82,8 +82,7 @@ void SwitchReplicasOn(Context& c, const DatabaseSeen& primary) {
     }
     // It registers with a source whose side is off, too: nobody begins to wait before it does. One
     // that is on and did not register there is not restarted again and again.
-    const bool unregistered =
-        !semi_sync.replica_active && primary.state->semi_sync.source_enabled;
+    const bool unregistered = !semi_sync.replica_active && primary.state->semi_sync.source_enabled;
     if (node.state->replication->io == ThreadState::kRunning &&
         (!semi_sync.replica_enabled || unregistered)) {
       c.Do(SetSemiSync{node.name, SemiSyncRole::kReplica},
@@ -133,7 +132,7 @@ void KeepSemiSync(Context& c, const DatabaseSeen& primary) {
   if (!semi_sync.source_waiting && (any_right || blocks || anybody_acknowledges)) {
     c.Do(SetSemiSync{primary.name, SemiSyncRole::kSource},
          was_in_force           ? "semiSync is in force"
-         : anybody_acknowledges ? "a replica acknowledges again"
+         : anybody_acknowledges ? "a replica acknowledges"
                                 : "semiSync is declared",
          kQuickStep);
   } else if (semi_sync.source_waiting && !any_right && !anybody_acknowledges && !blocks) {
