@@ -220,6 +220,8 @@ void AdvancePromotion(Context& c) {
     if (fencing.blocked) {
       c.decision.blocked.push_back(*fencing.blocked);
       c.decision.blocked.back().says += Forecast(c, *promotion.from);
+      if (c.before.promotion && c.before.promotion->epoch == promotion.epoch)
+        c.decision.blocked.back().says += " The promotion has begun, so clients wait.";
       return;
     }
     promotion.fence_waived = fencing.waived;
@@ -275,7 +277,11 @@ bool ContinuePromotion(Context& c) {
       return true;
     }
     const auto blocked = FenceOf(c, *promotion.from, promotion).blocked;
-    if (blocked && !blocked->until) {
+    // An owner that falls silent after the choice had proven the end before; the right to a
+    // lossless promotion was given up with the choice and would not come back.
+    const bool may_change =
+        !promotion.to || (blocked && blocked->reason == BlockReason::kNoWitness);
+    if (blocked && !blocked->until && may_change) {
       // Nobody knows when it can be replaced: it stays primary, and the replicas receive again.
       TakeBack(c);
       return true;
