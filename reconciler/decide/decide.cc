@@ -46,6 +46,7 @@ void Adopt(Context& c, const ForeignEpoch& foreign) {
   c.memory.primary_executed = {};
   c.memory.primary_lost = {};
   c.memory.loss.reset();
+  c.memory.clients_cut_from.reset();
   c.memory.durability_in_force = DurabilityMode::kAsync;
   for (auto& [name, node] : c.memory.nodes) {
     const DatabaseSeen* seen = FindSeen(c.seen, name);
@@ -174,6 +175,7 @@ constexpr Duration kUpkeepPause = Milliseconds(100);
 
 // Whether a needed failover is held up; the other reasons say that none is needed yet.
 bool HoldsUpFailover(const Decision& decision, BlockReason reason) {
+  if (!decision.memory.primary && !decision.memory.promotion) return false;  // a first start waits
   switch (reason) {
     case BlockReason::kGatheringEvidence:
     case BlockReason::kStillReplicating:
@@ -183,7 +185,6 @@ bool HoldsUpFailover(const Decision& decision, BlockReason reason) {
     case BlockReason::kPaused:
       return false;
     case BlockReason::kNoCandidate:
-      return decision.memory.primary || decision.memory.promotion;  // else the first start waits
     case BlockReason::kAmbiguousCandidates:
     case BlockReason::kUnprovenFence:
     case BlockReason::kLeaseRunning:
@@ -250,6 +251,7 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
   DecidePlan(c);
   CloseOvertaken(c);
   if (some_paused) LeavePausedAlone(c, undecided);
+  if (decision.plan.empty()) decision.plan = {};  // a purpose without steps is none
   if (still) HoldStill(c, std::move(undecided));
   DiagnoseGuards(c);
   std::vector<Finding> findings = Diagnose(spec, seen, decision.memory);

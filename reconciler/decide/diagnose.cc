@@ -31,6 +31,17 @@ std::uint64_t CountOf(const GtidSet& set) {
   return count;
 }
 
+std::string Transactions(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " transaction" : " transactions");
+}
+
+// MariaDB numbers the transactions of all servers in one row: what lies below an errant one is the
+// primary's, and is not counted.
+std::uint64_t CountErrant(const NodeMemory& node, const GtidSet& primary) {
+  const GtidSet shared = node.executed.Subtract(node.executed.Subtract(primary));
+  return shared.Union(node.errant).CountMissingIn(primary);
+}
+
 void DiagnoseLostRows(const Situation& s, const DatabaseSeen& primary) {
   const GtidSet& lost = s.memory.primary_lost;
   if (lost.empty()) return;
@@ -68,7 +79,7 @@ void DiagnosePrimary(const Situation& s, const DatabaseSeen& primary) {
     case Life::kStillReplicating:
       s.Add(FindingCode::kPrimaryUnreachableButReplicating, primary.name,
             "The primary " + name + " does not answer us, but " + evidence.because +
-                ": the path between us and it is the problem.");
+                ": it lives, and it is overloaded or the path between us and it is broken.");
       return;
     case Life::kRefusesUs:
       s.Add(FindingCode::kPrimaryRefusesUs, primary.name,
@@ -78,7 +89,8 @@ void DiagnosePrimary(const Situation& s, const DatabaseSeen& primary) {
       break;
   }
   if (!primary.state->writable) {
-    s.Add(FindingCode::kPrimaryReadOnly, primary.name, "The primary " + name + " is read-only.");
+    s.Add(FindingCode::kPrimaryReadOnly, primary.name,
+          "The primary " + name + " is read-only, after a restart or by a person's hand.");
   }
   DiagnoseLostRows(s, primary);
   const auto order = PreferenceOrder(s.spec);
@@ -93,8 +105,25 @@ void DiagnosePrimary(const Situation& s, const DatabaseSeen& primary) {
   if (s.memory.durability_in_force == DurabilityMode::kAsync) {
     s.Add(FindingCode::kSemiSyncDegraded, primary.name,
           "Commits on " + name +
-              " do not wait for a replica now: a failover could lose acknowledged rows.");
+              (primary.state->semi_sync.source_waiting
+                   ? " wait for a replica, but none is known to have everything before that yet"
+                   : " do not wait for a replica now") +
+              ": a failover could lose acknowledged rows.");
   }
+}
+
+// Errors of the source when it was asked for transactions whose binary logs it has purged. 1236 is
+// said for other reasons, too.
+bool OnlyACopyHelps(const ReplicationSeen& channel) {
+  if (channel.io_errno == 13114) {
+    return channel.io_error.find("purged") != std::string::npos;
+  }
+  if (channel.io_errno != 1236) return false;
+  for (const char* words : {"purged", "Could not find GTID state requested by slave",
+                            "Could not find first log file name"}) {
+    if (channel.io_error.find(words) != std::string::npos) return true;
+  }
+  return false;
 }
 
 void DiagnoseChannel(const Situation& s, const DatabaseSeen& node, const DatabaseNodeSpec* source) {
@@ -116,7 +145,11 @@ void DiagnoseChannel(const Situation& s, const DatabaseSeen& node, const Databas
   } else if (channel.io_errno != 0 && channel.io != ThreadState::kRunning) {
     s.Add(FindingCode::kReplicaBroken, node.name,
           name + " cannot receive from " + Source(channel) + ", error " +
-              std::to_string(channel.io_errno) + ": " + channel.io_error);
+              std::to_string(channel.io_errno) + ": " + channel.io_error +
+              (OnlyACopyHelps(channel)
+                   ? ". The primary no longer has the binary logs that it needs: no restart helps, "
+                     "only copying the primary's data to it anew."
+                   : ""));
   } else if (channel.sql == ThreadState::kStopped || channel.io == ThreadState::kStopped) {
     s.Add(FindingCode::kReplicaStopped, node.name,
           "Replication on " + name + " is stopped, without an error.");
@@ -162,8 +195,8 @@ void DiagnoseReplica(const Situation& s, const DatabaseSeen& node, const Databas
   if (remembered.history == History::kDiverged) {
     s.Add(FindingCode::kNodeDiverged, node.name,
           node.name.text + " has " +
-              std::to_string(remembered.executed.CountMissingIn(s.memory.primary_executed)) +
-              " transactions that the primary lacks: " + remembered.errant.ToString() + ".");
+              Transactions(CountErrant(remembered, s.memory.primary_executed)) +
+              " that the primary lacks: " + remembered.errant.ToString() + ".");
     return;
   }
   if (!HeldBy(*node.state).Contains(remembered.received)) {
@@ -190,7 +223,13 @@ void DiagnoseNode(const Situation& s, const DatabaseSeen& node) {
   if (!node.state.known()) return;
   const DatabaseState& state = *node.state;
   if (const auto unfit = WhyUnfit(s.spec, s.seen, node.name)) {
-    s.Add(unfit->code, node.name, name + " cannot be part of the cluster: " + unfit->why + ".");
+    // The primary serves: of two that clash, the other one is told.
+    const bool serves = s.memory.primary == node.name && state.writable;
+    if (!serves) {
+      s.Add(unfit->code, node.name, name + " cannot be part of the cluster: " + unfit->why + ".");
+    } else if (!unfit->clash) {
+      s.Add(unfit->code, node.name, "The primary " + name + " is not fit: " + unfit->why + ".");
+    }
   }
   if (!state.durable) {
     s.Add(FindingCode::kDurabilityRelaxed, node.name,
@@ -277,12 +316,13 @@ const std::vector<FindingRow>& FindingTable() {
       {F::kStepFailed, kCritical, "A step of the last plan failed.", "the next look decides anew"},
       {F::kPrimaryUnreachableButReplicating, kWarning,
        "The primary does not answer us, but a replica still receives from it.",
-       "repair the path between this manager and the primary; no failover is made for this"},
+       "look at its load, and repair the path between this manager and it; no failover is made for "
+       "this"},
       {F::kPrimaryRestarting, kWarning,
        "The primary's process ended and may be restarted in place.",
        "wait for the allowance to end"},
       {F::kPrimaryReadOnly, kWarning, "The recorded primary is read-only.",
-       "it is opened again by itself"},
+       "it is opened again by itself; before maintenance, set suspend: true"},
       {F::kPromotionUnderWay, kWarning, "A promotion has begun and is not complete.", "wait"},
       {F::kNoPrimaryYet, kWarning, "The cluster has never had a primary.",
        "the first start needs an answer from every declared node"},

@@ -65,6 +65,20 @@ void Block(Election* election, BlockReason reason, std::string says) {
   election->says = std::move(says);
 }
 
+// Nobody can be promoted: each candidate lacks something that another node has.
+void SayWhatItLacks(const std::vector<Standing>& holders, CandidateVerdict* verdict) {
+  const auto self = std::find_if(holders.begin(), holders.end(),
+                                 [&](const Standing& s) { return s.node == verdict->node; });
+  if (!verdict->eligible || self == holders.end()) return;
+  verdict->eligible = false;
+  for (const Standing& other : holders) {
+    if (self->held.Contains(other.held)) continue;
+    verdict->reason += (verdict->reason.empty() ? "it lacks " : ", and ") +
+                       other.held.Subtract(self->held).ToString() + ", which " + other.node.text +
+                       " has";
+  }
+}
+
 // True when a node that just does not answer may hold more than the winner: its looks come first.
 bool LooksForHolder(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
                     const std::optional<NodeName>& old_primary, const Standing& winner,
@@ -156,12 +170,15 @@ std::optional<Unfit> WhyUnfit(const ClusterSpec& spec, const Observation& seen,
     if (!state.server_uuid.empty() && other.state->server_uuid == state.server_uuid) {
       return Unfit{F::kDuplicateServerUuid,
                    "it has the server_uuid of " + other.name.text +
-                       "; delete auto.cnf in the data directory of the copied one and restart it"};
+                       "; delete auto.cnf in the data directory of the copied one and restart it",
+                   true};
     }
     if (other.state->version.flavor != state.version.flavor) {
-      return Unfit{F::kNodeUnfit, "it runs " + std::string(ToString(state.version.flavor)) +
-                                      " and " + other.name.text + " runs " +
-                                      std::string(ToString(other.state->version.flavor))};
+      return Unfit{F::kNodeUnfit,
+                   "it runs " + std::string(ToString(state.version.flavor)) + " and " +
+                       other.name.text + " runs " +
+                       std::string(ToString(other.state->version.flavor)),
+                   true};
     }
   }
   if (state.server_id != declared->server_id) {
@@ -175,7 +192,7 @@ std::optional<Unfit> WhyUnfit(const ClusterSpec& spec, const Observation& seen,
 Election Elect(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
                const std::optional<NodeName>& old_primary) {
   Election election;
-  std::vector<Standing> standing;
+  std::vector<Standing> standing, holders;
   GtidSet held_by_any;
   for (const NodeName& name : PreferenceOrder(spec)) {
     if (name == old_primary) continue;
@@ -187,6 +204,7 @@ Election Elect(const ClusterSpec& spec, const Observation& seen, const Memory& m
     const NodeMemory& remembered = MemoryOf(memory, name);
     if (!remembered.deposed && remembered.history != History::kDiverged) {
       held_by_any = held_by_any.Union(HeldBy(*database->state));
+      holders.push_back({name, HeldBy(*database->state)});
     }
     if (why_not.empty()) standing.push_back({name, HeldBy(*database->state)});
   }
@@ -205,6 +223,7 @@ Election Elect(const ClusterSpec& spec, const Observation& seen, const Memory& m
                        ", which was asked for, does not hold everything that the others "
                        "have received, or cannot be promoted."
                  : "No candidate holds everything that the others have received.");
+    for (CandidateVerdict& verdict : election.verdicts) SayWhatItLacks(holders, &verdict);
     return election;
   }
   for (CandidateVerdict& verdict : election.verdicts) {

@@ -39,7 +39,8 @@ GtidSet HeldBy(const DatabaseState& state);
 // Why the node's server, as it answers, cannot be a primary or a replica of this cluster.
 struct Unfit {
   FindingCode code;
-  std::string why;  // a clause with the remedy
+  std::string why;     // a clause with the remedy
+  bool clash = false;  // with another node: one of the two is wrong
 };
 
 // None: it is fit, or it has not answered.

@@ -134,8 +134,9 @@ class Chronicle {
     } else if (was_promoting && !promotion && after_.primary) {
       Add(WasPlanned() ? "SwitchoverWithdrawn" : "FailoverWithdrawn", Severity::kInfo,
           after_.primary,
-          (WasPlanned() ? "The switchover" : "The failover") + std::string(" was taken back: ") +
-              after_.primary->text + " goes on" + epoch + ".");
+          (WasPlanned() ? "The switchover" : "The failover") +
+              std::string(" was taken back before anybody was opened: ") + after_.primary->text +
+              " stays primary" + epoch + ".");
     }
   }
 
@@ -145,16 +146,24 @@ class Chronicle {
     for (const NodeStatus& node : after_.nodes) {
       if (node.name == after_.primary && node.writable == true) {
         Add("PrimaryReopened", Severity::kInfo, node.name,
-            node.name.text + " accepts writes again.");
+            node.name.text +
+                " was read-only, after a restart or by a person's hand, and accepts writes again; "
+                "before maintenance, set suspend: true.");
       }
     }
   }
 
+  // The other blocks say that no failover is needed yet.
+  bool HoldsUpFailover(const Blocked& blocked) const {
+    const std::string begins = std::string(ToString(blocked.reason)) + ": ";
+    return std::any_of(after_.findings.begin(), after_.findings.end(), [&](const Finding& f) {
+      return f.code == kFailoverBlocked && f.says.starts_with(begins);
+    });
+  }
+
   void Blocks() {
     for (const Blocked& blocked : after_.blocked) {
-      if (blocked.reason == BlockReason::kGatheringEvidence ||
-          blocked.reason == BlockReason::kSuspended || blocked.reason == BlockReason::kPaused)
-        continue;
+      if (!HoldsUpFailover(blocked)) continue;
       const bool already =
           std::any_of(before_.blocked.begin(), before_.blocked.end(),
                       [&](const Blocked& b) { return b.reason == blocked.reason; });
@@ -268,7 +277,9 @@ const std::vector<EventRow>& EventTable() {
       {"FirstPrimary", "The cluster got its first primary."},
       {"FailoverStarted", "The primary is gone and a promotion was begun."},
       {"FailoverDone", "Another node is primary now."},
-      {"FailoverWithdrawn", "The old primary came back before anybody was opened, and goes on."},
+      {"FailoverWithdrawn",
+       "Before anybody was opened the old primary came back, or its end could not be proven any "
+       "more; it goes on."},
       {"SwitchoverStarted", "A person asked for another primary, and the present one is closed."},
       {"SwitchoverDone", "Another node is primary now, as a person asked."},
       {"SwitchoverWithdrawn", "A switchover could not be finished; the old primary goes on."},

@@ -19,7 +19,7 @@ struct Receiving {
 bool MayBeAsked(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
                 const DatabaseSeen& replica) {
   return replica.contact == Contact::kAnswered && !replica.state->writable &&
-         replica.state->replication->sql_errno == 0 &&
+         (!replica.state->replication || replica.state->replication->sql_errno == 0) &&
          MemoryOf(memory, replica.name).history == History::kContained &&
          !WhyUnfit(spec, seen, replica.name);
 }
@@ -37,7 +37,13 @@ Testimony AskReplicas(const ClusterSpec& spec, const Observation& seen, const Me
   const DatabaseNodeSpec* source = FindNode(spec, node);
   if (source == nullptr) return testimony;
   for (const DatabaseSeen& other : seen.databases) {
-    if (other.name == node || !other.state.known() || !other.state->replication) continue;
+    if (other.name == node || !other.state.known()) continue;
+    if (!other.state->replication) {
+      // A promotion that was taken back had made it follow nobody.
+      if (memory.clients_cut_from == node && MayBeAsked(spec, seen, memory, other))
+        testimony.stopped = other.name;
+      continue;
+    }
     const ReplicationSeen& channel = *other.state->replication;
     if (channel.source.host != source->address) continue;
     if (channel.io == ThreadState::kStopped && channel.io_errno == 0) {

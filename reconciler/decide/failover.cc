@@ -1,6 +1,7 @@
 #include "reconciler/decide/failover.h"
 
 #include "reconciler/decide/election.h"
+#include "reconciler/decide/fencing.h"
 #include "reconciler/decide/promotion.h"
 
 namespace pandora_ha {
@@ -11,6 +12,15 @@ void HoldClients(Context& c, const NodeName& primary, const std::string& because
   if (c.seen.publication.primary != primary) return;
   c.DoOrGoOn(WithdrawPublication{}, because, kQuickStep);
   c.decision.plan.purpose = "let clients wait for " + primary.text;
+}
+
+// A promotion that was taken back had cut its clients. It accepted writes then and nobody else was
+// opened since: on a sign of its life they are sent there again, although it does not answer us.
+void GiveClientsBack(Context& c, const NodeName& primary, const std::string& sign_of_life) {
+  if (c.memory.clients_cut_from != primary || c.seen.publication.primary) return;
+  c.Do(Publish{primary, c.memory.epoch},
+       sign_of_life + ", and nobody has been opened in place of " + primary.text, kQuickStep);
+  c.decision.plan.purpose = "give " + primary.text + " its clients back";
 }
 
 void BlockOnEvidence(Context& c, const NodeName& primary, const Evidence& evidence) {
@@ -24,7 +34,9 @@ void BlockOnEvidence(Context& c, const NodeName& primary, const Evidence& eviden
       break;
     case Life::kStillReplicating:
       reason = BlockReason::kStillReplicating;
-      who = "whoever can repair the path between this manager and " + primary.text;
+      who =
+          "whoever can relieve " + primary.text + " or repair the path between this manager and it";
+      GiveClientsBack(c, primary, evidence.because);
       break;
     case Life::kRestarting:
       reason = BlockReason::kRestartAllowance;
@@ -44,6 +56,12 @@ void BlockOnEvidence(Context& c, const NodeName& primary, const Evidence& eviden
   }
   c.Block(reason, "No failover from " + primary.text + " now: " + evidence.because + ".", who,
           evidence.until);
+}
+
+void SayThatClientsWait(Context& c, const NodeName& primary) {
+  if (c.seen.publication.primary || !c.decision.plan.empty()) return;
+  c.decision.blocked.back().says += " Clients were cut for it and wait until " + primary.text +
+                                    " shows a sign of life: to us, to a witness, or to a replica.";
 }
 
 }  // namespace
@@ -95,12 +113,18 @@ void DecideFailover(Context& c, const Evidence& evidence) {
     if (!c.decision.plan.empty()) c.decision.plan.purpose = "bring servers back in place";
     return;
   }
-  BeginPromotion(c, primary, c.memory.epoch.Next(), primary.text + " is gone: " + evidence.because);
+  const Epoch epoch = c.memory.epoch;
+  const auto cut_from = c.memory.clients_cut_from;
+  BeginPromotion(c, primary, epoch.Next(), primary.text + " is gone: " + evidence.because);
   AdvancePromotion(c);
   if (!c.decision.blocked.empty() && c.decision.plan.empty()) {
     // Blocked before anything was touched: no epoch is spent on waiting.
     c.memory.promotion.reset();
-    c.memory.epoch = c.before.epoch;
+    c.memory.epoch = epoch;
+    c.memory.clients_cut_from = cut_from;
+    if (const auto witness = WitnessWhoReaches(c.seen))
+      GiveClientsBack(c, primary, "the witness " + witness->text + " reaches " + primary.text);
+    SayThatClientsWait(c, primary);
   }
 }
 

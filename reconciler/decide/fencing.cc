@@ -29,9 +29,16 @@ Fencing ByLease(const Context& c, const NodeName& node) {
         return w.independent && w.sees_primary.known() && !*w.sees_primary;
       });
   if (!agreed) {
-    fencing.blocked = Blocked{
-        BlockReason::kNoWitness, "No independent witness says that " + node.text + " is gone.",
-        "the return of a witness at a third site, or an operator", std::nullopt};
+    const auto reaches = WitnessWhoReaches(c.seen);
+    fencing.blocked =
+        reaches ? Blocked{BlockReason::kNoWitness,
+                          "The witness " + reaches->text + " reaches " + node.text + ".",
+                          "whoever can repair the path between this manager and " + node.text,
+                          std::nullopt}
+                : Blocked{BlockReason::kNoWitness,
+                          "No independent witness says that " + node.text + " is gone.",
+                          "the return of a witness at a third site; else " + StopAndSay(node),
+                          std::nullopt};
     return fencing;
   }
   // Whoever reached it last, we or a witness, may have renewed its lease then.
@@ -53,6 +60,13 @@ Fencing ByLease(const Context& c, const NodeName& node) {
 
 }  // namespace
 
+std::optional<NodeName> WitnessWhoReaches(const Observation& seen) {
+  for (const WitnessSeen& witness : seen.witnesses) {
+    if (witness.sees_primary.known() && *witness.sees_primary) return witness.name;
+  }
+  return std::nullopt;
+}
+
 Fencing FenceOf(const Context& c, const NodeName& node, const Promotion& promotion) {
   Fencing fencing;
   const DatabaseSeen* database = FindSeen(c.seen, node);
@@ -63,15 +77,15 @@ Fencing FenceOf(const Context& c, const NodeName& node, const Promotion& promoti
     fencing.conditions = {ProcessEnded{node}};
     return fencing;
   }
-  if (database != nullptr && database->can_fence) {
-    fencing.conditions = {ProcessEnded{node}};
-    return fencing;
-  }
-  // It answers, read-only (it came back without transactions that others have): that can be asked
-  // again.
+  // It answers, read-only (it came back, perhaps without transactions that others have): that can
+  // be asked again, and nothing needs to be killed.
   if (database != nullptr && database->state.known() && !database->state->writable) {
     fencing.done = true;
     fencing.conditions = {IsReadOnly{node}};
+    return fencing;
+  }
+  if (database != nullptr && database->can_fence) {
+    fencing.conditions = {ProcessEnded{node}};
     return fencing;
   }
   if (promotion.loss_allowed) {

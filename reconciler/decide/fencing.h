@@ -19,4 +19,7 @@ struct Fencing {
 // FenceServer step can do it.
 Fencing FenceOf(const Context& c, const NodeName& node, const Promotion& promotion);
 
+// A witness, near or far, that says it reaches the recorded primary.
+std::optional<NodeName> WitnessWhoReaches(const Observation& seen);
+
 }  // namespace pandora_ha

@@ -74,7 +74,22 @@ struct Taker {
     if (!target) return Refuse("Nothing was touched: " + obstacles);
     record.says = "Checked; " + target->text + " can take over.";
   }
+  // A failover that is held up is taken over: the person names the node or accepts the cost.
+  bool TakesOver(const ForcedFailover& wish) {
+    auto& promotion = c.memory.promotion;
+    if (!promotion || !promotion->from || promotion->planned || !promotion->intent.empty() ||
+        (promotion->to && wish.to && promotion->to != wish.to)) {
+      return false;
+    }
+    promotion->intent = record.intent.id;
+    promotion->wanted = wish.to;
+    promotion->loss_allowed = wish.allow_data_loss;
+    record.says = promotion->from->text + " is being replaced.";
+    return true;
+  }
   void operator()(const ForcedFailover& wish) {
+    if (wish.to && !Declared(*wish.to)) return;
+    if (!c.spec.suspend && !c.memory.paused && TakesOver(wish)) return;
     if (!MayChangePrimary(wish.to)) return;
     const NodeName primary = *c.memory.primary;
     if (Judge(c.spec, c.seen, c.memory, primary).life != Life::kAlive) {

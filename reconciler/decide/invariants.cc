@@ -88,6 +88,15 @@ void CheckSuperset(Check& check, const OpenWritable& open) {
   }
 }
 
+// It accepted writes when a promotion cut its clients, has not answered since, and nobody was
+// opened in its place.
+bool GivenBack(const Check& check, const NodeName& node) {
+  const Memory& memory = check.decision.memory;
+  const DatabaseSeen* seen = FindSeen(check.seen, node);
+  return memory.clients_cut_from == node && memory.primary == node && !memory.promotion &&
+         (seen == nullptr || !seen->state.known());
+}
+
 void CheckOrder(Check& check) {
   const Plan& plan = check.decision.plan;
   bool opened = false;
@@ -98,7 +107,8 @@ void CheckOrder(Check& check) {
     if (const auto* publish = std::get_if<Publish>(&step.action)) {
       const DatabaseSeen* node = FindSeen(check.seen, publish->node);
       const bool writable = node != nullptr && node->state.known() && node->state->writable;
-      check.Require(opened || writable, 7, publish->node.text + " is published before it is open");
+      check.Require(opened || writable || GivenBack(check, publish->node), 7,
+                    publish->node.text + " is published before it is open");
       check.Require(publish->epoch == check.decision.memory.epoch, 9,
                     "an epoch is published that is not ours");
     }

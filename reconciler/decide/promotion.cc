@@ -11,7 +11,36 @@
 namespace pandora_ha {
 namespace {
 
-constexpr char kAnOperator[] = "an operator, after repairing the node it names";
+std::string WhoCanHelp(const Context& c, BlockReason reason) {
+  switch (reason) {
+    case BlockReason::kGatheringEvidence:
+      return "nobody needs to: the next looks decide";
+    case BlockReason::kMayLoseRows:
+      return "the return of the old primary or of the missing replica; or an operator who accepts "
+             "the loss: `pandora-ha failover --allow-data-loss`";
+    case BlockReason::kAmbiguousCandidates:
+      return c.memory.primary
+                 ? "the return of " + c.memory.primary->text +
+                       "; or an operator: let one candidate receive from the others what it lacks, "
+                       "or give up the rest with `pandora-ha failover --to NODE --allow-data-loss`"
+                 : "an operator: make the node that is right writable; it becomes primary, "
+                   "and what the others have of their own is told";
+    case BlockReason::kNoCandidate:
+    case BlockReason::kStillReplicating:
+    case BlockReason::kRestartAllowance:
+    case BlockReason::kUnprovenFence:
+    case BlockReason::kLeaseRunning:
+    case BlockReason::kNoWitness:
+    case BlockReason::kSuspended:
+    case BlockReason::kSplitBrain:
+    case BlockReason::kEpochAhead:
+    case BlockReason::kAccessDenied:
+    case BlockReason::kPaused:
+    case BlockReason::kCoolDown:
+      break;
+  }
+  return "an operator, after repairing the node it names";
+}
 
 // Without the right to a lossless promotion nothing proves that nothing is lost: commits after the
 // last look at the old primary are never ruled out, so this is said even when none is known.
@@ -122,6 +151,7 @@ void CompletePromotion(Context& c) {
   c.memory.primary_executed = {};
   c.memory.primary_lost = {};
   c.memory.primary_waited = false;
+  c.memory.clients_cut_from.reset();
   for (auto& [name, node] : c.memory.nodes) {
     node.history = History::kUnjudged;
     node.errant = {};
@@ -151,19 +181,13 @@ void BlockOnElection(Context& c, const Election& election) {
   for (const CandidateVerdict& verdict : election.verdicts) {
     if (!verdict.eligible) says += " " + verdict.node.text + ": " + verdict.reason + ".";
   }
-  const std::string who =
-      election.blocked == BlockReason::kMayLoseRows
-          ? "the return of the old primary or of the missing replica; or an operator who "
-            "accepts the loss with failoverPolicy: availability"
-      : election.blocked == BlockReason::kGatheringEvidence
-          ? "nobody needs to: the next looks decide"
-          : kAnOperator;
-  c.Block(*election.blocked, says, who);
+  c.Block(*election.blocked, says, WhoCanHelp(c, *election.blocked));
 }
 
 void BeginPromotion(Context& c, const std::optional<NodeName>& from, Epoch epoch,
                     std::string because) {
   c.memory.epoch = epoch;
+  if (from && c.seen.publication.primary == from) c.memory.clients_cut_from = from;
   Promotion promotion;
   promotion.epoch = epoch;
   promotion.from = from;
@@ -198,24 +222,22 @@ void AdvancePromotion(Context& c) {
   Plan& plan = c.decision.plan;
   std::vector<Condition> conditions;
   bool fenced = true;
+  const std::string epoch = " (epoch " + std::to_string(promotion.epoch.number) + ")";
+  plan.purpose =
+      promotion.from ? "failover from " + promotion.from->text + epoch : "first primary" + epoch;
   if (promotion.from) {
     const Fencing fencing = FenceOf(c, *promotion.from, promotion);
     if (fencing.blocked) {
       c.decision.blocked.push_back(*fencing.blocked);
       c.decision.blocked.back().says += Forecast(c, *promotion.from);
-      if (c.before.promotion) {
-        c.decision.blocked.back().says += " The promotion has begun, so clients wait; " +
-                                          promotion.from->text +
-                                          " gets them back as soon as it answers here.";
-      }
+      if (c.before.promotion && c.before.promotion->epoch == promotion.epoch)
+        c.decision.blocked.back().says += " The promotion has begun, so clients wait.";
       return;
     }
     promotion.fence_waived = fencing.waived;
     conditions = fencing.conditions;
     fenced = fencing.done;
     plan.ordered = true;
-    plan.purpose = "failover from " + promotion.from->text + " (epoch " +
-                   std::to_string(promotion.epoch.number) + ")";
     if (c.seen.publication.primary == promotion.from)
       c.DoOrGoOn(WithdrawPublication{}, promotion.because, kQuickStep);
     if (!fenced) c.Do(FenceServer{*promotion.from}, promotion.because, kFenceStep);
@@ -273,6 +295,16 @@ bool ContinuePromotion(Context& c) {
     const Evidence evidence = Judge(c.spec, c.seen, c.memory, *promotion.from);
     if (evidence.life == Life::kAlive && LostTailOf(c.seen, c.memory, *promotion.from).empty()) {
       // Back before anybody was opened: it goes on, under the new epoch.
+      TakeBack(c);
+      return true;
+    }
+    const auto blocked = FenceOf(c, *promotion.from, promotion).blocked;
+    // An owner that falls silent after the choice had proven the end before; the right to a
+    // lossless promotion was given up with the choice and would not come back.
+    const bool may_change =
+        !promotion.to || (blocked && blocked->reason == BlockReason::kNoWitness);
+    if (blocked && !blocked->until && may_change) {
+      // Nobody knows when it can be replaced: it stays primary, and the replicas receive again.
       TakeBack(c);
       return true;
     }

@@ -52,7 +52,18 @@ void RememberWitnesses(const Observation& seen, NodeMemory* primary) {
   }
 }
 
-void JudgeHistory(const DatabaseSeen& database, const GtidSet& primary, NodeMemory* node) {
+// What the node wrote by itself and the primary lacks. It can have come from nowhere else, so that
+// no second look is needed.
+GtidSet OwnRows(const DatabaseState& node, const DatabaseState& primary, const GtidSet& executed) {
+  const bool my_sql = node.version.flavor == Flavor::kMySql;
+  const bool one_name =
+      my_sql ? node.server_uuid == primary.server_uuid : node.server_id == primary.server_id;
+  if (one_name) return {};  // a copy: what the primary writes looks the same
+  return node.executed.Subtract(executed).WrittenBy(my_sql ? node.server_uuid
+                                                           : std::to_string(node.server_id));
+}
+
+void JudgeOlderAnswer(const DatabaseSeen& database, const GtidSet& primary, NodeMemory* node) {
   const GtidSet& executed = database.state->executed;
   const TimePoint at = database.state.at();
   if (primary.Contains(executed)) {
@@ -77,6 +88,16 @@ void JudgeHistory(const DatabaseSeen& database, const GtidSet& primary, NodeMemo
   node->executed_at = at;
 }
 
+void JudgeHistory(const DatabaseSeen& database, const DatabaseState& primary_state,
+                  const GtidSet& primary, NodeMemory* node) {
+  JudgeOlderAnswer(database, primary, node);
+  const GtidSet own = OwnRows(*database.state, primary_state, primary);
+  if (own.empty()) return;
+  node->history = History::kDiverged;
+  node->errant = node->errant.Union(own);
+  node->executed = database.state->executed;
+}
+
 // A primary that answers with less than before has lost it, whoever opened it: the lost numbers may
 // be used again, so what it had is kept and not overwritten.
 void RememberPrimary(const GtidSet& executed, Memory* memory) {
@@ -96,6 +117,17 @@ void SettleLoss(const ClusterSpec& spec, Memory* memory) {
   }
 }
 
+// Its own word, or its end, outdates what was known when its clients were cut.
+void RememberCutClients(const Observation& seen, Memory* memory) {
+  if (!memory->clients_cut_from) return;
+  const DatabaseSeen* database = FindSeen(seen, *memory->clients_cut_from);
+  const bool restarted =
+      database != nullptr &&
+      (database->contact == Contact::kRefusedPort ||
+       (database->process.known() && database->process->ended_at != TimePoint{}));
+  if (database == nullptr || database->state.known() || restarted) memory->clients_cut_from.reset();
+}
+
 }  // namespace
 
 Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& before) {
@@ -109,6 +141,7 @@ Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& 
   const bool primary_open =
       primary != nullptr && primary->state.known() && primary->state->writable;
   if (primary_open) RememberPrimary(primary->state->executed, &memory);
+  RememberCutClients(seen, &memory);
   if (memory.primary) RememberWitnesses(seen, &MemoryOf(memory, *memory.primary));
   for (const DatabaseSeen& database : seen.databases) {
     NodeMemory& node = MemoryOf(memory, database.name);
@@ -117,7 +150,7 @@ Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& 
     if (memory.primary == database.name) continue;
     RememberChannel(database, &node);
     if (primary_open && database.state.known())
-      JudgeHistory(database, memory.primary_executed, &node);
+      JudgeHistory(database, *primary->state, memory.primary_executed, &node);
   }
   if (primary_open) SettleLoss(spec, &memory);
   return memory;

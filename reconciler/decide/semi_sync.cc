@@ -66,7 +66,6 @@ void UpdateRights(Context& c, const DatabaseSeen& primary) {
 }
 
 void SwitchReplicasOn(Context& c, const DatabaseSeen& primary) {
-  if (!primary.state->semi_sync.source_enabled) return;  // their thread would restart in vain
   const DatabaseNodeSpec& source = *FindNode(c.spec, primary.name);
   for (const DatabaseSeen& node : c.seen.databases) {
     if (node.name == primary.name || !node.state.known() || !node.state->replication ||
@@ -83,8 +82,11 @@ void SwitchReplicasOn(Context& c, const DatabaseSeen& primary) {
              kQuickStep);
       continue;
     }
+    // It registers with a source whose side is off, too: nobody begins to wait before it does. One
+    // that is on and did not register there is not restarted again and again.
+    const bool unregistered = !semi_sync.replica_active && primary.state->semi_sync.source_enabled;
     if (node.state->replication->io == ThreadState::kRunning &&
-        (!semi_sync.replica_enabled || !semi_sync.replica_active)) {
+        (!semi_sync.replica_enabled || unregistered)) {
       c.Do(SetSemiSync{node.name, SemiSyncRole::kReplica},
            "semiSync is declared and it does not acknowledge", Seconds(5));
     }
@@ -132,7 +134,7 @@ void KeepSemiSync(Context& c, const DatabaseSeen& primary) {
   if (!semi_sync.source_waiting && (any_right || blocks || anybody_acknowledges)) {
     c.Do(SetSemiSync{primary.name, SemiSyncRole::kSource},
          was_in_force           ? "semiSync is in force"
-         : anybody_acknowledges ? "a replica acknowledges again"
+         : anybody_acknowledges ? "a replica acknowledges"
                                 : "semiSync is declared",
          kQuickStep);
   } else if (semi_sync.source_waiting && !any_right && !anybody_acknowledges && !blocks) {

@@ -246,6 +246,7 @@ bool ForceFailover(Context& c) {
   if (wish == nullptr) return false;
   const NodeName primary = *c.memory.primary;
   const Epoch epoch = c.memory.epoch;
+  const auto cut_from = c.memory.clients_cut_from;
   BeginPromotion(c, primary, epoch.Next(),
                  record->intent.by + " asked for a " + Describe(record->intent.wish) +
                      (record->intent.reason.empty() ? "" : " (" + record->intent.reason + ")"));
@@ -253,13 +254,21 @@ bool ForceFailover(Context& c) {
   promotion.intent = record->intent.id;
   promotion.wanted = wish->to;
   promotion.loss_allowed = wish->allow_data_loss;
-  AdvancePromotion(c);
+  // Nothing is touched before somebody can take over.
+  const Election election = Elect(c.spec, c.seen, c.memory, primary);
+  c.decision.candidates = election.verdicts;
+  if (election.winner || election.blocked == BlockReason::kGatheringEvidence) {
+    AdvancePromotion(c);
+  } else {
+    BlockOnElection(c, election);
+  }
   if (c.decision.blocked.empty() || !c.decision.plan.empty()) return true;
   std::string says = "Nothing was touched.";
   for (const Blocked& blocked : c.decision.blocked) says += " " + blocked.says;
   if (!wish->allow_data_loss) says += " --allow-data-loss accepts an unproven fence and lost rows.";
   c.memory.promotion.reset();
   c.memory.epoch = epoch;
+  c.memory.clients_cut_from = cut_from;
   CloseIntent(c, *UnderWay(c.memory), IntentState::kRefused, std::move(says));
   return true;
 }

@@ -25,7 +25,8 @@ std::string Describe(const Action& action) {
                    (a.discard_unacknowledged ? ", taking back what no replica acknowledged" : "");
           },
           [](const FenceServer& a) {
-            return "fence " + a.node.text + ": kill its server and keep it down";
+            return "fence " + a.node.text +
+                   ": kill its server; nobody but a manager may start it again";
           },
           [](const SetReadOnly& a) { return "make " + a.node.text + " read-only"; },
           [](const WithdrawPublication&) {

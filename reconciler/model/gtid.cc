@@ -197,6 +197,18 @@ GtidSet GtidSet::Subtract(const GtidSet& other) const {
   return out;
 }
 
+GtidSet GtidSet::WrittenBy(std::string_view server) const {
+  GtidSet out;
+  for (const auto& [source, ranges] : sources_) {
+    const std::string_view writer = flavor_ == Flavor::kMySql
+                                        ? std::string_view(source).substr(0, 36)
+                                        : std::string_view(source).substr(source.find('-') + 1);
+    if (writer == server) out.sources_[source] = ranges;
+  }
+  if (!out.sources_.empty()) out.flavor_ = flavor_;
+  return out;
+}
+
 std::uint64_t GtidSet::CountMissingIn(const GtidSet& other) const {
   const GtidSet missing = Subtract(other);
   std::uint64_t count = 0;

@@ -50,6 +50,9 @@ class GtidSet {
   // What is in this set and not in `other`.
   GtidSet Subtract(const GtidSet& other) const;
 
+  // What one server wrote itself: `server` is its server_uuid (MySQL) or its server_id (MariaDB).
+  GtidSet WrittenBy(std::string_view server) const;
+
   // How many transactions of `this` are missing in `other`. For MySQL exact. For MariaDB the
   // numbers of a domain are shared by its servers, so the answer is the distance, per domain, from
   // the last number both know to the last number of `this`: exact as long as the server wrote no

@@ -289,6 +289,7 @@ json ToJson(const Memory& memory) {
               {"primaryLost", GtidsToJson(memory.primary_lost)},
               {"primaryWaited", memory.primary_waited}};
   if (memory.primary) out["primary"] = memory.primary->text;
+  if (memory.clients_cut_from) out["clientsCutFrom"] = memory.clients_cut_from->text;
   if (memory.loss) out["loss"] = LossToJson(*memory.loss);
   if (memory.promotion) out["promotion"] = PromotionToJson(*memory.promotion);
   return out;
@@ -316,6 +317,7 @@ Result<Memory> MemoryFromJson(const json& value) {
   fields.Need("primaryWaited", &memory.primary_waited);
   fields.May("primary", &memory.primary);
   fields.May("loss", &memory.loss);
+  fields.May("clientsCutFrom", &memory.clients_cut_from);
   fields.May("promotion", &memory.promotion);
   if (error) return *error;
   return memory;

@@ -36,8 +36,8 @@ bool SameIntent(const Memory& a, const Memory& b) {
   if (a.cluster != b.cluster || a.boot_id != b.boot_id || a.epoch != b.epoch ||
       a.primary != b.primary || a.promotion != b.promotion ||
       a.durability_in_force != b.durability_in_force || a.loss != b.loss ||
-      a.primary_lost != b.primary_lost || a.paused != b.paused ||
-      a.failed_over_at != b.failed_over_at || a.intents != b.intents ||
+      a.primary_lost != b.primary_lost || a.clients_cut_from != b.clients_cut_from ||
+      a.paused != b.paused || a.failed_over_at != b.failed_over_at || a.intents != b.intents ||
       a.nodes.size() != b.nodes.size()) {
     return false;
   }

@@ -126,6 +126,8 @@ struct Memory {
   // The last failover that no person asked for, until it is acknowledged.
   std::optional<TimePoint> failed_over_at;
   std::vector<IntentRecord> intents;  // the newest last; at most one is under way
+  // Clients were sent to it until a promotion cut them, and it has not answered since.
+  std::optional<NodeName> clients_cut_from;
 
   bool operator==(const Memory&) const = default;
 };

@@ -126,6 +126,16 @@ TEST(EventsOf, ABlockedFailoverIsToldOnceWithWhoCanHelp) {
   EXPECT_THAT(Between(blocked, blocked), IsEmpty());
 }
 
+TEST(EventsOf, ARestartWithinItsAllowanceIsNoBlockedFailover) {
+  World restarting;
+  restarting.spec.database.restart.allow = Seconds(10);
+  restarting.Kill(1);
+  restarting.node(1).process.mutable_value()->restart_inhibited = false;
+  const auto reasons = Reasons(Between(World(), restarting));
+  EXPECT_THAT(reasons, Contains("FindingRaised"));
+  EXPECT_THAT(reasons, Not(Contains("FailoverBlocked")));
+}
+
 TEST(EventsOf, SuspendingAndResuming) {
   World suspended;
   suspended.spec.suspend = true;

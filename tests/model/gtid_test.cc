@@ -73,6 +73,16 @@ TEST(GtidMariaDb, CountsOnlyWhatLiesBehindTheFork) {
   EXPECT_EQ(Maria("0-1-9").CountMissingIn(Maria("0-1-9,0-2-12")), 0u);
 }
 
+TEST(Gtid, TellsWhatOneServerWrote) {
+  const std::string uuid = "00000001-0000-0000-0000-000000000001";
+  const std::string other = "00000002-0000-0000-0000-000000000002";
+  EXPECT_EQ(My(uuid + ":1-5:tag:1-2," + other + ":7").WrittenBy(uuid).ToString(),
+            My(uuid + ":1-5:tag:1-2").ToString());
+  EXPECT_EQ(Maria("0-1-9,0-12-11,3-2-4").WrittenBy("2").ToString(), "3-2-4");
+  EXPECT_TRUE(Maria("0-1-9").WrittenBy("").empty());
+  EXPECT_TRUE(GtidSet().WrittenBy("1").empty());
+}
+
 TEST(Gtid, FamiliesDoNotMix) {
   const GtidSet mysql = My(std::string(kA) + ":1-5");
   const GtidSet mariadb = Maria("0-1-5");

@@ -29,6 +29,7 @@ class Maker {
     memory.primary_executed = Gtids();
     memory.primary_lost = Gtids();
     memory.primary_waited = Coin();
+    if (Coin()) memory.clients_cut_from = NodeName(Text());
     if (Coin())
       memory.loss = Loss{NodeName(Text()), Epoch(Number()),
                          Number(),         Coin(),
@@ -143,6 +144,7 @@ TEST(MemoryJson, EveryMissingOrMalformedFieldIsNamed) {
   memory.primary = NodeName("node1");
   memory.loss = Loss{};
   memory.promotion = Promotion{};
+  memory.clients_cut_from = NodeName("node1");
   memory.nodes.clear();
   memory.nodes[NodeName("node1")].unanswered_since = TimePoint(Microseconds(5));
   const json good = ToJson(memory);
@@ -156,7 +158,8 @@ TEST(MemoryJson, EveryMissingOrMalformedFieldIsNamed) {
     json bad = good;
     bad[key] = json::array({1});
     refused(bad, key);
-    if (key == "primary" || key == "promotion" || key == "loss") continue;
+    if (key == "primary" || key == "promotion" || key == "loss" || key == "clientsCutFrom")
+      continue;
     bad.erase(key);
     refused(bad, key);
   }

@@ -146,7 +146,7 @@ bool Perform(World& world, const Manager& manager, const Action& action,
           [&](const SetReadOnly&) {
             // A commit that waits for an acknowledgement holds it up.
             if (!reached || !idle()) return false;
-            server.writable = server.human_opened = false;
+            server.writable = server.human_opened = server.waived = false;
             return true;
           },
           [&](const WithdrawPublication&) {
@@ -192,7 +192,10 @@ bool Perform(World& world, const Manager& manager, const Action& action,
           },
           [&](const Publish& a) {
             if (a.epoch < world.publication.epoch) return false;
-            if (!server.writable) broken(7, target.text + " is published and is not writable");
+            // One that nobody could ask may get back the clients that were cut from it.
+            const bool given_back = manager.memory.clients_cut_from == a.node;
+            if (!server.writable && !given_back)
+              broken(7, target.text + " is published and is not writable");
             world.publication.primary = a.node;
             world.publication.epoch = a.epoch;
             return true;

@@ -289,7 +289,7 @@ void World::Kill(int node, std::optional<Duration> restarts_in) {
   server.phase = ProcessState::Phase::kEnded;
   server.frozen = false;
   server.ended_at = now_;
-  server.writable = server.human_opened = false;
+  server.writable = server.human_opened = server.waived = false;
   server.replica_active = false;
   server.restarts_at.reset();
   if (restarts_in) server.restarts_at = now_ + *restarts_in;
@@ -349,7 +349,7 @@ void World::Start(int node, bool discard_unacknowledged) {
 void World::OpenWritable(int node, Epoch epoch) {
   Server& server = servers_[static_cast<std::size_t>(node)];
   server.writable = true;
-  server.human_opened = false;
+  server.human_opened = server.waived = false;
   server.opened_in = epoch;
   newest = std::max(newest, epoch);
 }

@@ -94,6 +94,7 @@ struct Server {
   // The server.
   bool writable = false;
   bool human_opened = false;   // somebody else made it writable
+  bool waived = false;         // replaced without a proven fence, and not stopped since
   Epoch opened_in;             // the last epoch it was opened in
   std::vector<int> binlog;     // transactions in order
   std::size_t committed = 0;   // of binlog; the rest waits for an acknowledgement
