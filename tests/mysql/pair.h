@@ -18,6 +18,10 @@ namespace pandora_ha::testing {
     EXPECT_TRUE(status_of_it.ok()) << (status_of_it.ok() ? "" : status_of_it.error().message); \
   } while (false)
 
+inline void PrintTo(Flavor flavor, std::ostream* out) {
+  *out << ToString(flavor);
+}
+
 class OnBoth : public ::testing::TestWithParam<Flavor> {
  protected:
   void SetUp() override {
