@@ -179,6 +179,7 @@ void Endpoint::Core::CheckLease() {
   ShowState();
   CutForwarded();
   HoldWaiting();
+  if (!target_) return;  // nothing was forwarded that could stop
   Log(LogLevel::kWarning,
       "The writer endpoint has not heard of its manager for a whole lease and stops forwarding.",
       {{"listen", ToString(bound_)}, {"lease", FormatDuration(lease_)}});
