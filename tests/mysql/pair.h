@@ -10,6 +10,15 @@
 
 #include "tests/mysql/server_fixture.h"
 
+namespace pandora_ha {
+
+// Found by the namespace of the type.
+inline void PrintTo(Flavor flavor, std::ostream* out) {
+  *out << ToString(flavor);
+}
+
+}  // namespace pandora_ha
+
 namespace pandora_ha::testing {
 
 #define EXPECT_OK(expression)                                                                  \
@@ -17,10 +26,6 @@ namespace pandora_ha::testing {
     const auto status_of_it = (expression);                                                    \
     EXPECT_TRUE(status_of_it.ok()) << (status_of_it.ok() ? "" : status_of_it.error().message); \
   } while (false)
-
-inline void PrintTo(Flavor flavor, std::ostream* out) {
-  *out << ToString(flavor);
-}
 
 class OnBoth : public ::testing::TestWithParam<Flavor> {
  protected:
