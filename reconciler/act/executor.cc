@@ -32,7 +32,7 @@ StepOutcome OutcomeOf(const Status& status) {
 
 }  // namespace
 
-Report Apply(const Plan& plan, const Hands& hands) {
+Report Apply(const Plan& plan, const Hands& hands, const std::function<void()>& after_step) {
   Report report;
   std::set<NodeName> held_back;
   bool stopped = false;
@@ -56,6 +56,7 @@ Report Apply(const Plan& plan, const Hands& hands) {
       }
     }
     report.steps.push_back(std::move(line));
+    if (after_step) after_step();
   }
   return report;
 }

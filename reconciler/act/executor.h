@@ -1,6 +1,7 @@
 // Carries out a plan, and nothing else: it chooses neither steps nor order.
 #pragma once
 
+#include <functional>
 #include <map>
 
 #include "reconciler/base/clock.h"
@@ -27,7 +28,7 @@ struct Hands {
 
 // Runs the steps one after the other. Before each one the lease and the step's conditions are asked
 // again; a condition that cannot be answered does not hold. A step that times out is kUnknown: the
-// next look tells what became of it.
-Report Apply(const Plan& plan, const Hands& hands);
+// next look tells what became of it. `after_step` is called after every step that was tried.
+Report Apply(const Plan& plan, const Hands& hands, const std::function<void()>& after_step = {});
 
 }  // namespace pandora_ha

@@ -31,6 +31,13 @@ class Waker {
   ClusterLoop* loop_ = nullptr;
 };
 
+// How long a publication is believed without a word from its manager. Under availability clients
+// are better served by an old truth than by none.
+Milliseconds PublicationLease(const ClusterSpec& spec) {
+  return spec.failover_policy == FailoverPolicy::kAvailability ? Milliseconds(0)
+                                                               : spec.lease.duration;
+}
+
 }  // namespace
 
 // Destroyed from the last to the first: who calls goes before who is called.
@@ -92,12 +99,14 @@ Status Manager::Parts::OpenPublishers() {
     wanted.listen = *spec.endpoint.listen;
     wanted.hold = spec.endpoint.hold;
     PHA_ASSIGN_OR_RETURN(endpoint, Endpoint::Start(wanted, clock));
+    PHA_TRY(endpoint->SetLease(PublicationLease(spec)));
     all.push_back(endpoint.get());
   }
   if (const std::string path = HostsFilePath(spec); !path.empty()) {
     HostsFileOptions wanted;
     wanted.path = path;
     wanted.cluster = spec.name;
+    wanted.lease = PublicationLease(spec);
     hosts_file = std::make_unique<HostsFile>(wanted, clock);
     all.push_back(hosts_file.get());
   }

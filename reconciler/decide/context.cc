@@ -20,7 +20,7 @@ SemiSyncRole OpeningRole(const Context& c) {
 bool StartIfEnded(Context& c, const NodeName& node, const std::string& because) {
   const DatabaseSeen* database = FindSeen(c.seen, node);
   if (database == nullptr || !database->process.known() ||
-      database->process->phase == ProcessState::Phase::kRunning) {
+      database->process->phase == ProcessState::Phase::kRunning || database->process->starting) {
     return false;
   }
   if (!HeldOff(c.memory, node).empty()) return false;

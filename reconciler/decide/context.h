@@ -40,7 +40,7 @@ struct Context {
 // Deadlines of steps. A promotion's waits are bounded by the tick's next look, not by hope.
 inline constexpr Duration kQuickStep = Seconds(2);
 inline constexpr Duration kFenceStep = Seconds(5);
-inline constexpr Duration kStartStep = Seconds(30);
+inline constexpr Duration kStartStep = Seconds(10);
 inline constexpr Duration kDrainStep = Seconds(10);
 
 // Starts the server's process when it has ended and its owner can be asked, with a growing pause

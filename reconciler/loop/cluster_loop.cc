@@ -30,6 +30,15 @@ LogLevel LevelOf(Severity severity) {
   return LogLevel::kInfo;
 }
 
+// While a step is waited for, nobody prolongs the publication: no step of a plan that leaves the
+// primary where it is may take so long that clients are held for it. What ran out of time is looked
+// at, and done again.
+void BoundSteps(const ClusterSpec& spec, Plan* plan) {
+  if (plan->ordered || spec.failover_policy == FailoverPolicy::kAvailability) return;
+  for (Step& step : plan->steps)
+    step.deadline = std::min<Duration>(step.deadline, Duration(spec.lease.duration) / 2);
+}
+
 Report NotTried(const Plan& plan) {
   Report report;
   for (const Step& step : plan.steps)
@@ -110,6 +119,31 @@ bool ClusterLoop::Remember(const Memory& decided) {
   return true;
 }
 
+// Publications are believed for a lease only (policies consistency and witness), so that clients
+// are not sent on by a manager that hangs. The one that holds the cluster answers for what is
+// published until it decides otherwise: also while a step or a silent server makes the tick slow,
+// hence after every step; not once a lease has run out: then the primary is published anew, after
+// it was asked.
+void ClusterLoop::KeepPublicationBelieved(const Observation& seen, const Decision& decision) {
+  const Memory& memory = decision.memory;
+  const PublicationSeen& published = seen.publication;
+  if (!memory.primary || memory.promotion || decision.plan.ordered ||
+      published.primary != memory.primary || published.epoch != memory.epoch) {
+    return;
+  }
+  const TimePoint known_at = clock_.Now().mono;
+  if (!parts_.hands.lease.Held()) return;
+  const Status renewed = parts_.hands.publisher.Renew(memory.epoch, known_at);
+  const std::string problem = renewed.ok() ? "" : renewed.error().message;
+  if (problem == renew_problem_) return;
+  renew_problem_ = problem;
+  if (!problem.empty()) {
+    Log(LogLevel::kError,
+        "The publication could not be prolonged; clients are held when its lease runs out.",
+        {{"cluster", parts_.hands.spec.name}, {"error", problem}});
+  }
+}
+
 void ClusterLoop::Refuse(Decision* decision, const std::string& why) {
   Log(LogLevel::kError, why, {{"cluster", parts_.hands.spec.name}});
   decision->findings.insert(decision->findings.begin(),
@@ -146,8 +180,11 @@ Duration ClusterLoop::Tick() {
            "The memory could not be stored, so nothing is done; look at the disk of the state "
            "directory.");
   }
+  BoundSteps(spec, &decision.plan);
   times.remembered = clock_.Now().mono;
-  const Report report = held ? Apply(decision.plan, parts_.hands) : NotTried(decision.plan);
+  const auto renew = [&] { KeepPublicationBelieved(seen, decision); };
+  if (held) renew();
+  const Report report = held ? Apply(decision.plan, parts_.hands, renew) : NotTried(decision.plan);
   times.acted = clock_.Now().mono;
   if (decision.beat) parts_.beater.Beat(*memory_.primary, memory_.epoch);
   failing_ = !report.complete;

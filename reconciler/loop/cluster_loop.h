@@ -44,6 +44,7 @@ class ClusterLoop {
 
  private:
   bool Remember(const Memory& decided);
+  void KeepPublicationBelieved(const Observation& seen, const Decision& decision);
   void Refuse(Decision* decision, const std::string& why);
   void Tell(Observation seen, Decision decision, Report report, const TickTimes& times);
   void CountFailover(const Observation& seen, const Decision& decision, const Report& report);
@@ -56,6 +57,7 @@ class ClusterLoop {
   Counters counters_;
   FailoverTiming timing_;
   bool failing_ = false;  // the last plan was not completed
+  std::string renew_problem_;
 
   std::mutex mutex_;
   std::condition_variable_any woken_;

@@ -1,15 +1,9 @@
 // Every action and condition in words; the same words in log, plan, history and tests.
+#include "reconciler/base/overloaded.h"
 #include "reconciler/model/plan.h"
 
 namespace pandora_ha {
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 std::string InEpoch(Epoch epoch) {
   return " (epoch " + std::to_string(epoch.number) + ")";

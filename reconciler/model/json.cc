@@ -114,7 +114,7 @@ json StateToJson(const DatabaseState& state) {
 }
 
 json ProcessToJson(const ProcessState& process, const Instant& now) {
-  json out = {{"phase", ToString(process.phase)},
+  json out = {{"phase", process.starting ? "starting" : ToString(process.phase)},
               {"fenced", process.fenced},
               {"restartInhibited", process.restart_inhibited}};
   if (process.phase == ProcessState::Phase::kRunning) out["pid"] = process.pid;

@@ -148,6 +148,9 @@ struct ProcessState {
   bool restart_inhibited = false;  // the owner will not start it again by itself
   bool fenced = false;             // ended by us, and must not be started without an unfence
   bool initialised = false;        // a data directory is there
+  // A start was ordered and goes on by itself, though nothing serves yet: the data directory is
+  // being made. Not kRunning then, and restart_inhibited is false.
+  bool starting = false;
 
   bool operator==(const ProcessState&) const = default;
 };

@@ -96,6 +96,41 @@ Status ReadAccountsAndHeartbeat(const ResultSets& answers, std::size_t first,
   return Ok();
 }
 
+ReplicationSeen ReadChannelIn(const RowReader& row, const std::string& source,
+                              const std::string& replica) {
+  ReplicationSeen seen;
+  seen.source = {row.Text(source + "_Host"),
+                 static_cast<std::uint16_t>(row.Number(source + "_Port").value_or(0))};
+  seen.io = ReadThread(row.Text(replica + "_IO_Running"));
+  seen.sql = ReadThread(row.Text(replica + "_SQL_Running"));
+  seen.io_errno = static_cast<int>(row.Number("Last_IO_Errno").value_or(0));
+  seen.sql_errno = static_cast<int>(row.Number("Last_SQL_Errno").value_or(0));
+  seen.io_error = row.Text("Last_IO_Error");
+  seen.sql_error = row.Text("Last_SQL_Error");
+  seen.lag = ReadLag(row.Number("Seconds_Behind_" + source), seen.io, seen.sql);
+  return seen;
+}
+
+DatabaseState Dialect::ReadCommonState(const RowReader& row, const StatusValues& status,
+                                       const ReplicaStanding& standing, const std::string& source,
+                                       const std::string& replica) const {
+  DatabaseState state;
+  state.version = can_.version;
+  state.server_id = static_cast<ServerId>(row.Number("server_id").value_or(0));
+  state.executed = standing.executed;
+  state.replication = standing.channel;
+  state.semi_sync = {.source_enabled = row.True("source_enabled"),
+                     .source_waiting = status.On(source + "_status"),
+                     .waits_without_replica = row.True("wait_no_replica"),
+                     .acknowledgers = status.Number(source + "_clients"),
+                     .replica_enabled = row.True("replica_enabled"),
+                     .replica_active = status.On(replica + "_status")};
+  state.log_bin = row.True("log_bin");
+  state.log_replica_updates = row.True("log_replica_updates");
+  state.durable = row.Number("sync_binlog") == 1 && row.Number("flush_log") == 1;
+  return state;
+}
+
 ThreadState ReadThread(const std::string& running) {
   if (running == "Yes") return ThreadState::kRunning;
   // "Connecting", and MariaDB's "Preparing"; anything unknown is not running either.

@@ -50,6 +50,8 @@ struct ReplicaStanding {
   bool by_gtid = false;
 };
 
+struct StatusValues;
+
 class Dialect {
  public:
   virtual ~Dialect() = default;
@@ -95,6 +97,11 @@ class Dialect {
 
  protected:
   explicit Dialect(Capabilities can) : can_(std::move(can)) {}
+  // What both looks select under the same names; `source` and `replica` are the prefixes of the
+  // semi-sync variables. Left out: server_uuid, writable, run_id, gtid_on, and the last tables.
+  DatabaseState ReadCommonState(const RowReader& row, const StatusValues& status,
+                                const ReplicaStanding& standing, const std::string& source,
+                                const std::string& replica) const;
   const Capabilities can_;
 };
 
@@ -129,6 +136,11 @@ std::string AccountsAndHeartbeatQuery(const std::string& user_table, const std::
                                       const Watched& watched);
 Status ReadAccountsAndHeartbeat(const ResultSets& answers, std::size_t first,
                                 const Watched& watched, DatabaseState* state);
+
+// What both families say in the same columns: `source` and `replica` are the family's words for the
+// two sides ("Master", "Slave"). Received set and arrival token stay empty.
+ReplicationSeen ReadChannelIn(const RowReader& row, const std::string& source,
+                              const std::string& replica);
 
 ThreadState ReadThread(const std::string& running);
 // None unless both threads run: MySQL reports 0 for a replica that has lost its source and applied

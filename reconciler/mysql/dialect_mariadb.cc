@@ -35,7 +35,7 @@ class MariaDbDialect final : public Dialect {
     const std::string sql =
         "SELECT @@global.server_id AS server_id, @@global.read_only AS read_only, "
         "@@global.gtid_strict_mode AS gtid_strict_mode, @@global.log_bin AS log_bin, "
-        "@@global.log_slave_updates AS log_slave_updates, @@global.sync_binlog AS sync_binlog, "
+        "@@global.log_slave_updates AS log_replica_updates, @@global.sync_binlog AS sync_binlog, "
         "@@global.innodb_flush_log_at_trx_commit AS flush_log, "
         "@@global.rpl_semi_sync_master_enabled AS source_enabled, "
         "@@global.rpl_semi_sync_master_wait_no_slave AS wait_no_replica, "
@@ -58,26 +58,14 @@ class MariaDbDialect final : public Dialect {
     PHA_ASSIGN_OR_RETURN(const StatusValues status, ReadStatus(answers.tables[1]));
     PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing,
                          ReadReplica(answers.tables, kReplicaInLook));
-    DatabaseState state;
-    state.version = can_.version;
+    DatabaseState state =
+        ReadCommonState(row, status, standing, "rpl_semi_sync_master", "rpl_semi_sync_slave");
     // server_uuid stays empty: @@server_uid names the machine and port, so two servers of one
     // machine share it.
-    state.server_id = static_cast<ServerId>(row.Number("server_id").value_or(0));
     // A switch up to 11; later OFF, ON, NO_LOCK, NO_LOCK_NO_ADMIN.
     state.writable = row.Text("read_only") == "0" || row.Text("read_only") == "OFF";
-    state.executed = standing.executed;
-    state.replication = standing.channel;
-    state.semi_sync = {.source_enabled = row.True("source_enabled"),
-                       .source_waiting = status.On("rpl_semi_sync_master_status"),
-                       .waits_without_replica = row.True("wait_no_replica"),
-                       .acknowledgers = status.Number("rpl_semi_sync_master_clients"),
-                       .replica_enabled = row.True("replica_enabled"),
-                       .replica_active = status.On("rpl_semi_sync_slave_status")};
     state.run_id = status.started;
-    state.log_bin = row.True("log_bin");
     state.gtid_on = row.True("gtid_strict_mode");
-    state.log_replica_updates = row.True("log_slave_updates");
-    state.durable = row.Number("sync_binlog") == 1 && row.Number("flush_log") == 1;
     PHA_TRY(ReadAccountsAndHeartbeat(answers, 4, watched, &state));
     return state;
   }
@@ -183,17 +171,8 @@ class MariaDbDialect final : public Dialect {
 
  private:
   static Status ReadChannel(const RowReader& row, ReplicaStanding* standing) {
-    ReplicationSeen seen;
-    seen.source = {row.Text("Master_Host"),
-                   static_cast<std::uint16_t>(row.Number("Master_Port").value_or(0))};
+    ReplicationSeen seen = ReadChannelIn(row, "Master", "Slave");
     if (seen.source.host.empty()) return Ok();
-    seen.io = ReadThread(row.Text("Slave_IO_Running"));
-    seen.sql = ReadThread(row.Text("Slave_SQL_Running"));
-    seen.io_errno = static_cast<int>(row.Number("Last_IO_Errno").value_or(0));
-    seen.sql_errno = static_cast<int>(row.Number("Last_SQL_Errno").value_or(0));
-    seen.io_error = row.Text("Last_IO_Error");
-    seen.sql_error = row.Text("Last_SQL_Error");
-    seen.lag = ReadLag(row.Number("Seconds_Behind_Master"), seen.io, seen.sql);
     const std::string arrived = row.Text("Gtid_IO_Pos");
     PHA_ASSIGN_OR_RETURN(const GtidSet in_relay_log, GtidSet::Parse(Flavor::kMariaDb, arrived));
     seen.received = standing->executed.Union(in_relay_log);

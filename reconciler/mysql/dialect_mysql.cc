@@ -45,24 +45,11 @@ class MySqlDialect final : public Dialect {
     PHA_ASSIGN_OR_RETURN(const StatusValues status, ReadStatus(answers.tables[1]));
     PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing,
                          ReadReplica(answers.tables, kReplicaInLook));
-    DatabaseState state;
-    state.version = can_.version;
+    DatabaseState state = ReadCommonState(row, status, standing, source_, replica_);
     state.server_uuid = row.Text("server_uuid");
-    state.server_id = static_cast<ServerId>(row.Number("server_id").value_or(0));
     state.writable = row.Text("read_only") == "0" && row.Text("super_read_only") == "0";
-    state.executed = standing.executed;
-    state.replication = standing.channel;
-    state.semi_sync = {.source_enabled = row.True("source_enabled"),
-                       .source_waiting = status.On(source_ + "_status"),
-                       .waits_without_replica = row.True("wait_no_replica"),
-                       .acknowledgers = status.Number(source_ + "_clients"),
-                       .replica_enabled = row.True("replica_enabled"),
-                       .replica_active = status.On(replica_ + "_status")};
     state.run_id = state.server_uuid + "@" + status.started;
-    state.log_bin = row.True("log_bin");
     state.gtid_on = row.Text("gtid_mode") == "ON";
-    state.log_replica_updates = row.True("log_replica_updates");
-    state.durable = row.Number("sync_binlog") == 1 && row.Number("flush_log") == 1;
     PHA_TRY(ReadAccountsAndHeartbeat(answers, 5, watched, &state));
     return state;
   }
@@ -85,17 +72,8 @@ class MySqlDialect final : public Dialect {
         GtidSet::Parse(Flavor::kMySql, RowReader(tables[first], 0).Text("executed")));
     if (tables[first + 1].empty()) return standing;
     const RowReader row(tables[first + 1], 0);
-    ReplicationSeen seen;
-    seen.source = {row.Text("Source_Host"),
-                   static_cast<std::uint16_t>(row.Number("Source_Port").value_or(0))};
+    ReplicationSeen seen = ReadChannelIn(row, "Source", "Replica");
     if (seen.source.host.empty()) return standing;
-    seen.io = ReadThread(row.Text("Replica_IO_Running"));
-    seen.sql = ReadThread(row.Text("Replica_SQL_Running"));
-    seen.io_errno = static_cast<int>(row.Number("Last_IO_Errno").value_or(0));
-    seen.sql_errno = static_cast<int>(row.Number("Last_SQL_Errno").value_or(0));
-    seen.io_error = row.Text("Last_IO_Error");
-    seen.sql_error = row.Text("Last_SQL_Error");
-    seen.lag = ReadLag(row.Number("Seconds_Behind_Source"), seen.io, seen.sql);
     PHA_ASSIGN_OR_RETURN(const GtidSet retrieved,
                          GtidSet::Parse(Flavor::kMySql, row.Text("Retrieved_Gtid_Set")));
     seen.received = standing.executed.Union(retrieved);

@@ -21,6 +21,8 @@ class Host {
   virtual Seen<ProcessState> Process() const = 0;
   // Somebody here can end the process (or cut its port) when asked.
   virtual bool CanFence() const = 0;
+  // Orders a start and returns when the owner has accepted it. That the server runs, or why it does
+  // not, is seen in Process(). Ordering again what is under way changes nothing.
   virtual Status Start(const StartOptions& options, Deadline deadline) = 0;
   // Ends the process with SIGKILL, waits for its end and inhibits every later start but ours.
   virtual Status Fence(Deadline deadline) = 0;

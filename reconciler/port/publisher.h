@@ -26,6 +26,10 @@ class Publisher {
   virtual Status Publish(const PublishedPrimary& primary) = 0;
   // Clients are cut and new ones wait.
   virtual Status Withdraw() = 0;
+  // The primary of this epoch, as it was published, was still the right one at `known_at`: where a
+  // publication is believed for a lease only, it is believed from then on for another one. A caller
+  // that was frozen in between thus prolongs nothing. kConflict: another epoch is published.
+  virtual Status Renew(Epoch epoch, TimePoint known_at) = 0;
   virtual PublicationSeen Current() const = 0;
 };
 

@@ -58,8 +58,9 @@ Status Endpoint::SetLease(Duration lease) {
   return core_->Call([core = core_.get(), lease] { return core->SetLease(lease); });
 }
 
-Status Endpoint::Renew(TimePoint known_at) {
-  return core_->Call([core = core_.get(), known_at] { return core->Renew(known_at); });
+Status Endpoint::Renew(Epoch epoch, TimePoint known_at) {
+  return core_->Call(
+      [core = core_.get(), epoch, known_at] { return core->Renew(epoch, known_at); });
 }
 
 EndpointStatistics Endpoint::Statistics() const {

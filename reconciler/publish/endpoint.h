@@ -80,9 +80,8 @@ class Endpoint final : public Publisher {
   // As Publish(), and believed from `known_at` on: the moment, on this machine's clock, at which
   // the caller last knew it to be true. A caller that was frozen in between thus prolongs nothing.
   Status PublishKnownAt(const PublishedPrimary& primary, TimePoint known_at);
-  // The published primary was still the one at `known_at`. Takes up forwarding again after a lease
-  // that had run out.
-  Status Renew(TimePoint known_at);
+  // Takes up forwarding again after a lease that had run out.
+  Status Renew(Epoch epoch, TimePoint known_at) override;
 
   EndpointStatistics Statistics() const;
 

@@ -147,7 +147,12 @@ Status Endpoint::Core::SetLease(Duration lease) {
   return Ok();
 }
 
-Status Endpoint::Core::Renew(TimePoint known_at) {
+Status Endpoint::Core::Renew(Epoch epoch, TimePoint known_at) {
+  if (!last_ || last_->epoch != epoch) {
+    return Error{ErrorCode::kConflict,
+                 "The writer endpoint " + ToString(bound_) + " does not publish epoch " +
+                     std::to_string(epoch.number) + ", so it cannot be prolonged."};
+  }
   lapsed_ = false;
   StartLease(known_at);
   ShowState();
@@ -174,6 +179,7 @@ void Endpoint::Core::CheckLease() {
   ShowState();
   CutForwarded();
   HoldWaiting();
+  if (!target_) return;  // nothing was forwarded that could stop
   Log(LogLevel::kWarning,
       "The writer endpoint has not heard of its manager for a whole lease and stops forwarding.",
       {{"listen", ToString(bound_)}, {"lease", FormatDuration(lease_)}});

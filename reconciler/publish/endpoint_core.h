@@ -37,7 +37,7 @@ class Endpoint::Core final : public SessionHost {
   Status Publish(const PublishedPrimary& primary, TimePoint known_at);
   Status Withdraw();
   Status SetLease(Duration lease);
-  Status Renew(TimePoint known_at);
+  Status Renew(Epoch epoch, TimePoint known_at);
 
   PublicationSeen Current() const {
     const std::lock_guard lock(seen_mutex_);

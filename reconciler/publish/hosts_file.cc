@@ -46,6 +46,15 @@ Result<HostsFile::Found> HostsFile::Look(const Descriptor& directory) const {
   return found;
 }
 
+Result<HostsFile::Opened> HostsFile::Open() const {
+  Opened opened;
+  PHA_ASSIGN_OR_RETURN(opened.directory, OpenDirectory(path_.directory));
+  PHA_ASSIGN_OR_RETURN(
+      opened.lock, LockFile(opened.directory, path_.name, Deadline(clock_, options_.lock_wait)));
+  PHA_ASSIGN_OR_RETURN(opened.found, Look(opened.directory));
+  return opened;
+}
+
 Status HostsFile::CheckMayPublish(const Found& found, const PublishedPrimary& primary) const {
   Epoch highest = highest_;
   if (found.sidecar) {
@@ -92,10 +101,8 @@ Status HostsFile::WriteSidecar(const Descriptor& directory, const Sidecar& sidec
 Status HostsFile::Publish(const PublishedPrimary& primary) {
   PHA_TRY(CheckHost(primary.address.host));
   const std::lock_guard lock(mutex_);
-  PHA_ASSIGN_OR_RETURN(const auto directory, OpenDirectory(path_.directory));
-  PHA_ASSIGN_OR_RETURN(const auto file_lock,
-                       LockFile(directory, path_.name, Deadline(clock_, options_.lock_wait)));
-  PHA_ASSIGN_OR_RETURN(const Found found, Look(directory));
+  PHA_ASSIGN_OR_RETURN(const Opened opened, Open());
+  const auto& [directory, file_lock, found] = opened;
   PHA_TRY(CheckMayPublish(found, primary));
   highest_ = primary.epoch;
   const bool told = found.sidecar && found.sidecar->primary == primary &&
@@ -117,34 +124,36 @@ Status HostsFile::Publish(const PublishedPrimary& primary) {
 
 Status HostsFile::Withdraw() {
   const std::lock_guard lock(mutex_);
-  PHA_ASSIGN_OR_RETURN(const auto directory, OpenDirectory(path_.directory));
-  PHA_ASSIGN_OR_RETURN(const auto file_lock,
-                       LockFile(directory, path_.name, Deadline(clock_, options_.lock_wait)));
-  PHA_ASSIGN_OR_RETURN(Found found, Look(directory));
-  if (!found.sidecar || found.sidecar->withdrawn) return Ok();
-  PHA_TRY(CheckMayPublish(found, found.sidecar->primary));
-  found.sidecar->withdrawn = true;
-  found.sidecar->written_at = clock_.Now().wall;
-  PHA_TRY(WriteSidecar(directory, *found.sidecar, Durability::kSynced));
-  return SyncDirectory(directory);
+  PHA_ASSIGN_OR_RETURN(Opened opened, Open());
+  auto& sidecar = opened.found.sidecar;
+  if (!sidecar || sidecar->withdrawn) return Ok();
+  PHA_TRY(CheckMayPublish(opened.found, sidecar->primary));
+  sidecar->withdrawn = true;
+  sidecar->written_at = clock_.Now().wall;
+  PHA_TRY(WriteSidecar(opened.directory, *sidecar, Durability::kSynced));
+  return SyncDirectory(opened.directory);
 }
 
-Status HostsFile::Renew() {
+Status HostsFile::Renew(Epoch epoch, TimePoint known_at) {
   const std::lock_guard lock(mutex_);
-  PHA_ASSIGN_OR_RETURN(const auto directory, OpenDirectory(path_.directory));
-  PHA_ASSIGN_OR_RETURN(const auto file_lock,
-                       LockFile(directory, path_.name, Deadline(clock_, options_.lock_wait)));
-  PHA_ASSIGN_OR_RETURN(Found found, Look(directory));
-  if (!found.sidecar || found.sidecar->withdrawn) return Ok();
+  PHA_ASSIGN_OR_RETURN(Opened opened, Open());
+  auto& sidecar = opened.found.sidecar;
+  if (!sidecar || sidecar->withdrawn) return Ok();
   // A sidecar of a higher epoch is another manager's: ours must not prolong it.
-  if (found.sidecar->cluster != options_.cluster || found.sidecar->primary.epoch != highest_) {
+  if (sidecar->cluster != options_.cluster || sidecar->primary.epoch != epoch || epoch < highest_) {
     return Error{ErrorCode::kConflict, options_.path + " was published by another manager (epoch " +
-                                           std::to_string(found.sidecar->primary.epoch.number) +
+                                           std::to_string(sidecar->primary.epoch.number) +
                                            "); this one does not prolong it."};
   }
-  found.sidecar->written_at = clock_.Now().wall;
-  found.sidecar->lease = options_.lease;
-  return WriteSidecar(directory, *found.sidecar, Durability::kCacheOnly);
+  const Instant now = clock_.Now();
+  const WallTime known = now.wall - std::chrono::ceil<Milliseconds>(now.mono - known_at);
+  // A time in the future is a clock that was set back: it is not "young".
+  const Duration age = known - sidecar->written_at;
+  const bool young = age >= Duration::zero() && age < options_.lease / 10;
+  if (sidecar->lease == options_.lease && (options_.lease.count() == 0 || young)) return Ok();
+  sidecar->written_at = known;
+  sidecar->lease = options_.lease;
+  return WriteSidecar(opened.directory, *sidecar, Durability::kCacheOnly);
 }
 
 std::string HostsFile::ProblemOf(const Found& found) const {

@@ -44,14 +44,21 @@ class HostsFile final : public Publisher {
   // From the files as they are now: a change by anybody else is a problem.
   PublicationSeen Current() const override;
 
-  // Writes the sidecar's time anew, without waiting for the disk. Call it several times per lease.
-  Status Renew();
+  // Writes the sidecar's time anew, without waiting for the disk, and at most ten times a lease:
+  // the directory may be a network's. Call it several times per lease; does nothing without one.
+  Status Renew(Epoch epoch, TimePoint known_at) override;
 
  private:
   struct Found {
     std::optional<SmallFile> hosts;
     std::optional<Sidecar> sidecar;
   };
+  // Released when it goes: the files are this process's alone until then.
+  struct Opened {
+    Descriptor directory, lock;
+    Found found;
+  };
+  Result<Opened> Open() const;
   Result<Found> Look(const Descriptor& directory) const;
   Status CheckMayPublish(const Found& found, const PublishedPrimary& primary) const;
   Result<FileRights> RightsFor(const Descriptor& directory, const Found& found) const;

@@ -33,6 +33,10 @@ Status Publishers::Withdraw() {
   return TellAll(parts_, [](Publisher& part) { return part.Withdraw(); });
 }
 
+Status Publishers::Renew(Epoch epoch, TimePoint known_at) {
+  return TellAll(parts_, [&](Publisher& part) { return part.Renew(epoch, known_at); });
+}
+
 PublicationSeen Publishers::Current() const {
   PublicationSeen worst;
   bool first = true;

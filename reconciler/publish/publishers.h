@@ -17,6 +17,7 @@ class Publishers final : public Publisher {
 
   Status Publish(const PublishedPrimary& primary) override;
   Status Withdraw() override;
+  Status Renew(Epoch epoch, TimePoint known_at) override;
   PublicationSeen Current() const override;
 
  private:

@@ -23,6 +23,9 @@ struct Scene {
   std::string name;
   std::function<World()> make;
 };
+void PrintTo(const Scene& scene, std::ostream* out) {
+  *out << scene.name;
+}
 
 World With(int nodes, const std::function<void(World&)>& change) {
   World world(nodes);

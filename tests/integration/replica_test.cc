@@ -44,6 +44,34 @@ TEST_P(Replica, KilledUnderLoadItIsStartedAgainAndThePrimaryGoesOn) {
   ExpectSameRows(cluster);
 }
 
+// The primary counts it as an acknowledger for as long as its connection stands.
+TEST_P(Replica, FrozenUnderLoadItHoldsWritesUpForTheBudgetAndNoLonger) {
+  TestCluster cluster(*flavor_);
+  cluster.StartManager();
+  ASSERT_TRUE(WaitWhole(cluster));
+  const auto writer = cluster.NewWriter();
+  ASSERT_TRUE(WaitAcknowledged(*writer, 100));
+  const Epoch before = cluster.Last()->status.epoch;
+  const pid_t frozen = cluster.ServerPid(kNode2);
+  cluster.Signal(kNode2, SIGSTOP);
+  const bool goes_on = WaitAcknowledged(*writer, 300);
+  const auto while_frozen = cluster.Last();
+  kill(frozen, SIGCONT);
+  ASSERT_TRUE(goes_on);
+  EXPECT_EQ(while_frozen->status.durability_in_force, DurabilityMode::kAsync);
+  ASSERT_TRUE(WaitWhole(cluster));
+  EXPECT_EQ(cluster.ServerPid(kNode2), frozen) << "it was not restarted";
+  EXPECT_EQ(cluster.Primary(), kNode1);
+  EXPECT_EQ(cluster.Last()->status.epoch, before);
+  EXPECT_TRUE(HasEvent(cluster, "DurabilityDegraded"));
+  EXPECT_TRUE(HasEvent(cluster, "DurabilityRestored"));
+  ASSERT_TRUE(WaitAcknowledged(*writer, 100));
+  const DemoWriterCount count = ExpectNothingLost(GetParam(), *writer);
+  EXPECT_EQ(count.refused + count.cut, 0u) << count.last_error;
+  EXPECT_LE(count.longest_pause, cluster.spec().database.detection.Budget() + Milliseconds(500));
+  ExpectSameRows(cluster);
+}
+
 TEST_P(Replica, LaggingItAppliesWhatItReceivedBeforeItIsOpened) {
   TestCluster cluster(*flavor_, 2,
                       [](ClusterSpec& spec) { spec.database.replication.max_lag = Seconds(1); });

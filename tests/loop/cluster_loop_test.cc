@@ -87,6 +87,72 @@ TEST_F(LoopTest, WithoutTheLeaseItObservesAndTells) {
   EXPECT_TRUE(board_.Last("test")->seen.databases[0].state.known());
 }
 
+// The publication's lease: prolonged by whoever holds the cluster and still means what it
+// published.
+class RenewalTest : public LoopTest {
+ protected:
+  // node1 is the open, published primary of epoch 3.
+  RenewalTest() {
+    store_.memory = Memory{};
+    store_.memory->cluster = "test";
+    store_.memory->epoch = Epoch(3);
+    store_.memory->primary = NodeName("node1");
+    publisher_.published = {{NodeName("node1"), {"127.0.0.1", 3306}, Epoch(3)}};
+    nodes_[0]->look = [](Deadline) {
+      DatabaseState state;
+      state.server_id = 1;
+      state.writable = state.log_bin = state.gtid_on = state.log_replica_updates = state.durable =
+          state.provisioned = true;
+      return Look{Contact::kAnswered, "", state};
+    };
+  }
+  std::size_t RenewedByATick() {
+    EXPECT_TRUE(loop_->Start().ok());
+    publisher_.renewed.clear();
+    loop_->Tick();
+    return publisher_.renewed.size();
+  }
+};
+
+TEST_F(RenewalTest, TheHolderRenewsOnceAndAfterEveryStep) {
+  const std::size_t renewed = RenewedByATick();
+  EXPECT_EQ(renewed, 1 + board_.Last("test")->report.steps.size());
+  EXPECT_EQ(publisher_.renewed.back(), Epoch(3));
+}
+
+TEST_F(RenewalTest, NoStepBesideAPublishedPrimaryOutlastsHalfTheLease) {
+  spec_.lease.duration = Seconds(3);
+  RenewedByATick();
+  const auto& steps = board_.Last("test")->decision.plan.steps;
+  ASSERT_FALSE(steps.empty());
+  for (const Step& step : steps) EXPECT_LE(step.deadline, Milliseconds(1500));
+}
+
+TEST_F(RenewalTest, WithoutTheClusterNothingIsRenewed) {
+  lease_.held = false;
+  EXPECT_EQ(RenewedByATick(), 0u);
+}
+
+// It may be gone for a moment or for good: while nobody else is promoted, it is the primary.
+TEST_F(RenewalTest, APrimaryThatIsSilentForALookIsStillPublished) {
+  nodes_[0]->look = [](Deadline) { return Look{Contact::kSilent, "no answer", std::nullopt}; };
+  EXPECT_GE(RenewedByATick(), 1u);
+}
+
+TEST_F(RenewalTest, WhatSomebodyElsePublishedIsNotProlonged) {
+  publisher_.published.back().epoch = Epoch(2);
+  EXPECT_EQ(RenewedByATick(), 0u);
+}
+
+TEST_F(RenewalTest, DuringAPromotionNothingIsRenewed) {
+  store_.memory->promotion = Promotion{};
+  store_.memory->promotion->from = NodeName("node1");
+  store_.memory->promotion->to = NodeName("node2");
+  store_.memory->promotion->epoch = Epoch(3);
+  nodes_[0]->look = [](Deadline) { return Look{Contact::kSilent, "no answer", std::nullopt}; };
+  EXPECT_EQ(RenewedByATick(), 0u);
+}
+
 TEST_F(LoopTest, TheMemoryOfAnotherClusterIsRefused) {
   store_.memory = Memory{};
   store_.memory->cluster = "other";

@@ -10,6 +10,15 @@
 
 #include "tests/mysql/server_fixture.h"
 
+namespace pandora_ha {
+
+// Found by the namespace of the type.
+inline void PrintTo(Flavor flavor, std::ostream* out) {
+  *out << ToString(flavor);
+}
+
+}  // namespace pandora_ha
+
 namespace pandora_ha::testing {
 
 #define EXPECT_OK(expression)                                                                  \

@@ -147,7 +147,7 @@ TEST_F(EndpointSwitch, StopsWhenTheLeaseRunsOutAndGoesOnWhenItIsRenewed) {
   EXPECT_FALSE(waiting.HasInput());
   ASSERT_TRUE(endpoint_->SetLease(Seconds(60)).ok());
   EXPECT_EQ(endpoint_->Current().primary, std::nullopt) << "a longer lease is no renewal";
-  ASSERT_TRUE(endpoint_->Renew(SystemClock().Now().mono).ok());
+  ASSERT_TRUE(endpoint_->Renew(Epoch(1), SystemClock().Now().mono).ok());
   EXPECT_EQ(waiting.Receive(1), "A");
   EXPECT_EQ(endpoint_->Current().primary, NodeName("node1"));
 }

@@ -124,14 +124,14 @@ TEST_F(FollowTest, StopsForwardingWhenNobodyRenewsTheLease) {
   // Renewed for more than two leases the session lives; left alone it is cut.
   const Deadline renewing(SystemClock(), Milliseconds(500));
   while (!renewing.passed()) {
-    ASSERT_TRUE(file.Renew().ok());
+    ASSERT_TRUE(file.Renew(Epoch(1), SystemClock().Now().mono).ok());
     poll(nullptr, 0, 30);
   }
   ASSERT_TRUE(client.Send("ping"));
   EXPECT_EQ(client.Receive(4), "ping");
   EXPECT_EQ(client.WaitForEnd(), Peer::End::kReset);
   EXPECT_TRUE(Shows(std::nullopt, 1));
-  ASSERT_TRUE(file.Renew().ok());
+  ASSERT_TRUE(file.Renew(Epoch(1), SystemClock().Now().mono).ok());
   EXPECT_TRUE(Shows(NodeName("node1"), 1));
 }
 

@@ -245,12 +245,36 @@ TEST_F(HostsFileTest, RenewsOnlyItsOwnEpoch) {
   options_.lease = Milliseconds(5000);
   HostsFile file(options_, SystemClock());
   ASSERT_TRUE(file.Publish(Primary("node1", "10.0.1.11", 1)).ok());
-  EXPECT_TRUE(file.Renew().ok());
+  EXPECT_TRUE(file.Renew(Epoch(1), SystemClock().Now().mono).ok());
   HostsFile next(options_, SystemClock());
   ASSERT_TRUE(next.Publish(Primary("node2", "10.8.1.11", 2)).ok());
-  EXPECT_EQ(CodeOf(file.Renew()), ErrorCode::kConflict);
-  EXPECT_TRUE(next.Renew().ok());
+  EXPECT_EQ(CodeOf(file.Renew(Epoch(1), SystemClock().Now().mono)), ErrorCode::kConflict);
+  EXPECT_EQ(CodeOf(next.Renew(Epoch(1), SystemClock().Now().mono)), ErrorCode::kConflict);
+  EXPECT_TRUE(next.Renew(Epoch(2), SystemClock().Now().mono).ok());
   EXPECT_EQ(next.Current().problem, "");
+}
+
+TEST_F(HostsFileTest, RenewsWhatAnEarlierProcessPublishedAndTakesItsOwnLease) {
+  ASSERT_TRUE(HostsFile(options_, SystemClock()).Publish(Primary("node1", "10.0.1.11", 1)).ok());
+  const auto lease_of_sidecar = [&] { return ParseSidecar(ReadAll(sidecar_), sidecar_)->lease; };
+  options_.lease = Milliseconds(5000);
+  EXPECT_TRUE(HostsFile(options_, SystemClock()).Renew(Epoch(1), SystemClock().Now().mono).ok());
+  EXPECT_EQ(lease_of_sidecar(), Milliseconds(5000));
+  options_.lease = Milliseconds(0);  // the policy became availability
+  EXPECT_TRUE(HostsFile(options_, SystemClock()).Renew(Epoch(1), SystemClock().Now().mono).ok());
+  EXPECT_EQ(lease_of_sidecar(), Milliseconds(0));
+}
+
+TEST_F(HostsFileTest, WritesARenewalAtMostTenTimesALease) {
+  options_.lease = Seconds(10);
+  HostsFile file(options_, SystemClock());
+  ASSERT_TRUE(file.Publish(Primary("node1", "10.0.1.11", 1)).ok());
+  const std::string before = ReadAll(sidecar_);
+  const TimePoint now = SystemClock().Now().mono;
+  EXPECT_TRUE(file.Renew(Epoch(1), now).ok());
+  EXPECT_EQ(ReadAll(sidecar_), before);
+  EXPECT_TRUE(file.Renew(Epoch(1), now + Milliseconds(1100)).ok());
+  EXPECT_NE(ReadAll(sidecar_), before);
 }
 
 TEST_F(HostsFileTest, IsNeverSeenTorn) {

@@ -20,11 +20,15 @@ class Recorder final : public Publisher {
     seen.primary.reset();
     return fails ? Status(Error{code, "broken."}) : Ok();
   }
+  Status Renew(Epoch, TimePoint) override {
+    ++renewed;
+    return fails ? Status(Error{code, "broken."}) : Ok();
+  }
   PublicationSeen Current() const override { return seen; }
 
   bool fails = false;
   ErrorCode code = ErrorCode::kIo;
-  int published = 0, withdrawn = 0;
+  int published = 0, withdrawn = 0, renewed = 0;
   PublicationSeen seen;
 };
 
@@ -43,6 +47,8 @@ TEST(Publishers, TellsEveryPartEvenAfterAFailure) {
   EXPECT_FALSE(all.Withdraw().ok());
   EXPECT_EQ(second.withdrawn, 1);
   EXPECT_EQ(third.withdrawn, 1);
+  EXPECT_FALSE(all.Renew(Epoch(4), {}).ok());
+  EXPECT_EQ(third.renewed, 1);
 }
 
 TEST(Publishers, ShowsTheWorst) {

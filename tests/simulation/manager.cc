@@ -2,15 +2,10 @@
 
 #include <algorithm>
 
+#include "reconciler/base/overloaded.h"
+
 namespace pandora_ha::simulation {
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 DatabaseSeen LookAt(World& world, Manager& manager, int node, bool lost) {
   const auto i = static_cast<std::size_t>(node);

@@ -34,6 +34,9 @@ struct NamedWorld {
   const char* name;
   const char* kind;
 };
+void PrintTo(const NamedWorld& world, std::ostream* out) {
+  *out << world.kind;
+}
 
 class EveryWorld : public testing::TestWithParam<NamedWorld> {};
 

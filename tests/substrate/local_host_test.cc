@@ -107,9 +107,10 @@ TEST_P(LocalHostTest, AKilledServerIsReportedAtOnce) {
   std::vector<double> report_ms;
   for (int i = 0; i < kTimes; ++i) {
     ASSERT_TRUE(manager_->Start({}, Soon()).ok());
+    ASSERT_TRUE(manager_->WaitFor(IsRunning, Soon()));
     const std::int64_t pid = Pid();
-    const UniqueFd process = OpenProcess(*IdentifyProcess(static_cast<pid_t>(pid)));
-    ASSERT_TRUE(process.valid());
+    const Descriptor process = OpenProcess(*IdentifyProcess(static_cast<pid_t>(pid)));
+    ASSERT_TRUE(process.open());
     const TimePoint before = SystemClock().Now().mono;
     ASSERT_EQ(kill(static_cast<pid_t>(pid), SIGKILL), 0);
     pollfd wait{process.get(), POLLIN, 0};
@@ -196,7 +197,7 @@ TEST_P(LocalHostTest, AServerThatEndedUnwatchedIsEndedForTheNextSupervisor) {
   const auto pid = static_cast<pid_t>(Pid());
   manager_.reset();  // or it would start the next supervisor too soon
   ASSERT_EQ(kill(static_cast<pid_t>(first), SIGKILL), 0);
-  const UniqueFd process = OpenProcess(*IdentifyProcess(pid));
+  const Descriptor process = OpenProcess(*IdentifyProcess(pid));
   ASSERT_EQ(kill(pid, SIGKILL), 0);
   pollfd wait{process.get(), POLLIN, 0};
   ASSERT_EQ(poll(&wait, 1, 10000), 1);

@@ -27,6 +27,7 @@ TEST(SupervisorTest, RestartsInPlaceOnceWhereAllowed) {
   const LocalServer server(Installed(), Seconds(60));
   const auto manager = server.NewManager();
   ASSERT_TRUE(manager->Start({}, server.Soon()).ok());
+  ASSERT_TRUE(manager->WaitFor(IsRunning, server.Soon()));
   EXPECT_FALSE(manager->Process()->restart_inhibited);
   const std::int64_t first = manager->Process()->pid;
   ASSERT_TRUE(manager->Kill(server.Soon()).ok());
@@ -79,12 +80,38 @@ TEST(SupervisorTest, AFailedInitialisationSaysWhyAndLeavesNoDataDirectory) {
   program.binary = "/bin/false";
   const LocalServer server(program);
   const auto manager = server.NewManager();
-  const Status started = manager->Start({}, server.Soon());
-  ASSERT_FALSE(started.ok());
-  EXPECT_NE(started.error().message.find("exit code 1"), std::string::npos)
-      << started.error().message;
+  ASSERT_TRUE(manager->Start({}, server.Soon()).ok()) << "the order is accepted";
+  ASSERT_TRUE(manager->WaitFor(HasEnded, server.Soon()));
+  const Seen<ProcessState> seen = manager->Process();
+  EXPECT_NE(seen->how_ended.find("exit code 1"), std::string::npos) << seen->how_ended;
+  EXPECT_FALSE(seen->starting);
+  EXPECT_TRUE(seen->restart_inhibited);
   EXPECT_FALSE(std::filesystem::exists(server.directory() + "/data"));
-  EXPECT_EQ(manager->Process()->phase, Phase::kNeverStarted);
+}
+
+// A program that takes for ever to make its data directory.
+TEST(SupervisorTest, AStartIsAcceptedAtOnceAndAFenceEndsItAtOnce) {
+  ServerProgram program = Installed();
+  const LocalServer server(program);
+  const auto manager = server.NewManager();
+  SupervisorPid(*manager, server.Soon());
+  SupervisorClient client({server.directory(), {PANDORA_HA_TEST_SUPERVISOR}, {}}, SystemClock());
+  SupervisorRequest start;
+  start.serve = start.serve_again = {"/bin/false"};
+  start.initialise.argv = {"/bin/sleep", "1000"};
+  const auto took = [](const auto& call) {
+    const TimePoint before = SystemClock().Now().mono;
+    call();
+    return SystemClock().Now().mono - before;
+  };
+  EXPECT_LT(took([&] { EXPECT_TRUE(client.Call(start, server.Soon()).ok()); }), Milliseconds(500));
+  EXPECT_TRUE(client.State()->process.starting);
+  EXPECT_FALSE(client.State()->process.restart_inhibited);
+  EXPECT_TRUE(client.Call(start, server.Soon()).ok()) << "the same order twice";
+  EXPECT_LT(took([&] { EXPECT_TRUE(manager->Fence(server.Soon()).ok()); }), Milliseconds(500));
+  ASSERT_TRUE(client.WaitFor(HasEnded, server.Soon()));
+  EXPECT_FALSE(client.State()->process.starting);
+  EXPECT_TRUE(client.State()->process.fenced);
 }
 
 TEST(SupervisorTest, MalformedInputIsAnsweredAndHarmsNobody) {

@@ -74,12 +74,17 @@ class FakeHost : public Host {
 class FakePublisher : public Publisher {
  public:
   std::vector<PublishedPrimary> published;
+  std::vector<Epoch> renewed;
 
   Status Publish(const PublishedPrimary& primary) override {
     published.push_back(primary);
     return Ok();
   }
   Status Withdraw() override { return Ok(); }
+  Status Renew(Epoch epoch, TimePoint) override {
+    renewed.push_back(epoch);
+    return Ok();
+  }
   PublicationSeen Current() const override {
     if (published.empty()) return {};
     return {published.back().node, published.back().epoch, ""};

@@ -7,6 +7,12 @@
 #include "reconciler/substrate/local/process.h"
 
 namespace pandora_ha {
+namespace {
+
+// A supervisor accepts an order at once; one that does not is stopped, and must not hold the loop.
+constexpr Seconds kAcceptWithin{2};
+
+}  // namespace
 
 Result<std::unique_ptr<LocalHost>> LocalHost::Open(LocalHostOptions options, const Clock& clock) {
   std::string& directory = options.settings.directory;
@@ -52,7 +58,7 @@ Status LocalHost::Start(const StartOptions& how, Deadline deadline) {
     PHA_ASSIGN_OR_RETURN(const std::string text, ServerConfiguration(program, options_.settings));
     PHA_TRY(WritePrivateFile(directory + "/my.cnf", text));
   }
-  return client_.Call(std::move(request), deadline);
+  return client_.Call(std::move(request), deadline.Within(kAcceptWithin));
 }
 
 Status LocalHost::Ask(SupervisorVerb verb, Deadline deadline) {

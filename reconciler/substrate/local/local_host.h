@@ -31,7 +31,8 @@ class LocalHost final : public Host {
 
   Seen<ProcessState> Process() const override;
   bool CanFence() const override;
-  // Also lifts a fence. Does nothing when the server runs.
+  // Also lifts a fence. Does nothing when the server runs. Takes 2 s at most, whatever the
+  // deadline.
   Status Start(const StartOptions& options, Deadline deadline) override;
   Status Fence(Deadline deadline) override;
 

@@ -41,11 +41,6 @@ std::string ReadWhole(const std::string& path) {
 
 }  // namespace
 
-void UniqueFd::Reset(int fd) {
-  if (fd_ >= 0) close(fd_);
-  fd_ = fd;
-}
-
 Error SystemError(std::string what, int number) {
   return {ErrorCode::kIo, std::move(what) + ": " + std::strerror(number), number};
 }
@@ -65,18 +60,18 @@ std::optional<ProcessId> IdentifyProcess(pid_t pid) {
 }
 
 // By number, because glibc 2.36 declares its wrappers of these two without C linkage.
-UniqueFd OpenChild(pid_t child) {
-  return UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
+Descriptor OpenChild(pid_t child) {
+  return Descriptor(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
 }
 
-void SignalProcess(const UniqueFd& process, int number) {
-  if (process.valid()) syscall(SYS_pidfd_send_signal, process.get(), number, nullptr, 0);
+void SignalProcess(const Descriptor& process, int number) {
+  if (process.open()) syscall(SYS_pidfd_send_signal, process.get(), number, nullptr, 0);
 }
 
-UniqueFd OpenProcess(const ProcessId& process) {
-  UniqueFd fd = OpenChild(process.pid);
+Descriptor OpenProcess(const ProcessId& process) {
+  Descriptor fd = OpenChild(process.pid);
   // Asked after the opening, so that the descriptor cannot be a later owner of the number.
-  if (!fd.valid() || IdentifyProcess(process.pid) != process) return UniqueFd();
+  if (!fd.open() || IdentifyProcess(process.pid) != process) return Descriptor();
   return fd;
 }
 
@@ -138,12 +133,12 @@ Result<Finished> RunToEnd(SpawnOptions options, Deadline deadline) {
   const bool capture = options.output < 0;
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return SystemError("cannot make a pipe", errno);
-  UniqueFd reader(ends[0]);
-  UniqueFd writer(ends[1]);
+  Descriptor reader(ends[0]);
+  Descriptor writer(ends[1]);
   if (capture) options.output = writer.get();
   PHA_ASSIGN_OR_RETURN(const pid_t pid, Spawn(options));
-  writer.Reset();
-  const UniqueFd process = OpenChild(pid);
+  writer.Close();
+  const Descriptor process = OpenChild(pid);
 
   Finished finished;
   bool timed_out = false;
@@ -161,7 +156,7 @@ Result<Finished> RunToEnd(SpawnOptions options, Deadline deadline) {
     while (waits[1].fd >= 0 && (waits[1].revents & (POLLIN | POLLHUP)) != 0) {
       const ssize_t got = read(reader.get(), buffer, sizeof buffer);
       if (got <= 0) {
-        reader.Reset();
+        reader.Close();
         break;
       }
       if (finished.output.size() < kMost)
@@ -190,9 +185,9 @@ std::string DescribeExit(int wait_status) {
 Status WritePrivateFile(const std::string& path, std::string_view content) {
   const std::string temporary = path + ".new";
   {
-    UniqueFd file(
+    Descriptor file(
         open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file.valid()) return SystemError("cannot write " + temporary, errno);
+    if (!file.open()) return SystemError("cannot write " + temporary, errno);
     for (std::size_t done = 0; done < content.size();) {
       const ssize_t wrote = write(file.get(), content.data() + done, content.size() - done);
       if (wrote < 0) return SystemError("cannot write " + temporary, errno);

@@ -10,33 +10,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "reconciler/base/clock.h"
+#include "reconciler/base/descriptor.h"
 #include "reconciler/base/result.h"
 
 namespace pandora_ha {
-
-// Owns a file descriptor.
-class UniqueFd {
- public:
-  UniqueFd() = default;
-  explicit UniqueFd(int fd) : fd_(fd) {}
-  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  UniqueFd& operator=(UniqueFd&& other) noexcept {
-    if (this != &other) Reset(std::exchange(other.fd_, -1));
-    return *this;
-  }
-  ~UniqueFd() { Reset(); }
-
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-  void Reset(int fd = -1);
-
- private:
-  int fd_ = -1;
-};
 
 struct ProcessId {
   pid_t pid = 0;
@@ -49,11 +29,11 @@ struct ProcessId {
 std::optional<ProcessId> IdentifyProcess(pid_t pid);
 
 // A descriptor that becomes readable when exactly this process ends; invalid when it is gone.
-UniqueFd OpenProcess(const ProcessId& process);
+Descriptor OpenProcess(const ProcessId& process);
 
 // The same for a child of ours that is not reaped yet: its number is still its own.
-UniqueFd OpenChild(pid_t child);
-void SignalProcess(const UniqueFd& process, int number);
+Descriptor OpenChild(pid_t child);
+void SignalProcess(const Descriptor& process, int number);
 
 // This user's processes with `argument` as one whole word of their command line.
 std::vector<ProcessId> FindProcesses(std::string_view argument);

@@ -24,8 +24,8 @@ namespace fs = std::filesystem;
 constexpr int kRestartPlease = 16;
 
 void SyncDirectory(const std::string& directory) {
-  const UniqueFd fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.valid()) fsync(fd.get());
+  const Descriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.open()) fsync(fd.get());
 }
 
 // The last lines of a log, for a sentence.
@@ -41,9 +41,9 @@ std::string Tail(const std::string& path) {
 }
 
 // All of a command's standard input in a nameless file: it holds a password, so no disk sees it.
-Result<UniqueFd> InputFile(const InitialiseCommand& command) {
-  UniqueFd input(memfd_create("pandora-ha-initialise", MFD_CLOEXEC));
-  if (!input.valid()) return SystemError("cannot make a memory file", errno);
+Result<Descriptor> InputFile(const InitialiseCommand& command) {
+  Descriptor input(memfd_create("pandora-ha-initialise", MFD_CLOEXEC));
+  if (!input.open()) return SystemError("cannot make a memory file", errno);
   std::ostringstream text;
   text << command.before;
   for (const std::string& path : command.files) {
@@ -67,8 +67,8 @@ std::vector<ProcessId> ServersOf(const std::string& directory) {
 // What a predecessor left half done: nobody else may write to the directory that we make anew.
 void EndStrayInitialisers(const std::string& directory) {
   for (const ProcessId& stray : FindProcesses("--datadir=" + directory + "/data.new")) {
-    const UniqueFd process = OpenProcess(stray);
-    if (!process.valid()) continue;
+    const Descriptor process = OpenProcess(stray);
+    if (!process.open()) continue;
     SignalProcess(process, SIGKILL);
     pollfd wait{process.get(), POLLIN, 0};
     poll(&wait, 1, 10000);
@@ -92,7 +92,7 @@ SupervisedServer::SupervisedServer(std::string directory, const Clock& clock,
 void SupervisedServer::Adopt() {
   for (const ProcessId& found : ServersOf(directory_)) {
     process_ = OpenProcess(found);
-    if (!process_.valid()) continue;
+    if (!process_.open()) continue;
     pid_ = found.pid;
     work_ = Work::kServing;
     state_.phase = ProcessState::Phase::kRunning;
@@ -107,9 +107,9 @@ void SupervisedServer::Adopt() {
   state_.ended_at = clock_.Now().mono;
 }
 
-Result<UniqueFd> SupervisedServer::SpawnServer(const std::vector<std::string>& argv, int input,
-                                               const char* output) {
-  const UniqueFd log(
+Result<Descriptor> SupervisedServer::SpawnServer(const std::vector<std::string>& argv, int input,
+                                                 const char* output) {
+  const Descriptor log(
       open((directory_ + output).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   SpawnOptions options;
   options.argv = argv;
@@ -121,40 +121,37 @@ Result<UniqueFd> SupervisedServer::SpawnServer(const std::vector<std::string>& a
   PHA_ASSIGN_OR_RETURN(pid_, Spawn(options));
   is_child_ = true;
   end_asked_ = false;
-  UniqueFd process = OpenChild(pid_);
-  if (!process.valid()) return SystemError("cannot watch the server's process", errno);
+  Descriptor process = OpenChild(pid_);
+  if (!process.open()) return SystemError("cannot watch the server's process", errno);
   return process;
 }
 
-void SupervisedServer::Start(const SupervisorRequest& request) {
+Status SupervisedServer::Start(const SupervisorRequest& request) {
+  if (busy() && end_asked_) return Error{ErrorCode::kConflict, "the server is being ended"};
   if (running()) {
-    start_result_ =
-        end_asked_ ? Status(Error{ErrorCode::kConflict, "the server is being ended"}) : Ok();
     how_ = request;
     how_.initialise = {};  // holds a password
     const bool inhibited = request.restart_allowed.count() == 0;
     if (std::exchange(state_.restart_inhibited, inhibited) != inhibited) changed_();
-    return;
+    return Ok();
   }
-  if (busy()) return;  // its data directory is being made: the same start, asked twice
+  if (busy()) return Ok();  // its data directory is being made: the same start, asked twice
   if (state_.fenced && !request.unfence) {
-    start_result_ =
-        Error{ErrorCode::kRefused, "the node is fenced; only its manager may start it again"};
-    return;
+    return Error{ErrorCode::kRefused, "the node is fenced; only its manager may start it again"};
   }
   how_ = request;
   restarted_ = false;
   state_.ended_at = {};
   if (state_.fenced) {
     if (unlink((directory_ + "/fenced").c_str()) != 0 && errno != ENOENT) {
-      start_result_ = SystemError("cannot remove the mark of the fence in " + directory_, errno);
-      return;
+      return SystemError("cannot remove the mark of the fence in " + directory_, errno);
     }
     SyncDirectory(directory_);
     state_.fenced = false;
   }
-  start_result_ = state_.initialised ? BeginServe(how_.serve) : BeginInitialise();
+  const Status begun = state_.initialised ? BeginServe(how_.serve) : BeginInitialise();
   how_.initialise = {};
+  return begun;
 }
 
 Status SupervisedServer::BeginInitialise() {
@@ -164,18 +161,22 @@ Status SupervisedServer::BeginInitialise() {
   if (mkdir((directory_ + "/data.new").c_str(), 0700) != 0) {
     return SystemError("cannot make " + directory_ + "/data.new", errno);
   }
-  PHA_ASSIGN_OR_RETURN(const UniqueFd input, InputFile(how_.initialise));
+  PHA_ASSIGN_OR_RETURN(const Descriptor input, InputFile(how_.initialise));
   PHA_ASSIGN_OR_RETURN(process_, SpawnServer(how_.initialise.argv, input.get(), "/initialise.out"));
   work_ = Work::kInitialising;
+  state_.starting = true;
+  state_.restart_inhibited = false;  // the server will run, and nobody has to ask again
+  changed_();
   return Ok();
 }
 
 Status SupervisedServer::BeginServe(const std::vector<std::string>& argv) {
   PHA_ASSIGN_OR_RETURN(process_, SpawnServer(argv, -1, "/server.out"));
   work_ = Work::kServing;
-  const UniqueFd mark(
+  const Descriptor mark(
       open((directory_ + "/started").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   state_.phase = ProcessState::Phase::kRunning;
+  state_.starting = false;
   state_.pid = pid_;
   state_.how_ended.clear();
   state_.restart_inhibited = how_.restart_allowed.count() == 0 || restarted_;
@@ -195,7 +196,7 @@ void SupervisedServer::OnProcessEnd() {
     how = DescribeExit(exited ? end.si_status << 8 : end.si_status);
     if (exited) exit_code = end.si_status;
   }
-  process_.Reset();
+  process_.Close();
   pid_ = 0;
   is_child_ = false;
   const Work work = std::exchange(work_, Work::kNone);
@@ -208,19 +209,29 @@ void SupervisedServer::OnProcessEnd() {
 
 void SupervisedServer::FinishInitialise(const std::string& how, bool succeeded) {
   if (!succeeded || end_asked_) {
-    start_result_ =
-        Error{ErrorCode::kIo, "making the data directory of " + directory_ + " failed (" + how +
-                                  "): " + Tail(directory_ + "/initialise.err")};
-    return;
+    return GiveUpStarting("making the data directory of " + directory_ + " failed (" + how +
+                          "): " + Tail(directory_ + "/initialise.err"));
   }
   if (rename((directory_ + "/data.new").c_str(), (directory_ + "/data").c_str()) != 0) {
-    start_result_ =
-        SystemError("cannot put the new data directory in place in " + directory_, errno);
-    return;
+    return GiveUpStarting(
+        SystemError("cannot put the new data directory in place in " + directory_, errno).message);
   }
   SyncDirectory(directory_);
   state_.initialised = true;
-  start_result_ = BeginServe(how_.serve);
+  if (const Status begun = BeginServe(how_.serve); !begun.ok()) {
+    GiveUpStarting(begun.error().message);
+  }
+}
+
+// Whoever ordered the start has its answer already: the state must say why nothing runs.
+void SupervisedServer::GiveUpStarting(std::string why) {
+  Log(LogLevel::kError, "The server could not be started.", {{"why", why}});
+  state_.phase = ProcessState::Phase::kEnded;
+  state_.starting = false;
+  state_.how_ended = std::move(why);
+  state_.ended_at = clock_.Now().mono;
+  state_.restart_inhibited = true;
+  changed_();
 }
 
 void SupervisedServer::FinishServe(const std::string& how, int exit_code) {
@@ -263,8 +274,9 @@ void SupervisedServer::Kill() {
 // may learn of it later: a crash of the machine ends the process too.
 void SupervisedServer::Fence() {
   end_asked_ = true;
-  const UniqueFd mark(open((directory_ + "/fenced").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-  if (!mark.valid()) {
+  const Descriptor mark(
+      open((directory_ + "/fenced").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!mark.open()) {
     Log(LogLevel::kError,
         "The mark of the fence cannot be written; the server is killed all the same.",
         {{"directory", directory_}});

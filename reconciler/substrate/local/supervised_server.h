@@ -22,17 +22,14 @@ class SupervisedServer {
 
   const ProcessState& state() const { return state_; }
   // A process of ours is alive: the server, or one that makes its data directory.
-  bool busy() const { return process_.valid(); }
+  bool busy() const { return process_.open(); }
   bool running() const { return state_.phase == ProcessState::Phase::kRunning; }
-  // Why the last start came to nothing; OK while one is under way or after one that succeeded.
-  const Status& start_result() const { return start_result_; }
-
   // Readable when OnProcessEnd() is to be called; -1: no process.
   int watch_descriptor() const { return process_.get(); }
   void OnProcessEnd();
 
-  // Begins; done when running(), failed when neither running() nor busy().
-  void Start(const SupervisorRequest& request);
+  // Begins, or says why not. What becomes of it is in state(): running, or ended with the reason.
+  Status Start(const SupervisorRequest& request);
   // Begin; done when not busy().
   void Stop();
   void Kill();
@@ -48,16 +45,17 @@ class SupervisedServer {
   Status BeginServe(const std::vector<std::string>& argv);
   void FinishInitialise(const std::string& how, bool succeeded);
   void FinishServe(const std::string& how, int exit_code);
-  Result<UniqueFd> SpawnServer(const std::vector<std::string>& argv, int input, const char* output);
+  void GiveUpStarting(std::string why);
+  Result<Descriptor> SpawnServer(const std::vector<std::string>& argv, int input,
+                                 const char* output);
 
   const std::string directory_;
   const Clock& clock_;
   const std::function<void()> changed_;
   ProcessState state_;
-  Status start_result_;
   SupervisorRequest how_;  // the last start asked of us
   Work work_ = Work::kNone;
-  UniqueFd process_;  // pidfd
+  Descriptor process_;  // pidfd
   pid_t pid_ = 0;
   bool is_child_ = false;   // false: adopted, its exit status goes to somebody else
   bool end_asked_ = false;  // by Stop() or Fence(): not a crash

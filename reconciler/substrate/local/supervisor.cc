@@ -27,7 +27,7 @@ constexpr std::size_t kMostClients = 64;
 constexpr std::size_t kMostUnread = 256 * 1024;  // of a client that does not read
 
 struct Client {
-  UniqueFd socket;
+  Descriptor socket;
   std::string in, out;
   bool gone = false;
 };
@@ -42,7 +42,7 @@ struct Pending {
 
 class Supervisor {
  public:
-  Supervisor(const std::string& directory, UniqueFd listener, UniqueFd signals)
+  Supervisor(const std::string& directory, Descriptor listener, Descriptor signals)
       : listener_(std::move(listener)),
         signals_(std::move(signals)),
         server_(directory, SystemClock(), [this] { PushState(); }) {}
@@ -64,7 +64,7 @@ class Supervisor {
   static void Flush(Client& client);
   void DropGone();
 
-  UniqueFd listener_, signals_;
+  Descriptor listener_, signals_;
   std::list<Client> clients_;
   std::list<Pending> pending_;
   bool quitting_ = false;
@@ -103,8 +103,8 @@ void Supervisor::Turn() {
 }
 
 void Supervisor::Accept() {
-  UniqueFd socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!socket.valid() || !PeerIsUs(socket.get())) return;
+  Descriptor socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!socket.open() || !PeerIsUs(socket.get())) return;
   clients_.push_back({std::move(socket), {}, {}});
   Send(clients_.back(), PrintState({server_.state(), getpid()}));
 }
@@ -142,8 +142,8 @@ void Supervisor::Begin(Client& client, const SupervisorRequest& request) {
   const std::int64_t pid = server_.state().pid;
   switch (request.verb) {
     case SupervisorVerb::kStart:
-      server_.Start(request);
-      break;
+      Send(client, PrintAnswer(request.id, server_.Start(request)));
+      return;
     case SupervisorVerb::kStop:
       server_.Stop();
       break;
@@ -163,11 +163,8 @@ void Supervisor::Begin(Client& client, const SupervisorRequest& request) {
 // Nothing while the work is under way.
 std::optional<Status> Supervisor::Outcome(const Pending& request) const {
   switch (request.verb) {
-    case SupervisorVerb::kStart:
-      if (!server_.start_result().ok()) return server_.start_result();
-      if (server_.running()) return Ok();
-      if (server_.busy()) return std::nullopt;
-      return Error{ErrorCode::kIo, "the server ended at once: " + server_.state().how_ended};
+    case SupervisorVerb::kStart:  // answered when it began
+      return Ok();
     case SupervisorVerb::kStop:
     case SupervisorVerb::kFence:
       if (server_.busy()) return std::nullopt;
@@ -221,22 +218,23 @@ void Supervisor::DropGone() {
   clients_.remove_if([](const Client& client) { return client.gone; });
 }
 
-Result<UniqueFd> TakeLock(const std::string& directory) {
-  UniqueFd lock(open((directory + "/supervisor.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock.valid()) return SystemError("cannot open the lock in " + directory, errno);
+Result<Descriptor> TakeLock(const std::string& directory) {
+  Descriptor lock(
+      open((directory + "/supervisor.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock.open()) return SystemError("cannot open the lock in " + directory, errno);
   if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return Error{ErrorCode::kConflict, "another supervisor holds " + directory, errno};
   }
   return lock;
 }
 
-UniqueFd TakeSignals() {
+Descriptor TakeSignals() {
   sigset_t wanted;
   sigemptyset(&wanted);
   sigaddset(&wanted, SIGTERM);
   sigaddset(&wanted, SIGINT);
   sigprocmask(SIG_BLOCK, &wanted, nullptr);
-  return UniqueFd(signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+  return Descriptor(signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
 int Fail(const Error& error) {

@@ -32,7 +32,7 @@ struct SupervisorClient::Inside {
       : options(std::move(given)), clock(the_clock), wake(eventfd(0, EFD_CLOEXEC)) {}
 
   void Run();
-  Result<UniqueFd> ConnectOrSpawn();
+  Result<Descriptor> ConnectOrSpawn();
   Status SpawnSupervisor();
   void ReadUntilBroken(int socket);
   void Take(const std::string& line);
@@ -42,13 +42,13 @@ struct SupervisorClient::Inside {
 
   const SupervisorClientOptions options;
   const Clock& clock;
-  const UniqueFd wake;  // written once: the client is being destroyed
+  const Descriptor wake;  // written once: the client is being destroyed
   std::thread thread;
 
   mutable std::mutex mutex;
   mutable std::condition_variable changed;
   // Guarded by mutex:
-  UniqueFd socket;
+  Descriptor socket;
   Seen<SupervisorState> state;
   std::map<std::uint64_t, std::optional<Status>> calls;  // by id; empty: not answered yet
   std::uint64_t last_id = 0;
@@ -112,10 +112,10 @@ Status SupervisorClient::StopAndQuit(Deadline deadline) {
   }
   const Seen<SupervisorState> last = State();
   const auto process = IdentifyProcess(last.known() ? static_cast<pid_t>(last->supervisor_pid) : 0);
-  const UniqueFd supervisor = process ? OpenProcess(*process) : UniqueFd();
+  const Descriptor supervisor = process ? OpenProcess(*process) : Descriptor();
   PHA_TRY(ask(SupervisorVerb::kQuit, deadline));
   pollfd end{supervisor.get(), POLLIN, 0};
-  if (supervisor.valid() && poll(&end, 1, deadline.poll_milliseconds()) == 0) {
+  if (supervisor.open() && poll(&end, 1, deadline.poll_milliseconds()) == 0) {
     return Error{ErrorCode::kTimeout,
                  "the supervisor in " + inside_->options.directory + " does not end"};
   }
@@ -157,7 +157,7 @@ void SupervisorClient::Inside::Run() {
   }
 }
 
-Result<UniqueFd> SupervisorClient::Inside::ConnectOrSpawn() {
+Result<Descriptor> SupervisorClient::Inside::ConnectOrSpawn() {
   auto connected = ConnectToSupervisor(options.directory);
   bool spawn = false;
   {
@@ -177,8 +177,8 @@ Result<UniqueFd> SupervisorClient::Inside::ConnectOrSpawn() {
 
 Status SupervisorClient::Inside::SpawnSupervisor() {
   const std::string log_path = options.directory + "/supervisor.log";
-  const UniqueFd log(open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-  if (!log.valid()) return SystemError("cannot write " + log_path, errno);
+  const Descriptor log(open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  if (!log.open()) return SystemError("cannot write " + log_path, errno);
   SpawnOptions spawn;
   spawn.argv = options.command;
   spawn.argv.push_back(options.directory);
@@ -237,7 +237,7 @@ bool SupervisorClient::Inside::Lose(const std::string& why) {
   bool news = false;
   {
     const std::lock_guard lock(mutex);
-    socket.Reset();
+    socket.Close();
     spoke = state.known();
     news = spoke || state.why_unknown() != why;
     state = Seen<SupervisorState>::Unknown(why, clock.Now().mono);

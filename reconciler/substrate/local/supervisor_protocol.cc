@@ -46,6 +46,7 @@ SupervisorState StateFrom(const Json& json) {
   process.restart_inhibited = json.at("restartInhibited").get<bool>();
   process.fenced = json.at("fenced").get<bool>();
   process.initialised = json.at("initialised").get<bool>();
+  process.starting = json.value("starting", false);  // a supervisor of before does not say it
   return state;
 }
 
@@ -98,7 +99,8 @@ std::string PrintState(const SupervisorState& state) {
                  {"endedAtMicroseconds", process.ended_at.time_since_epoch().count()},
                  {"restartInhibited", process.restart_inhibited},
                  {"fenced", process.fenced},
-                 {"initialised", process.initialised}}}});
+                 {"initialised", process.initialised},
+                 {"starting", process.starting}}}});
 }
 
 std::string PrintAnswer(std::uint64_t id, const Status& status) {

@@ -21,8 +21,8 @@ constexpr std::size_t kLongestSupervisorLine = 64 * 1024;
 
 // What a supervisor may be asked.
 //   start       runs the server; makes its data directory first when there is none. Answered when
-//   the
-//               process runs. Refused on a fenced node unless `unfence`.
+//               that has begun; the state tells what becomes of it. Refused on a fenced node unless
+//               `unfence`.
 //   stop, kill  end the server (SIGTERM, SIGKILL); answered when it has ended
 //   fence       kill, and refuse every start without `unfence`, also after the supervisor's own end
 //   quit        end the supervisor; refused while the server runs

@@ -13,7 +13,7 @@ namespace {
 
 // A socket's path is limited to 107 bytes, a directory's is not: go through a descriptor of it.
 struct DirectoryAddress {
-  UniqueFd directory;
+  Descriptor directory;
   sockaddr_un address{};
 
   explicit DirectoryAddress(const std::string& path)
@@ -28,21 +28,21 @@ struct DirectoryAddress {
 
 }  // namespace
 
-Result<UniqueFd> ListenAsSupervisor(const std::string& directory) {
+Result<Descriptor> ListenAsSupervisor(const std::string& directory) {
   const DirectoryAddress at(directory);
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   unlink((directory + "/supervisor.sock").c_str());
-  if (!socket.valid() || bind(socket.get(), at.get(), sizeof at.address) != 0 ||
+  if (!socket.open() || bind(socket.get(), at.get(), sizeof at.address) != 0 ||
       listen(socket.get(), 64) != 0) {
     return SystemError("cannot listen on " + directory + "/supervisor.sock", errno);
   }
   return socket;
 }
 
-Result<UniqueFd> ConnectToSupervisor(const std::string& directory) {
+Result<Descriptor> ConnectToSupervisor(const std::string& directory) {
   const DirectoryAddress at(directory);
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket.valid() || connect(socket.get(), at.get(), sizeof at.address) != 0) {
+  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.open() || connect(socket.get(), at.get(), sizeof at.address) != 0) {
     return Error{ErrorCode::kNotFound, "no supervisor answers in " + directory, errno};
   }
   if (!PeerIsUs(socket.get())) {

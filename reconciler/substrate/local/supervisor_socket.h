@@ -10,9 +10,9 @@ namespace pandora_ha {
 
 // DIRECTORY/supervisor.sock, mode 0600 by the caller's umask. REQUIRES: the directory's lock is
 // held.
-Result<UniqueFd> ListenAsSupervisor(const std::string& directory);
+Result<Descriptor> ListenAsSupervisor(const std::string& directory);
 // kNotFound when nobody listens there.
-Result<UniqueFd> ConnectToSupervisor(const std::string& directory);
+Result<Descriptor> ConnectToSupervisor(const std::string& directory);
 // The other side runs as our user or as root.
 bool PeerIsUs(int socket);
 
