@@ -160,9 +160,13 @@ void BlockOnElection(Context& c, const Election& election) {
 void BeginPromotion(Context& c, const std::optional<NodeName>& from, Epoch epoch,
                     std::string because) {
   c.memory.epoch = epoch;
-  c.memory.promotion = Promotion{
-      epoch, from, std::nullopt, std::move(because), c.seen.taken_at.wall, c.seen.taken_at.mono,
-      false, false};
+  Promotion promotion;
+  promotion.epoch = epoch;
+  promotion.from = from;
+  promotion.because = std::move(because);
+  promotion.began_at = c.seen.taken_at.wall;
+  promotion.began = c.seen.taken_at.mono;
+  c.memory.promotion = std::move(promotion);
 }
 
 void PromoteTo(Context& c, const NodeName& winner, bool lossless, std::vector<Condition> fence) {

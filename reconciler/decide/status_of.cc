@@ -355,6 +355,7 @@ ClusterStatus StatusOf(const ClusterSpec& spec, const Observation& seen, const D
   AddFailedSteps(decision.plan, report, &status.findings);
   status.blocked = decision.blocked;
   status.candidates = decision.candidates;
+  status.intents = decision.memory.intents;
   status.publication = seen.publication;
   status.observed_at = seen.taken_at.wall;
   status.verdict = VerdictOf(t, status);

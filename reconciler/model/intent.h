@@ -84,9 +84,12 @@ enum class IntentState {
 struct IntentRecord {
   Intent intent;
   IntentState state = IntentState::kUnderWay;
-  std::string says;        // the whole sentence: what was done, or why not and what to do
-  WallTime at{};           // of the last change of state
-  TimePoint give_up_at{};  // under way: comparable only within one boot
+  std::string says;  // the whole sentence: what was done, or why not and what to do
+  WallTime at{};     // of the last change of state
+  // Under way; comparable only within one boot.
+  TimePoint give_up_at{};
+  TimePoint not_before{};  // of the next attempt
+  int attempts = 0;        // at closing the primary
 
   bool operator==(const IntentRecord&) const = default;
 };

@@ -30,8 +30,11 @@ struct Promotion {
   bool fence_waived = false;  // policy `availability` took the risk of an unproven fence
   // A person asked for it: the id of the intent. Empty: evidence began it.
   std::string intent;
-  // The old primary lives and is closed first; until the target is open, it can be taken back.
+  std::optional<NodeName> wanted;  // the node that the person, or the check of a switchover, chose
+  // A switchover: the old primary lives and is closed first; until the target has been opened, it
+  // is opened again when something goes wrong.
   bool planned = false;
+  bool loss_allowed = false;  // the person accepts lost rows and an unproven fence
 
   bool operator==(const Promotion&) const = default;
 };

@@ -69,6 +69,7 @@ struct ClusterStatus {
   std::vector<Finding> findings;
   std::vector<Blocked> blocked;
   std::vector<CandidateVerdict> candidates;
+  std::vector<IntentRecord> intents;  // the newest last
   PublicationSeen publication;
   WallTime observed_at{};
 
