@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "reconciler/api/explain.h"
+#include "reconciler/api/intent_answers.h"
 #include "reconciler/base/log.h"
 #include "reconciler/model/json.h"
 
@@ -90,12 +91,33 @@ Answer Answers::Readiness() const {
   return Text(200, "ok");
 }
 
-Answer Answers::Cluster(std::string_view rest, std::string_view query) const {
+Answer Answers::Cluster(std::string_view rest, std::string_view query,
+                        const Request& request) const {
   const auto slash = std::min(rest.find('/'), rest.size());
   const std::string name(rest.substr(0, slash));
   const std::string_view part = rest.substr(slash);
+  const bool intents =
+      sources_.intents.ask && (part == "/intents" || part.substr(0, 9) == "/intents/");
+  std::vector<Intent> pending;
+  if (intents) pending = sources_.intents.pending(name);
   const auto last = sources_.noticeboard.Last(name);
+  if (request.method != "GET" && request.method != "HEAD" &&
+      !(request.method == "POST" && intents && part == "/intents")) {
+    if (!intents || part != "/intents") return Failure(405, "Only GET and HEAD are answered.");
+    Answer wrong = Failure(405, "Intents are read with GET and asked for with POST.");
+    wrong.allow = "GET, HEAD, POST";
+    return wrong;
+  }
+  if (!last && request.method == "POST" &&
+      std::count(sources_.clusters.begin(), sources_.clusters.end(), name) > 0) {
+    return Failure(503, "The cluster was not looked at yet; ask again in a moment.");
+  }
   if (!last) return Failure(404, "There is no such cluster here, or it was not looked at yet.");
+  if (intents) {
+    const IntentAnswers desk(sources_.intents, sources_.clock, std::move(pending), *last);
+    if (request.method == "POST") return desk.Ask(request, query);
+    return part == "/intents" ? desk.All() : desk.One(std::string(part.substr(9)));
+  }
   if (part.empty()) return Document(StatusDocument(*last));
   if (part == "/plan") return Document(PlanDocument(*last));
   if (part == "/explain") {
@@ -118,19 +140,22 @@ Answer Answers::Cluster(std::string_view rest, std::string_view query) const {
   return Failure(404, "There is nothing at this address.");
 }
 
-Answer Answers::To(Audience audience, std::string_view method, std::string_view target) const try {
+Answer Answers::To(Audience audience, const Request& request) const try {
+  const std::string_view target = request.target;
   const auto question = std::min(target.find('?'), target.size());
   const std::string_view path = target.substr(0, question);
   const std::string_view query = target.substr(std::min(question + 1, target.size()));
   if (!KnownAddress(audience, path)) return Failure(404, "There is nothing at this address.");
-  if (method != "GET" && method != "HEAD") return Failure(405, "Only GET and HEAD are answered.");
+  if (path.substr(0, kClusters.size() + 1) == std::string(kClusters) + "/")
+    return Cluster(path.substr(kClusters.size() + 1), query, request);
+  if (request.method != "GET" && request.method != "HEAD")
+    return Failure(405, "Only GET and HEAD are answered.");
   if (path == "/healthz") return Health();
   if (path == "/readyz") return Readiness();
   if (path == "/metrics") {
     if (!sources_.metrics) return Failure(404, "There is nothing at this address.");
     return {200, "text/plain; version=0.0.4; charset=utf-8", sources_.metrics()};
   }
-  if (path != kClusters) return Cluster(path.substr(kClusters.size() + 1), query);
   json list = json::array();
   for (const auto& snapshot : sources_.noticeboard.All()) list.push_back(Summary(snapshot->status));
   return Document({{"clusters", std::move(list)}});

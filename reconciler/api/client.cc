@@ -20,6 +20,7 @@ namespace {
 
 namespace http = boost::beast::http;
 
+const std::string kHead = " HTTP/1.1\r\nHost: pandora-ha\r\nConnection: close\r\n";
 constexpr std::size_t kMostAnswerBytes = 64u * 1024 * 1024;
 
 struct Descriptor {
@@ -78,7 +79,7 @@ Result<std::string> Receive(int descriptor, const Deadline& deadline, const std:
   return Error{ErrorCode::kInternal, "The answer of " + path + " is too large.", 0};
 }
 
-Result<std::string> Question(const std::string& path, const std::string& target,
+Result<std::string> Question(const std::string& path, const std::string& request,
                              const Deadline& deadline) {
   const auto connected = ConnectUnix(path);
   if (!connected.ok()) {
@@ -96,21 +97,33 @@ Result<std::string> Question(const std::string& path, const std::string& target,
                  error.number};
   }
   const Descriptor descriptor(*connected);
-  const std::string request =
-      "GET " + target + " HTTP/1.1\r\nHost: pandora-ha\r\nConnection: close\r\n\r\n";
   PHA_TRY(Send(descriptor.number, request, deadline, path));
   return Receive(descriptor.number, deadline, path);
 }
 
 ErrorCode CodeOf(unsigned status) {
   if (status == 404) return ErrorCode::kNotFound;
+  if (status == 409) return ErrorCode::kConflict;
+  if (status == 503) return ErrorCode::kUnreachable;
   return status == 400 ? ErrorCode::kInvalid : ErrorCode::kInternal;
 }
 
 }  // namespace
 
 Result<nlohmann::json> ApiClient::Get(const std::string& target, Deadline deadline) const {
-  PHA_ASSIGN_OR_RETURN(const std::string text, Question(path_, target, deadline));
+  return Ask("GET " + target + kHead + "\r\n", deadline);
+}
+
+Result<nlohmann::json> ApiClient::Post(const std::string& target, const nlohmann::json& body,
+                                       Deadline deadline) const {
+  const std::string text = PrintJson(body);
+  return Ask("POST " + target + kHead + "Content-Type: application/json\r\nContent-Length: " +
+                 std::to_string(text.size()) + "\r\n\r\n" + text,
+             deadline);
+}
+
+Result<nlohmann::json> ApiClient::Ask(const std::string& request, const Deadline& deadline) const {
+  PHA_ASSIGN_OR_RETURN(const std::string text, Question(path_, request, deadline));
   http::response_parser<http::string_body> parser;
   parser.eager(true);
   parser.body_limit(kMostAnswerBytes);
@@ -122,7 +135,7 @@ Result<nlohmann::json> ApiClient::Get(const std::string& target, Deadline deadli
   auto document = ParseJson(parser.get().body());
   if (!document.ok()) return document.error();
   const unsigned status = parser.get().result_int();
-  if (status == 200) return document;
+  if (status == 200 || status == 202) return document;
   const auto says = document->is_object() ? document->find("error") : document->end();
   return Error{CodeOf(status),
                says != document->end() && says->is_string()

@@ -16,11 +16,22 @@ json DatedBlocks(const Snapshot& snapshot) {
   return blocked;
 }
 
+// The newest last.
+json Intents(const Snapshot& snapshot, bool only_under_way) {
+  json list = json::array();
+  for (const IntentRecord& record : snapshot.status.intents) {
+    if (only_under_way && record.state != IntentState::kUnderWay) continue;
+    list.push_back(ToJson(record, snapshot.seen.taken_at));
+  }
+  return list;
+}
+
 }  // namespace
 
 json StatusDocument(const Snapshot& snapshot) {
   json out = ToJson(snapshot.status);
   out["blocked"] = DatedBlocks(snapshot);
+  out["intents"] = Intents(snapshot, true);
   return out;
 }
 
@@ -38,6 +49,7 @@ json PlanDocument(const Snapshot& snapshot) {
 json ExplainDocument(const Snapshot& snapshot, const std::vector<Event>& events,
                      const std::function<std::string(FindingCode)>& remedy) {
   json out = StatusDocument(snapshot);
+  out["intents"] = Intents(snapshot, false);
   out["spec"] = SummaryToJson(snapshot.spec);
   out["observation"] = ToJson(snapshot.seen);
   out["plan"] = ToJson(snapshot.decision.plan);
@@ -53,7 +65,9 @@ json ExplainDocument(const Snapshot& snapshot, const std::vector<Event>& events,
     json one = {{"epoch", promotion->epoch.number},
                 {"because", promotion->because},
                 {"beganAt", FormatWallTime(promotion->began_at)},
-                {"fenceWaived", promotion->fence_waived}};
+                {"fenceWaived", promotion->fence_waived},
+                {"planned", promotion->planned}};
+    if (!promotion->intent.empty()) one["intent"] = promotion->intent;
     if (promotion->from) one["from"] = promotion->from->text;
     if (promotion->to) one["to"] = promotion->to->text;
     out["promotion"] = std::move(one);

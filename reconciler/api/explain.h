@@ -10,12 +10,12 @@
 
 namespace pandora_ha {
 
-// The status, with the moments at which blocks end by themselves.
+// The status, with the moments at which blocks end by themselves, and the intents under way.
 nlohmann::json StatusDocument(const Snapshot& snapshot);
 // The plan of the last look, what became of it, and what is held back.
 nlohmann::json PlanDocument(const Snapshot& snapshot);
-// The status with every fact and its date, findings with remedies, candidates, plan and the last
-// events.
+// The status with every fact and its date, findings with remedies, candidates, plan, every
+// intent that is kept and the last events.
 nlohmann::json ExplainDocument(const Snapshot& snapshot, const std::vector<Event>& events,
                                const std::function<std::string(FindingCode)>& remedy);
 

@@ -1,5 +1,7 @@
 #include "reconciler/api/server.h"
 
+#include <unistd.h>
+
 #include <array>
 #include <boost/asio.hpp>
 #include <boost/beast/core.hpp>
@@ -23,6 +25,8 @@ using ErrorNumber = boost::system::error_code;
 struct Shared {
   ApiServerOptions options;
   Answers answers;
+  // Looked up once: a directory service that hangs must not hold the server.
+  std::string own_user;
 };
 
 // The answer to a request that could not be read; 0: the peer is gone or too slow, say nothing.
@@ -37,8 +41,13 @@ int StatusOfUnreadable(const ErrorNumber& error) {
 template <class Protocol>
 class Session : public std::enable_shared_from_this<Session<Protocol>> {
  public:
-  Session(typename Protocol::socket socket, const Shared& shared, Audience audience, int* open)
-      : stream_(std::move(socket)), shared_(shared), audience_(audience), open_(open) {
+  Session(typename Protocol::socket socket, const Shared& shared, Audience audience,
+          std::string user, int* open)
+      : stream_(std::move(socket)),
+        shared_(shared),
+        audience_(audience),
+        user_(std::move(user)),
+        open_(open) {
     ++*open_;
   }
   ~Session() { --*open_; }
@@ -67,8 +76,9 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
     const auto& request = parser_->get();
     const auto method = request.method_string();
     const auto target = request.target();
-    const Answer answer = shared_.answers.To(audience_, {method.data(), method.size()},
-                                             {target.data(), target.size()});
+    const Answer answer = shared_.answers.To(
+        audience_,
+        {{method.data(), method.size()}, {target.data(), target.size()}, request.body(), user_});
     Write(answer, request.version(), request.keep_alive(), request.method() == http::verb::head);
   }
 
@@ -79,7 +89,7 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
     response_.set(http::field::content_type, answer.content_type);
     response_.set(http::field::cache_control, "no-store");
     response_.set("X-Content-Type-Options", "nosniff");
-    if (answer.status == 405) response_.set(http::field::allow, "GET, HEAD");
+    if (answer.status == 405) response_.set(http::field::allow, answer.allow);
     response_.keep_alive(keep);
     response_.content_length(answer.body.size());
     if (!head_only) response_.body() = answer.body;
@@ -125,6 +135,7 @@ class Session : public std::enable_shared_from_this<Session<Protocol>> {
   beast::basic_stream<Protocol> stream_;
   const Shared& shared_;
   Audience audience_;
+  const std::string user_;
   int* open_;
   // As large as one header and what comes with it: a longer header line never fits.
   beast::flat_static_buffer<2 * kMostHeaderBytes> buffer_;
@@ -144,8 +155,10 @@ class Door {
     acceptor.async_accept([this](ErrorNumber error, typename Protocol::socket socket) {
       if (error == asio::error::operation_aborted) return;
       if (error) return Pause();
-      if (*open_ < shared_.options.most_connections && Trusted(socket)) {
-        std::make_shared<Session<Protocol>>(std::move(socket), shared_, audience_, open_)->Read();
+      const auto user = UserOf(socket);
+      if (*open_ < shared_.options.most_connections && user) {
+        std::make_shared<Session<Protocol>>(std::move(socket), shared_, audience_, *user, open_)
+            ->Read();
       }
       Accept();
     });
@@ -154,8 +167,12 @@ class Door {
   typename Protocol::acceptor acceptor;
 
  private:
-  bool Trusted(typename Protocol::socket& socket) const {
-    return audience_ == Audience::kNetwork || PeerIsTrusted(socket.native_handle());
+  // Empty: anybody of the network. Nothing: not to be served.
+  std::optional<std::string> UserOf(typename Protocol::socket& socket) const {
+    if (audience_ == Audience::kNetwork) return "";
+    const auto peer = TrustedPeer(socket.native_handle());
+    if (!peer) return std::nullopt;
+    return *peer == 0 ? "root" : shared_.own_user;
   }
 
   // Out of descriptors, most likely: the waiting connection stays in the queue, and asking again
@@ -196,7 +213,7 @@ Status ListenTcp(const Address& address, Tcp::acceptor* acceptor) {
 
 struct ApiServer::Parts {
   Parts(const ApiServerOptions& options, ApiSources sources)
-      : shared{options, Answers(std::move(sources))} {}
+      : shared{options, Answers(std::move(sources)), UserName(geteuid())} {}
 
   // The order matters: the context's end destroys the sessions, which use what stands above it.
   Shared shared;

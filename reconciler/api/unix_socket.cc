@@ -1,10 +1,12 @@
 #include "reconciler/api/unix_socket.h"
 
+#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -94,11 +96,21 @@ Result<UnixListener> UnixListener::Listen(const std::string& path) {
   return UnixListener(path, descriptor, InodeOf(path));
 }
 
-bool PeerIsTrusted(int descriptor) {
+std::optional<uid_t> TrustedPeer(int descriptor) {
   ucred peer{};
   socklen_t size = sizeof peer;
-  return getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-         (peer.uid == 0 || peer.uid == geteuid());
+  const bool known = getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0;
+  if (!known || (peer.uid != 0 && peer.uid != geteuid())) return std::nullopt;
+  return peer.uid;
+}
+
+std::string UserName(uid_t user) {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 4096> texts;
+  if (getpwuid_r(user, &entry, texts.data(), texts.size(), &found) == 0 && found != nullptr)
+    return entry.pw_name;
+  return "uid " + std::to_string(user);
 }
 
 Result<int> ConnectUnix(const std::string& path) {

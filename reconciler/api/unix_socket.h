@@ -1,6 +1,9 @@
 // A listening Unix socket that belongs to one process and one user.
 #pragma once
 
+#include <sys/types.h>
+
+#include <optional>
 #include <string>
 
 #include "reconciler/base/result.h"
@@ -26,8 +29,10 @@ class UnixListener {
   unsigned long inode_;
 };
 
-// The other end runs as our own user or as root.
-bool PeerIsTrusted(int descriptor);
+// The user at the other end, when it is our own or root; nobody else is trusted.
+std::optional<uid_t> TrustedPeer(int descriptor);
+// "root", or "uid 1000" when the system knows no name.
+std::string UserName(uid_t user);
 
 // A connected, non-blocking socket. kUnreachable when nobody listens, kDenied when we may not.
 Result<int> ConnectUnix(const std::string& path);

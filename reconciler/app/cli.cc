@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "reconciler/app/cli_intents.h"
 #include "reconciler/app/demo.h"
 #include "reconciler/app/run_command.h"
 #include "reconciler/app/stop_signals.h"
@@ -22,11 +23,6 @@ namespace {
 
 // What a verb that was chosen does; empty until the line has been parsed.
 using Chosen = std::function<int()>;
-
-const std::map<std::string, OutputForm> kForms = {{"table", OutputForm::kTable},
-                                                  {"wide", OutputForm::kWide},
-                                                  {"json", OutputForm::kJson},
-                                                  {"yaml", OutputForm::kYaml}};
 
 // HOST:PORT; the host may be an IPv6 address in brackets.
 CLI::Validator AddressForm() {
@@ -64,25 +60,18 @@ struct Line {
   std::int64_t hold = 10;
   DemoOptions demo;
   std::string directory;
+  IntentLine intents;
   Chosen chosen;
 };
-
-void AddForm(CLI::App* verb, Line* line) {
-  verb->add_option("-o,--output", line->ask.form, "table, wide, json or yaml")
-      ->transform(CLI::CheckedTransformer(kForms))
-      ->option_text("FORM");
-}
 
 CLI::App* AddAsking(CLI::App& app, Line* line, const std::string& name, const std::string& help,
                     int (*verb)(const AskOptions&, std::ostream&, std::ostream&)) {
   CLI::App* added = app.add_subcommand(name, help);
-  added->add_option("--socket", line->ask.socket_path, "the manager's socket")
-      ->capture_default_str();
-  added->add_option("--cluster", line->ask.cluster, "which cluster, when the manager has several");
+  AddManager(added, &line->ask);
   added->add_option("--timeout", line->timeout, "seconds to wait for the manager")
       ->capture_default_str()
       ->check(CLI::Range(1, 3600));
-  AddForm(added, line);
+  AddForm(added, &line->ask);
   if (verb != nullptr) {
     added->callback([line, verb] {
       line->chosen = [line, verb] { return verb(line->ask, std::cout, std::cerr); };
@@ -109,7 +98,7 @@ void AddQuestions(CLI::App& app, Line* line) {
 void AddValidate(CLI::App& app, Line* line) {
   CLI::App* verb = app.add_subcommand("validate", "judge documents; changes nothing");
   verb->add_option("FILE", line->files, "documents")->required();
-  AddForm(verb, line);
+  AddForm(verb, &line->ask);
   verb->callback([line] {
     line->chosen = [line] {
       const bool json = line->ask.form == OutputForm::kJson;
@@ -131,6 +120,7 @@ void AddRun(CLI::App& app, Line* line) {
       ->check(AddressForm());
   verb->callback([line] {
     line->chosen = [line] {
+      HoldStopSignals();
       line->run.listen = ToAddress(line->listen);
       return RunCommand(line->run, std::cerr);
     };
@@ -152,6 +142,7 @@ void AddEndpoint(CLI::App& app, Line* line) {
       ->check(CLI::Range(0, 3600));
   verb->callback([line] {
     line->chosen = [line] {
+      HoldStopSignals();
       line->endpoint.listen = ToAddress(line->listen);
       line->endpoint.hold = Seconds(line->hold);
       return EndpointCommand(line->endpoint, std::cerr);
@@ -174,13 +165,17 @@ void AddDemo(CLI::App& app, Line* line) {
       ->capture_default_str();
   verb->add_flag("--keep", line->demo.keep, "leave the data at the end");
   verb->add_flag("--stop", line->demo.stop, "only end what an earlier one left running");
-  verb->callback(
-      [line] { line->chosen = [line] { return DemoCommand(line->demo, std::cout, std::cerr); }; });
+  verb->callback([line] {
+    line->chosen = [line] {
+      HoldStopSignals();
+      return DemoCommand(line->demo, std::cout, std::cerr);
+    };
+  });
 }
 
 void AddSmall(CLI::App& app, Line* line) {
   CLI::App* version = app.add_subcommand("version", "what this program is made of");
-  AddForm(version, line);
+  AddForm(version, &line->ask);
   version->callback([line] {
     line->chosen = [line] { return VersionVerb(line->ask.form, VersionParts(), std::cout); };
   });
@@ -215,6 +210,7 @@ int RunCli(int argc, char** argv) {
   Line line;
   line.ask.style = StyleFor(STDOUT_FILENO);
   AddQuestions(app, &line);
+  AddIntentVerbs(app, &line.intents, &line.chosen);
   AddValidate(app, &line);
   AddRun(app, &line);
   AddEndpoint(app, &line);
@@ -227,8 +223,6 @@ int RunCli(int argc, char** argv) {
     const int code = app.exit(error);  // prints the help that was asked for, or what is wrong
     return code == 0 ? kExitHealthy : kExitUsage;
   }
-  // The supervisor waits for signals in its own way, before any thread.
-  if (line.directory.empty()) HoldStopSignals();
   line.ask.timeout = Seconds(line.timeout);
   try {
     return line.chosen();

@@ -164,6 +164,14 @@ const Endpoint* Manager::endpoint() const {
   return parts_->endpoint.get();
 }
 
+Status Manager::Ask(Intent intent) {
+  return parts_->loop->Ask(std::move(intent));
+}
+
+std::vector<Intent> Manager::Pending() const {
+  return parts_->loop->Pending();
+}
+
 Result<std::vector<Event>> Manager::History(std::size_t most) const {
   return parts_->store->ReadEvents(most);
 }

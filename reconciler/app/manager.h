@@ -9,6 +9,7 @@
 #include "reconciler/base/clock.h"
 #include "reconciler/base/result.h"
 #include "reconciler/loop/noticeboard.h"
+#include "reconciler/model/intent.h"
 #include "reconciler/model/spec.h"
 #include "reconciler/port/database.h"
 #include "reconciler/port/store.h"
@@ -40,6 +41,9 @@ class Manager {
 
   // Null without `endpoint.listen`. Thread-safe.
   const Endpoint* endpoint() const;
+  // See ClusterLoop. Thread-safe.
+  Status Ask(Intent intent);
+  std::vector<Intent> Pending() const;
   // The newest `most` events. Thread-safe.
   Result<std::vector<Event>> History(std::size_t most) const;
 

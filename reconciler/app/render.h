@@ -20,6 +20,11 @@ std::string RenderHistory(const nlohmann::json& history, bool wide, const Style&
 std::string RenderSteps(const nlohmann::json& document, const Style& style);
 std::string RenderBlocked(const nlohmann::json& document, const Style& style);
 
+// What people ask for or hold us off from, a line for each; "" for none.
+std::string RenderWishes(const nlohmann::json& document, const Style& style);
+// One intent: "switchover to node2: done. node2 is …".
+std::string RenderIntent(const nlohmann::json& record, const Style& style);
+
 Colour ColourOfState(const std::string& state);
 Colour ColourOfSeverity(const std::string& severity);
 // "2026-11-22 17:03:01.250" of the API's form.

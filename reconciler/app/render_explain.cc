@@ -219,7 +219,8 @@ std::string RenderExplain(const json& explain, const Style& style) {
   const json& wait = Member(explain, "lookAgainInMicroseconds");
   out += "Looked at " + ShortTime(TextOf(explain, "observedAt")) + " UTC; the next look follows " +
          (wait == 0 ? "at once" : "in " + Took(wait)) + ".\n\n";
-  for (const std::string& part : {RenderBlocked(explain, style), RenderSteps(explain, style)}) {
+  for (const std::string& part :
+       {RenderBlocked(explain, style), RenderSteps(explain, style), RenderWishes(explain, style)}) {
     if (!part.empty()) out += part + "\n";
   }
   if (const json& promotion = Member(explain, "promotion");

@@ -115,6 +115,7 @@ std::string RenderStatus(const json& status, bool wide, const Style& style) {
   Table nodes(heading);
   for (const json& node : ListOf(status, "nodes")) nodes.Add(NodeRow(node, wide));
   out += nodes.Print(style) + "\n" + Publication(status);
+  if (const std::string wishes = RenderWishes(status, style); !wishes.empty()) out += "\n" + wishes;
   if (!ListOf(status, "findings").empty()) {
     Table findings({"SEVERITY", "FINDING", "ABOUT", "SAYS"});
     for (const json& finding : ListOf(status, "findings")) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "exporters/cluster_exporter.h"
+#include "reconciler/decide/decide.h"
 #include "reconciler/decide/diagnose.h"
 #include "reconciler/spec/secrets.h"
 
@@ -30,6 +31,18 @@ std::map<std::string, EndpointNumbers> EndpointOf(const Manager& manager,
   if (manager.endpoint() == nullptr) return {};
   const EndpointStatistics seen = manager.endpoint()->Statistics();
   return {{cluster, {seen.sessions_now, seen.held_now, seen.sessions_total, seen.sessions_cut}}};
+}
+
+// What would be decided if this were asked for at the last look.
+Decision Would(const Snapshot& last, const Intent& intent) {
+  Observation seen = last.seen;
+  seen.intents = {intent};
+  return Decide(last.spec, seen, last.decision.memory);
+}
+
+IntentDesk DeskOf(Manager& manager) {
+  return {[&manager](const std::string&, Intent intent) { return manager.Ask(std::move(intent)); },
+          [&manager](const std::string&) { return manager.Pending(); }, Would};
 }
 
 }  // namespace
@@ -64,6 +77,7 @@ Result<std::unique_ptr<Service>> Service::Start(ServiceOptions options, const Cl
   sources.history = [&manager](const std::string&, std::size_t most) {
     return manager.History(most);
   };
+  sources.intents = DeskOf(manager);
   ApiServerOptions doors;
   doors.socket_path = options.socket_path;
   doors.tcp = options.listen;

@@ -69,7 +69,10 @@ NodeStatus NodeOf(const Telling& t, const DatabaseNodeSpec& declared) {
   node.address = {declared.address, t.spec.database.port};
   const auto order = PreferenceOrder(t.spec);
   node.preferred = !order.empty() && order.front() == declared.name;
-  node.lossless = MemoryOf(t.memory(), declared.name).lossless;
+  const NodeMemory& remembered = MemoryOf(t.memory(), declared.name);
+  node.lossless = remembered.lossless;
+  node.paused = remembered.paused;
+  node.fenced = remembered.fenced;
   const auto& findings = t.decision.findings;
   const auto note = std::find_if(findings.begin(), findings.end(), [&](const Finding& f) {
     return f.about == declared.name && f.code != FindingCode::kFailoverBlocked;
@@ -356,6 +359,10 @@ ClusterStatus StatusOf(const ClusterSpec& spec, const Observation& seen, const D
   status.blocked = decision.blocked;
   status.candidates = decision.candidates;
   status.intents = decision.memory.intents;
+  status.paused = decision.memory.paused;
+  if (const auto& at = decision.memory.failed_over_at)
+    status.failed_over_at =
+        seen.taken_at.wall + std::chrono::round<Milliseconds>(*at - seen.taken_at.mono);
   status.publication = seen.publication;
   status.observed_at = seen.taken_at.wall;
   status.verdict = VerdictOf(t, status);

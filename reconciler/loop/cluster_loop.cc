@@ -39,6 +39,11 @@ void BoundSteps(const ClusterSpec& spec, Plan* plan) {
     step.deadline = std::min<Duration>(step.deadline, Duration(spec.lease.duration) / 2);
 }
 
+std::string OfAnother(const std::string& holder) {
+  return "Another manager acts on this cluster" + (holder.empty() ? "" : " (" + holder + ")") +
+         "; ask that one. Nothing was taken up here.";
+}
+
 Report NotTried(const Plan& plan) {
   Report report;
   for (const Step& step : plan.steps)
@@ -63,23 +68,31 @@ Status ClusterLoop::Start() {
     memory_ = *std::move(stored);
   }
   memory_.cluster = cluster;
-  if (memory_.boot_id != clock_.BootId()) {
-    // The machine was restarted: monotonic dates of before mean nothing now.
-    memory_.boot_id = clock_.BootId();
-    if (memory_.promotion) memory_.promotion->began = clock_.Now().mono;
-    for (auto& [name, node] : memory_.nodes) {
-      node.failed_looks = 0;
-      node.unanswered_since.reset();
-      node.unwitnessed_since.reset();
-      node.arrival_changed = {};
-      node.executed = {};
-      node.not_acknowledging_since.reset();
-      node.start_not_before.reset();
-    }
-  }
+  if (memory_.boot_id != clock_.BootId()) ForgetMonotonicDates();
   // Looks are counted from one again by a new process.
   for (auto& [name, node] : memory_.nodes) node.attempts_counted = 0;
   return Ok();
+}
+
+// The machine was restarted: monotonic dates of before mean nothing now.
+void ClusterLoop::ForgetMonotonicDates() {
+  const TimePoint now = clock_.Now().mono;
+  memory_.boot_id = clock_.BootId();
+  if (memory_.promotion) memory_.promotion->began = now;
+  memory_.failed_over_at.reset();
+  for (IntentRecord& record : memory_.intents) {
+    record.give_up_at = now + record.intent.within;
+    record.not_before = {};
+  }
+  for (auto& [name, node] : memory_.nodes) {
+    node.failed_looks = 0;
+    node.unanswered_since.reset();
+    node.unwitnessed_since.reset();
+    node.arrival_changed = {};
+    node.executed = {};
+    node.not_acknowledging_since.reset();
+    node.start_not_before.reset();
+  }
 }
 
 void ClusterLoop::Wake() {
@@ -88,6 +101,12 @@ void ClusterLoop::Wake() {
     wake_ = true;
   }
   woken_.notify_all();
+}
+
+Status ClusterLoop::Ask(Intent intent) {
+  PHA_TRY(inbox_.Add(std::move(intent)));
+  Wake();
+  return Ok();
 }
 
 void ClusterLoop::Run(std::stop_token stop) {
@@ -160,13 +179,17 @@ Duration ClusterLoop::Tick() {
   const ClusterSpec& spec = parts_.hands.spec;
   Observation seen = parts_.observer.Look();
   times.looked = clock_.Now().mono;
-  Decision decision = Decide(spec, seen, memory_);
   const bool held = parts_.hands.lease.Held();
+  inbox_.Close(held ? "" : OfAnother(parts_.hands.lease.Holder()));
+  seen.intents = inbox_.All();
+  Decision decision = Decide(spec, seen, memory_);
   for (const Violation& violation : CheckInvariants(spec, seen, memory_, decision)) {
     Refuse(&decision, "Refused a plan that breaks invariant " +
                           std::to_string(violation.invariant) + ": " + violation.says +
                           ". This is a bug; please report it with `pandora-ha explain`.");
     decision.memory = memory_;
+    // It may be what was asked for that leads there; the cluster must not be left alone for it.
+    for (const Intent& intent : seen.intents) inbox_.Drop(intent.id);
     break;
   }
   times.decided = clock_.Now().mono;
@@ -192,6 +215,8 @@ Duration ClusterLoop::Tick() {
   const Duration wait = failing_ ? std::max<Duration>(decision.look_again_in, kAfterFailedPlan)
                                  : decision.look_again_in;
   Tell(std::move(seen), std::move(decision), report, times);
+  // Only now: who asks in the meantime finds it here or on the noticeboard.
+  for (const IntentRecord& record : memory_.intents) inbox_.Drop(record.intent.id);
   return wait;
 }
 

@@ -9,6 +9,7 @@
 #include "reconciler/act/executor.h"
 #include "reconciler/base/clock.h"
 #include "reconciler/loop/beater.h"
+#include "reconciler/loop/intent_inbox.h"
 #include "reconciler/loop/noticeboard.h"
 #include "reconciler/observe/observer.h"
 #include "reconciler/port/store.h"
@@ -42,7 +43,14 @@ class ClusterLoop {
   // Look now. Thread-safe, never blocks for long.
   void Wake();
 
+  // Hands in what a person asks for; the next look takes it up. kConflict, with a sentence: see
+  // IntentInbox::Add; also when another manager acts. Thread-safe, never blocks for long.
+  Status Ask(Intent intent);
+  // What was asked for and has not been taken up yet. Thread-safe.
+  std::vector<Intent> Pending() const { return inbox_.All(); }
+
  private:
+  void ForgetMonotonicDates();
   bool Remember(const Memory& decided);
   void KeepPublicationBelieved(const Observation& seen, const Decision& decision);
   void Refuse(Decision* decision, const std::string& why);
@@ -58,6 +66,7 @@ class ClusterLoop {
   FailoverTiming timing_;
   bool failing_ = false;  // the last plan was not completed
   std::string renew_problem_;
+  IntentInbox inbox_;
 
   std::mutex mutex_;
   std::condition_variable_any woken_;

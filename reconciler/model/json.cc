@@ -45,6 +45,8 @@ json NodeToJson(const NodeStatus& node) {
   if (node.behind) out["behind"] = *node.behind;
   if (!node.position.empty()) out["position"] = node.position;
   if (!node.note.empty()) out["note"] = node.note;
+  if (node.paused) out["paused"] = ToJson(*node.paused);
+  if (node.fenced) out["fenced"] = ToJson(*node.fenced);
   return out;
 }
 
@@ -253,6 +255,8 @@ json ToJson(const ClusterStatus& status) {
               {"publication", PublicationToJson(status.publication)},
               {"observedAt", FormatWallTime(status.observed_at)}};
   if (status.primary) out["primary"] = status.primary->text;
+  if (status.paused) out["paused"] = ToJson(*status.paused);
+  if (status.failed_over_at) out["notAcknowledged"] = FormatWallTime(*status.failed_over_at);
   return out;
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "reconciler/base/result.h"
+#include "reconciler/model/intent.h"
 #include "reconciler/model/memory.h"
 #include "reconciler/model/observation.h"
 #include "reconciler/model/plan.h"
@@ -35,11 +36,22 @@ Result<Memory> MemoryFromJson(const nlohmann::json& value);
 nlohmann::json ToJson(const Event& event);
 Result<Event> EventFromJson(const nlohmann::json& value);
 
+// ---- One way: what is asked. --------------------------------------------------------------------
+
+// An intent as a request's body tells it, flat: {"id", "kind", "reason"} and the fields of its kind
+// with their own names (`to`, `endTransactions`, `withinSeconds`, …; docs/intents.md lists them).
+// Nothing is trusted: sizes are bounded, unknown fields refused. kInvalid tells every problem at
+// once. `by` and `asked_at` are not the asker's to say and stay empty.
+Result<Intent> IntentFromJson(const nlohmann::json& body);
+// The body that IntentFromJson reads.
+nlohmann::json ToJson(const Intent& intent);
+
 // ---- One way: what is told. ---------------------------------------------------------------------
 
 nlohmann::json ToJson(const ClusterStatus& status);
 nlohmann::json ToJson(const Finding& finding);
 nlohmann::json ToJson(const CandidateVerdict& verdict);
+nlohmann::json ToJson(const Guard& guard);
 nlohmann::json ToJson(const Step& step);
 nlohmann::json ToJson(const Plan& plan);
 nlohmann::json ToJson(const Report& report);
@@ -47,6 +59,9 @@ nlohmann::json ToJson(const Report& report);
 nlohmann::json SummaryToJson(const ClusterSpec& spec);
 // `now` dates the moments that a running machine counts from its start.
 nlohmann::json ToJson(const Blocked& blocked, const Instant& now);
+nlohmann::json ToJson(const IntentRecord& record, const Instant& now);
+// One that lies in the inbox: state "pending".
+nlohmann::json PendingToJson(const Intent& intent);
 nlohmann::json ToJson(const Observation& seen);
 // Findings, blocked, candidates and plan; not the memory.
 nlohmann::json ToJson(const Decision& decision, const Instant& now);

@@ -2,15 +2,11 @@
 #include <nlohmann/json.hpp>
 
 #include "reconciler/model/json.h"
+#include "reconciler/model/json_fields.h"
 
 namespace pandora_ha {
-namespace {
 
-using nlohmann::json;
-
-constexpr int kFormat = 1;
-
-std::string_view ToString(History history) {
+static std::string_view ToString(History history) {
   switch (history) {
     case History::kUnjudged:
       return "unjudged";
@@ -22,9 +18,11 @@ std::string_view ToString(History history) {
   return "";
 }
 
-std::int64_t Count(TimePoint time) {
-  return time.time_since_epoch().count();
-}
+namespace {
+
+using nlohmann::json;
+
+constexpr int kFormat = 1;
 
 // {"0-1": "1-17"}: source → ranges. ToString() of a set is shorter but tells only the last number
 // of a MariaDB source, and a difference of two sets does not begin at 1.
@@ -61,6 +59,8 @@ json NodeToJson(const NodeMemory& node) {
   if (node.not_acknowledging_since)
     out["notAcknowledgingSince"] = Count(*node.not_acknowledging_since);
   if (node.start_not_before) out["startNotBefore"] = Count(*node.start_not_before);
+  if (node.paused) out["paused"] = ToJson(*node.paused);
+  if (node.fenced) out["fenced"] = ToJson(*node.fenced);
   return out;
 }
 
@@ -80,201 +80,111 @@ json PromotionToJson(const Promotion& promotion) {
               {"beganAt", FormatWallTime(promotion.began_at)},
               {"began", Count(promotion.began)},
               {"lossless", promotion.lossless},
-              {"fenceWaived", promotion.fence_waived}};
+              {"fenceWaived", promotion.fence_waived},
+              {"intent", promotion.intent},
+              {"planned", promotion.planned},
+              {"lossAllowed", promotion.loss_allowed}};
   if (promotion.from) out["from"] = promotion.from->text;
   if (promotion.to) out["to"] = promotion.to->text;
+  if (promotion.wanted) out["wanted"] = promotion.wanted->text;
   return out;
 }
 
-// Reads the fields of one object; keeps the first problem with its path, and what follows it is
-// not read.
-class Fields {
- public:
-  Fields(const json& object, std::string path, std::optional<Error>* error)
-      : object_(object), path_(std::move(path)), error_(error) {
-    if (!object.is_object()) Fail(path_, "an object");
+bool AddSource(const std::string& source, const std::string& ranges, GtidSet* out) {
+  if (source.size() >= 36) {  // a uuid, with or without a tag: the server's own notation
+    const auto set = GtidSet::Parse(Flavor::kMySql, source + ":" + ranges);
+    if (set.ok()) *out = out->Union(*set);
+    return set.ok();
   }
-
-  template <class T>
-  void Need(const char* key, T* out) {
-    if (*error_) return;
-    const auto found = object_.find(key);
-    if (found == object_.end()) {
-      Fail(Path(key), "present");
-    } else {
-      Read(*found, Path(key), out);
+  std::size_t at = 0;
+  while (at <= ranges.size()) {
+    const std::size_t end = std::min(ranges.find(':', at), ranges.size());
+    unsigned long long first = 0;
+    unsigned long long last = 0;
+    int used = 0;
+    const std::string range = ranges.substr(at, end - at);
+    if (std::sscanf(range.c_str(), "%llu-%llu%n", &first, &last, &used) != 2 ||
+        static_cast<std::size_t>(used) != range.size() || first == 0 || last < first) {
+      return false;
     }
+    const auto all = GtidSet::Parse(Flavor::kMariaDb, source + "-" + std::to_string(last));
+    const auto before = GtidSet::Parse(Flavor::kMariaDb, source + "-" + std::to_string(first - 1));
+    if (!all.ok() || !before.ok()) return false;
+    *out = out->Union(all->Subtract(*before));
+    at = end + 1;
   }
-
-  template <class T>
-  void May(const char* key, std::optional<T>* out) {
-    if (*error_ || !object_.contains(key)) return;
-    T value{};
-    Need(key, &value);
-    if (!*error_) *out = std::move(value);
-  }
-
- private:
-  std::string Path(const std::string& key) const { return path_.empty() ? key : path_ + "." + key; }
-
-  void Fail(const std::string& path, const std::string& wanted) {
-    if (!*error_)
-      *error_ = Error{ErrorCode::kInvalid, "\"" + path + "\" must be " + wanted + ".", 0};
-  }
-
-  void Read(const json& value, const std::string& path, bool* out) {
-    value.is_boolean() ? void(*out = value.get<bool>()) : Fail(path, "true or false");
-  }
-  void Read(const json& value, const std::string& path, std::string* out) {
-    value.is_string() ? void(*out = value.get<std::string>()) : Fail(path, "a text");
-  }
-  void Read(const json& value, const std::string& path, std::uint64_t* out) {
-    value.is_number_unsigned() ? void(*out = value.get<std::uint64_t>())
-                               : Fail(path, "a whole number, 0 or more");
-  }
-  void Read(const json& value, const std::string& path, std::int64_t* out) {
-    const bool fits = value.is_number_integer() &&
-                      (!value.is_number_unsigned() || value.get<std::uint64_t>() <= INT64_MAX);
-    fits ? void(*out = value.get<std::int64_t>()) : Fail(path, "a whole number");
-  }
-  void Read(const json& value, const std::string& path, int* out) {
-    std::int64_t wide = 0;
-    Read(value, path, &wide);
-    if (wide < INT32_MIN || wide > INT32_MAX) return Fail(path, "a smaller number");
-    *out = static_cast<int>(wide);
-  }
-  void Read(const json& value, const std::string& path, TimePoint* out) {
-    std::int64_t count = 0;
-    Read(value, path, &count);
-    *out = TimePoint(Microseconds(count));
-  }
-  void Read(const json& value, const std::string& path, WallTime* out) {
-    std::string text;
-    Read(value, path, &text);
-    if (!*error_ && !ParseWallTime(text, out)) Fail(path, "a moment as 2026-11-22T17:03:01.250Z");
-  }
-  void Read(const json& value, const std::string& path, NodeName* out) {
-    Read(value, path, &out->text);
-  }
-  void Read(const json& value, const std::string& path, Epoch* out) {
-    Read(value, path, &out->number);
-  }
-  void Read(const json& value, const std::string& path, History* out) {
-    ReadWord(value, path, {History::kUnjudged, History::kContained, History::kDiverged}, out);
-  }
-  void Read(const json& value, const std::string& path, DurabilityMode* out) {
-    ReadWord(value, path, {DurabilityMode::kAsync, DurabilityMode::kSemiSync}, out);
-  }
-  void Read(const json& value, const std::string& path, Severity* out) {
-    ReadWord(value, path, {Severity::kInfo, Severity::kWarning, Severity::kCritical}, out);
-  }
-
-  template <class E>
-  void ReadWord(const json& value, const std::string& path, std::initializer_list<E> all, E* out) {
-    std::string text;
-    Read(value, path, &text);
-    std::string allowed;
-    for (const E one : all) {
-      if (ToString(one) == text) {
-        *out = one;
-        return;
-      }
-      allowed += (allowed.empty() ? "" : " or ") + std::string(ToString(one));
-    }
-    Fail(path, allowed);
-  }
-
-  void Read(const json& value, const std::string& path, GtidSet* out) {
-    if (!value.is_object()) return Fail(path, "an object of GTID sources");
-    for (const auto& [source, ranges] : value.items()) {
-      std::string text;
-      Read(ranges, path + "." + source, &text);
-      if (*error_) return;
-      if (!AddSource(source, text, out)) return Fail(path + "." + source, "ranges as 1-5:7-9");
-    }
-  }
-
-  static bool AddSource(const std::string& source, const std::string& ranges, GtidSet* out) {
-    if (source.size() >= 36) {  // a uuid, with or without a tag: the server's own notation
-      const auto set = GtidSet::Parse(Flavor::kMySql, source + ":" + ranges);
-      if (set.ok()) *out = out->Union(*set);
-      return set.ok();
-    }
-    std::size_t at = 0;
-    while (at <= ranges.size()) {
-      const std::size_t end = std::min(ranges.find(':', at), ranges.size());
-      unsigned long long first = 0;
-      unsigned long long last = 0;
-      int used = 0;
-      const std::string range = ranges.substr(at, end - at);
-      if (std::sscanf(range.c_str(), "%llu-%llu%n", &first, &last, &used) != 2 ||
-          static_cast<std::size_t>(used) != range.size() || first == 0 || last < first) {
-        return false;
-      }
-      const auto all = GtidSet::Parse(Flavor::kMariaDb, source + "-" + std::to_string(last));
-      const auto before =
-          GtidSet::Parse(Flavor::kMariaDb, source + "-" + std::to_string(first - 1));
-      if (!all.ok() || !before.ok()) return false;
-      *out = out->Union(all->Subtract(*before));
-      at = end + 1;
-    }
-    return true;
-  }
-
-  void Read(const json& value, const std::string& path, Promotion* out) {
-    Fields fields(value, path, error_);
-    fields.Need("epoch", &out->epoch);
-    fields.Need("because", &out->because);
-    fields.Need("beganAt", &out->began_at);
-    fields.Need("began", &out->began);
-    fields.Need("lossless", &out->lossless);
-    fields.Need("fenceWaived", &out->fence_waived);
-    fields.May("from", &out->from);
-    fields.May("to", &out->to);
-  }
-  void Read(const json& value, const std::string& path, Loss* out) {
-    Fields fields(value, path, error_);
-    fields.Need("from", &out->from);
-    fields.Need("epoch", &out->epoch);
-    fields.Need("count", &out->count);
-    fields.Need("exact", &out->exact);
-    fields.May("holder", &out->holder);
-    fields.Need("at", &out->at);
-  }
-  void Read(const json& value, const std::string& path, NodeMemory* out) {
-    Fields fields(value, path, error_);
-    fields.Need("failedLooks", &out->failed_looks);
-    fields.Need("attemptsCounted", &out->attempts_counted);
-    fields.Need("arrivalToken", &out->arrival_token);
-    fields.Need("arrivalChanged", &out->arrival_changed);
-    fields.Need("received", &out->received);
-    fields.Need("runId", &out->run_id);
-    fields.Need("lossless", &out->lossless);
-    fields.Need("history", &out->history);
-    fields.Need("executed", &out->executed);
-    fields.Need("executedAt", &out->executed_at);
-    fields.Need("errant", &out->errant);
-    fields.Need("deposed", &out->deposed);
-    fields.Need("discard", &out->discard);
-    fields.Need("starts", &out->starts);
-    fields.May("unansweredSince", &out->unanswered_since);
-    fields.May("unwitnessedSince", &out->unwitnessed_since);
-    fields.May("notAcknowledgingSince", &out->not_acknowledging_since);
-    fields.May("startNotBefore", &out->start_not_before);
-  }
-  void Read(const json& value, const std::string& path, std::map<NodeName, NodeMemory>* out) {
-    if (!value.is_object()) return Fail(path, "an object of nodes");
-    for (const auto& [name, node] : value.items()) {
-      Read(node, path + "." + name, &(*out)[NodeName(name)]);
-    }
-  }
-
-  const json& object_;
-  std::string path_;
-  std::optional<Error>* error_;
-};
+  return true;
+}
 
 }  // namespace
+
+static void ReadFields(Fields& fields, GtidSet* out) {
+  for (const std::string& source : fields.Keys()) {
+    std::string ranges;
+    fields.Need(source, &ranges);
+    if (fields.failed()) return;
+    if (!AddSource(source, ranges, out)) fields.Fail(source, "ranges as 1-5:7-9");
+  }
+}
+
+static void ReadFields(Fields& fields, Guard* out) {
+  fields.Need("by", &out->by);
+  fields.Need("reason", &out->reason);
+  fields.Need("since", &out->since);
+  fields.May("until", &out->until);
+}
+
+static void ReadFields(Fields& fields, Promotion* out) {
+  fields.Need("epoch", &out->epoch);
+  fields.Need("because", &out->because);
+  fields.Need("beganAt", &out->began_at);
+  fields.Need("began", &out->began);
+  fields.Need("lossless", &out->lossless);
+  fields.Need("fenceWaived", &out->fence_waived);
+  fields.May("from", &out->from);
+  fields.May("to", &out->to);
+  fields.May("intent", &out->intent);
+  fields.May("wanted", &out->wanted);
+  fields.May("planned", &out->planned);
+  fields.May("lossAllowed", &out->loss_allowed);
+}
+
+static void ReadFields(Fields& fields, Loss* out) {
+  fields.Need("from", &out->from);
+  fields.Need("epoch", &out->epoch);
+  fields.Need("count", &out->count);
+  fields.Need("exact", &out->exact);
+  fields.May("holder", &out->holder);
+  fields.Need("at", &out->at);
+}
+
+static void ReadFields(Fields& fields, NodeMemory* out) {
+  fields.Need("failedLooks", &out->failed_looks);
+  fields.Need("attemptsCounted", &out->attempts_counted);
+  fields.Need("arrivalToken", &out->arrival_token);
+  fields.Need("arrivalChanged", &out->arrival_changed);
+  fields.Need("received", &out->received);
+  fields.Need("runId", &out->run_id);
+  fields.Need("lossless", &out->lossless);
+  fields.Need("history", {History::kUnjudged, History::kContained, History::kDiverged},
+              &out->history);
+  fields.Need("executed", &out->executed);
+  fields.Need("executedAt", &out->executed_at);
+  fields.Need("errant", &out->errant);
+  fields.Need("deposed", &out->deposed);
+  fields.Need("discard", &out->discard);
+  fields.Need("starts", &out->starts);
+  fields.May("unansweredSince", &out->unanswered_since);
+  fields.May("unwitnessedSince", &out->unwitnessed_since);
+  fields.May("notAcknowledgingSince", &out->not_acknowledging_since);
+  fields.May("startNotBefore", &out->start_not_before);
+  fields.May("paused", &out->paused);
+  fields.May("fenced", &out->fenced);
+}
+
+static void ReadFields(Fields& fields, std::map<NodeName, NodeMemory>* out) {
+  for (const std::string& name : fields.Keys()) fields.Need(name, &(*out)[NodeName(name)]);
+}
 
 json ToJson(const Memory& memory) {
   json nodes = json::object();
@@ -292,6 +202,10 @@ json ToJson(const Memory& memory) {
   if (memory.clients_cut_from) out["clientsCutFrom"] = memory.clients_cut_from->text;
   if (memory.loss) out["loss"] = LossToJson(*memory.loss);
   if (memory.promotion) out["promotion"] = PromotionToJson(*memory.promotion);
+  if (memory.paused) out["paused"] = ToJson(*memory.paused);
+  if (memory.failed_over_at) out["failedOverAt"] = Count(*memory.failed_over_at);
+  out["intents"] = json::array();
+  for (const IntentRecord& record : memory.intents) out["intents"].push_back(StoredToJson(record));
   return out;
 }
 
@@ -310,7 +224,8 @@ Result<Memory> MemoryFromJson(const json& value) {
   fields.Need("bootId", &memory.boot_id);
   fields.Need("cluster", &memory.cluster);
   fields.Need("epoch", &memory.epoch);
-  fields.Need("durabilityInForce", &memory.durability_in_force);
+  fields.Need("durabilityInForce", {DurabilityMode::kAsync, DurabilityMode::kSemiSync},
+              &memory.durability_in_force);
   fields.Need("nodes", &memory.nodes);
   fields.Need("primaryExecuted", &memory.primary_executed);
   fields.Need("primaryLost", &memory.primary_lost);
@@ -319,6 +234,9 @@ Result<Memory> MemoryFromJson(const json& value) {
   fields.May("loss", &memory.loss);
   fields.May("clientsCutFrom", &memory.clients_cut_from);
   fields.May("promotion", &memory.promotion);
+  fields.May("paused", &memory.paused);
+  fields.May("failedOverAt", &memory.failed_over_at);
+  fields.May("intents", &memory.intents);
   if (error) return *error;
   return memory;
 }
@@ -340,7 +258,8 @@ Result<Event> EventFromJson(const json& value) {
   Fields fields(value, "", &error);
   fields.Need("id", &event.id);
   fields.Need("at", &event.at);
-  fields.Need("severity", &event.severity);
+  fields.Need("severity", {Severity::kInfo, Severity::kWarning, Severity::kCritical},
+              &event.severity);
   fields.Need("reason", &event.reason);
   fields.Need("epoch", &event.epoch);
   fields.Need("message", &event.message);

@@ -50,6 +50,7 @@ struct NodeStatus {
   std::string position;   // GTID set, printed
   bool lossless = false;
   std::string note;  // first finding about the node; empty: none
+  std::optional<Guard> paused, fenced;
 
   bool operator==(const NodeStatus&) const = default;
 };
@@ -70,6 +71,9 @@ struct ClusterStatus {
   std::vector<Blocked> blocked;
   std::vector<CandidateVerdict> candidates;
   std::vector<IntentRecord> intents;  // the newest last
+  std::optional<Guard> paused;
+  // The last failover that no person asked for, until it is acknowledged.
+  std::optional<WallTime> failed_over_at;
   PublicationSeen publication;
   WallTime observed_at{};
 

@@ -24,7 +24,7 @@ class AnswersTest : public testing::Test {
  protected:
   AnswersTest() : sources_(running_.Sources()) {}
   Answer Get(const std::string& target, Audience audience = Audience::kLocal) {
-    return Answers(sources_).To(audience, "GET", target);
+    return Answers(sources_).To(audience, {"GET", target});
   }
   nlohmann::json Document(const std::string& target) {
     const Answer answer = Get(target);
@@ -111,8 +111,8 @@ TEST_F(AnswersTest, TheNetworkSeesProbesAndMetricsOnly) {
 
 TEST_F(AnswersTest, OnlyGetAndHead) {
   for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "get", "X"}) {
-    EXPECT_EQ(Answers(sources_).To(Audience::kLocal, method, "/metrics").status, 405) << method;
-    EXPECT_EQ(Answers(sources_).To(Audience::kLocal, method, "/x").status, 404) << method;
+    EXPECT_EQ(Answers(sources_).To(Audience::kLocal, {method, "/metrics"}).status, 405) << method;
+    EXPECT_EQ(Answers(sources_).To(Audience::kLocal, {method, "/x"}).status, 404) << method;
   }
 }
 
@@ -132,7 +132,7 @@ TEST(Health, ALoopThatStandsStillIsUnhealthy) {
   HandClock clock;
   ApiSources all = running.Sources();
   const Answers answers({all.noticeboard, clock, {"pandora"}, {}, {}, {}, Seconds(90)});
-  const auto health = [&] { return answers.To(Audience::kNetwork, "GET", "/healthz").status; };
+  const auto health = [&] { return answers.To(Audience::kNetwork, {"GET", "/healthz"}).status; };
   EXPECT_EQ(health(), 200);
   clock.now.mono += Seconds(89);
   EXPECT_EQ(health(), 200);

@@ -13,6 +13,7 @@
 
 #include "reconciler/api/client.h"
 #include "reconciler/api/server.h"
+#include "reconciler/loop/intent_inbox.h"
 #include "tests/support/world.h"
 
 namespace pandora_ha {
@@ -46,7 +47,18 @@ class Running {
               return some;
             },
             [](FindingCode code) { return "remedy of " + std::string(ToString(code)); },
-            Seconds(90)};
+            Seconds(90),
+            {[this](const std::string&, Intent intent) -> Status {
+               PHA_TRY(inbox.Add(std::move(intent)));
+               if (taken_up) taken_up();
+               return Ok();
+             },
+             [this](const std::string&) { return inbox.All(); },
+             [this](const Snapshot& last, const Intent& intent) {
+               Decision decision = last.decision;
+               if (would) decision.memory.intents.push_back(would(intent));
+               return decision;
+             }}};
   }
   void Start() {
     auto started = ApiServer::Start(options, Sources());
@@ -62,6 +74,10 @@ class Running {
   Noticeboard board;
   ApiServerOptions options;
   std::vector<Event> events;
+  // No loop runs here: what is asked for stays in the inbox unless `taken_up` does something.
+  IntentInbox inbox;
+  std::function<void()> taken_up;                    // called after each new intent
+  std::function<IntentRecord(const Intent&)> would;  // of a dry run; empty: not taken up
   bool history_broken = false;
   std::unique_ptr<ApiServer> server;
 

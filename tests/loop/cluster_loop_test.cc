@@ -153,6 +153,81 @@ TEST_F(RenewalTest, DuringAPromotionNothingIsRenewed) {
   EXPECT_EQ(RenewedByATick(), 0u);
 }
 
+Intent Wanted(const std::string& id, Wish wish = Acknowledge{}) {
+  Intent intent;
+  intent.id = id;
+  intent.wish = std::move(wish);
+  return intent;
+}
+
+TEST_F(LoopTest, AnIntentIsSeenByTheNextLookAndDroppedOnceTheMemoryNamesIt) {
+  store_.memory = Memory{};
+  store_.memory->cluster = "test";
+  store_.memory->boot_id = SystemClock().BootId();
+  IntentRecord done;
+  done.intent = Wanted("known-id");
+  done.state = IntentState::kDone;
+  store_.memory->intents = {done};
+  ASSERT_TRUE(loop_->Start().ok());
+  ASSERT_TRUE(loop_->Ask(Wanted("known-id")).ok());
+  store_.failing = true;
+  ASSERT_TRUE(loop_->Ask(Wanted("new-id")).ok());
+  loop_->Tick();
+  ASSERT_EQ(board_.Last("test")->seen.intents.size(), 2u);
+  EXPECT_EQ(loop_->Pending(), std::vector{Wanted("new-id")}) << "it could not be remembered";
+}
+
+TEST_F(LoopTest, WithoutTheLeaseNothingIsTakenUp) {
+  ASSERT_TRUE(loop_->Start().ok());
+  ASSERT_TRUE(loop_->Ask(Wanted("early-one")).ok());
+  lease_.held = false;
+  loop_->Tick();
+  EXPECT_TRUE(board_.Last("test")->seen.intents.empty());
+  EXPECT_TRUE(loop_->Pending().empty()) << "it must not be done an hour later";
+  const Status asked = loop_->Ask(Wanted("later-one"));
+  ASSERT_FALSE(asked.ok());
+  EXPECT_EQ(asked.error().code, ErrorCode::kConflict);
+  EXPECT_NE(asked.error().message.find("(test)"), std::string::npos) << asked.error().message;
+  lease_.held = true;
+  loop_->Tick();
+  EXPECT_TRUE(loop_->Ask(Wanted("later-one")).ok());
+}
+
+TEST_F(LoopTest, AfterARestartOfTheMachineAnIntentGetsItsTimeAnew) {
+  store_.memory = Memory{};
+  store_.memory->cluster = "test";
+  store_.memory->boot_id = "another boot";
+  store_.memory->failed_over_at = TimePoint(Seconds(999'999'999));
+  IntentRecord record;
+  record.intent = Wanted("under-way", Switchover{NodeName("node2"), false});
+  record.give_up_at = record.not_before = TimePoint(Seconds(999'999'999));
+  store_.memory->intents = {record};
+  store_.failing = true;
+  ASSERT_TRUE(loop_->Start().ok());
+  lease_.held = false;
+  loop_->Tick();
+  const Memory& memory = board_.Last("test")->decision.memory;
+  EXPECT_FALSE(memory.failed_over_at);
+  ASSERT_EQ(memory.intents.size(), 1u);
+  const TimePoint now = SystemClock().Now().mono;
+  EXPECT_LE(memory.intents[0].give_up_at, now + Seconds(60));
+  EXPECT_GT(memory.intents[0].give_up_at, now + Seconds(30));
+  EXPECT_LE(memory.intents[0].not_before, now);
+}
+
+TEST_F(LoopTest, AskingEndsTheWait) {
+  ASSERT_TRUE(loop_->Start().ok());
+  std::jthread thread([&](std::stop_token stop) { loop_->Run(stop); });
+  ASSERT_TRUE(loop_->Ask(Wanted("wake-up-now")).ok());
+  const auto seen = [&] {
+    const auto last = board_.Last("test");
+    return last && (!last->seen.intents.empty() || !last->decision.memory.intents.empty());
+  };
+  const Deadline deadline(SystemClock(), Seconds(10));
+  while (!seen() && !deadline.passed()) sched_yield();
+  EXPECT_TRUE(seen());
+}
+
 TEST_F(LoopTest, TheMemoryOfAnotherClusterIsRefused) {
   store_.memory = Memory{};
   store_.memory->cluster = "other";

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
 
 namespace pandora_ha {
 namespace {
@@ -34,7 +35,24 @@ class Maker {
       memory.loss = Loss{NodeName(Text()), Epoch(Number()),
                          Number(),         Coin(),
                          NodeName(Text()), WallTime(Milliseconds(random_() % 4'000'000'000'000))};
+    if (Coin()) memory.paused = MakeGuard();
+    if (Coin()) memory.failed_over_at = Time();
+    for (std::uint64_t i = Number() % 4; i > 0; --i) memory.intents.push_back(MakeRecord());
     return memory;
+  }
+  Wish MakeWish() {
+    std::optional<NodeName> node;
+    if (Coin()) node = NodeName(Text());
+    std::optional<Seconds> lasts;
+    if (Coin()) lasts = Seconds(random_() % 100'000);
+    const std::vector<Wish> all = {Switchover{node, Coin()},
+                                   ForcedFailover{node, Coin()},
+                                   Pause{node, lasts},
+                                   Resume{node},
+                                   Fence{NodeName(Text()), Coin()},
+                                   Unfence{NodeName(Text())},
+                                   Acknowledge{}};
+    return all[random_() % all.size()];
   }
 
  private:
@@ -82,7 +100,28 @@ class Maker {
     promotion.began = Time();
     promotion.fence_waived = Coin();
     promotion.lossless = Coin();
+    promotion.intent = Text();
+    if (Coin()) promotion.wanted = NodeName(Text());
+    promotion.planned = Coin();
+    promotion.loss_allowed = Coin();
     return promotion;
+  }
+  WallTime Wall() { return WallTime(Milliseconds(random_() % 4'000'000'000'000)); }
+  Guard MakeGuard() {
+    Guard guard{Text(), Text(), Wall(), std::nullopt};
+    if (Coin()) guard.until = Wall();
+    return guard;
+  }
+  IntentRecord MakeRecord() {
+    IntentRecord record;
+    record.intent = {Text(), MakeWish(), Text(), Text(), Wall(), Seconds(random_() % 3600)};
+    record.state = static_cast<IntentState>(random_() % 5);
+    record.says = Text();
+    record.at = Wall();
+    record.give_up_at = Time();
+    record.not_before = Time();
+    record.attempts = static_cast<int>(random_() % 100);
+    return record;
   }
   NodeMemory MakeNode() {
     NodeMemory node;
@@ -103,6 +142,8 @@ class Maker {
     node.discard = Coin();
     node.starts = static_cast<int>(random_() % 100);
     if (Coin()) node.start_not_before = Time();
+    if (Coin()) node.paused = MakeGuard();
+    if (Coin()) node.fenced = MakeGuard();
     return node;
   }
 
@@ -147,6 +188,10 @@ TEST(MemoryJson, EveryMissingOrMalformedFieldIsNamed) {
   memory.clients_cut_from = NodeName("node1");
   memory.nodes.clear();
   memory.nodes[NodeName("node1")].unanswered_since = TimePoint(Microseconds(5));
+  memory.nodes[NodeName("node1")].fenced = Guard{};
+  memory.paused = Guard{};
+  memory.failed_over_at = TimePoint();
+  memory.intents = {IntentRecord{}};
   const json good = ToJson(memory);
   const auto refused = [](const json& value, const std::string& path) {
     const auto read = MemoryFromJson(value);
@@ -158,8 +203,9 @@ TEST(MemoryJson, EveryMissingOrMalformedFieldIsNamed) {
     json bad = good;
     bad[key] = json::array({1});
     refused(bad, key);
-    if (key == "primary" || key == "promotion" || key == "loss" || key == "clientsCutFrom")
-      continue;
+    const std::set<std::string> may_be_absent = {"primary", "promotion", "loss", "clientsCutFrom",
+                                                 "paused",  "failedOverAt", "intents"};
+    if (may_be_absent.contains(key)) continue;
     bad.erase(key);
     refused(bad, key);
   }
@@ -178,6 +224,36 @@ TEST(MemoryJson, EveryMissingOrMalformedFieldIsNamed) {
     bad["promotion"][key] = nullptr;
     refused(bad, "promotion." + key);
   }
+}
+
+TEST(MemoryJson, EveryMalformedFieldOfAnIntentIsNamed) {
+  Memory memory;
+  memory.intents = {IntentRecord{}, IntentRecord{}};
+  memory.intents[1].intent.wish = Fence{NodeName("node2"), true};
+  const json good = ToJson(memory);
+  for (const auto& [key, ignored] : good["intents"][1].items()) {
+    json bad = good;
+    bad["intents"][1][key] = json::array({1});
+    const auto read = MemoryFromJson(bad);
+    ASSERT_FALSE(read.ok()) << key;
+    EXPECT_THAT(read.error().message, HasSubstr("intents[1]." + key));
+  }
+}
+
+// As the version before intents wrote it.
+TEST(MemoryJson, AMemoryWithoutIntentsIsRead) {
+  Memory memory = Maker(7).MakeMemory();
+  memory.promotion = Promotion{};
+  memory.nodes = {{NodeName("node1"), NodeMemory{}}};
+  memory.paused.reset();
+  memory.failed_over_at.reset();
+  memory.intents.clear();
+  json old = ToJson(memory);
+  old.erase("intents");
+  for (const char* key : {"intent", "planned", "lossAllowed"}) old["promotion"].erase(key);
+  const auto read = MemoryFromJson(old);
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_EQ(*read, memory);
 }
 
 TEST(MemoryJson, RefusesNumbersAndSetsThatDoNotFit) {
