@@ -63,8 +63,7 @@ class MariaDbDialect final : public Dialect {
     // server_uuid stays empty: @@server_uid names the machine and port, so two servers of one
     // machine share it.
     state.server_id = static_cast<ServerId>(row.Number("server_id").value_or(0));
-    // A switch up to 11; later OFF, ON, NO_LOCK, NO_LOCK_NO_ADMIN.
-    state.writable = row.Text("read_only") == "0" || row.Text("read_only") == "OFF";
+    state.writable = ReadWritable(row);
     state.executed = standing.executed;
     state.replication = standing.channel;
     state.semi_sync = {.source_enabled = row.True("source_enabled"),
@@ -103,6 +102,12 @@ class MariaDbDialect final : public Dialect {
     if (tables[first + 1].empty()) return standing;
     PHA_TRY(ReadChannel(RowReader(tables[first + 1], 0), &standing));
     return standing;
+  }
+
+  std::string AskWritable() const override { return "SELECT @@global.read_only AS read_only"; }
+  // A switch up to 11; later OFF, ON, NO_LOCK, NO_LOCK_NO_ADMIN.
+  bool ReadWritable(const RowReader& row) const override {
+    return row.Text("read_only") == "0" || row.Text("read_only") == "OFF";
   }
 
   std::string CloseForClients(Milliseconds within) const override {

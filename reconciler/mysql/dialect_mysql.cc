@@ -49,7 +49,7 @@ class MySqlDialect final : public Dialect {
     state.version = can_.version;
     state.server_uuid = row.Text("server_uuid");
     state.server_id = static_cast<ServerId>(row.Number("server_id").value_or(0));
-    state.writable = row.Text("read_only") == "0" && row.Text("super_read_only") == "0";
+    state.writable = ReadWritable(row);
     state.executed = standing.executed;
     state.replication = standing.channel;
     state.semi_sync = {.source_enabled = row.True("source_enabled"),
@@ -112,9 +112,16 @@ class MySqlDialect final : public Dialect {
     return standing;
   }
 
+  std::string AskWritable() const override {
+    return "SELECT @@global.read_only AS read_only, @@global.super_read_only AS super_read_only";
+  }
+  bool ReadWritable(const RowReader& row) const override {
+    return row.Text("read_only") == "0" && row.Text("super_read_only") == "0";
+  }
+
   std::string CloseForClients(Milliseconds within) const override {
-    // Whole seconds, one at least: the caller's own deadline is the finer one.
-    const auto seconds = std::max<std::int64_t>(1, within.count() / 1000);
+    // Whole seconds, one at least: the second net behind StatementLimit, which is the finer one.
+    const auto seconds = within.count() / 1000 + 1;
     return "SET SESSION lock_wait_timeout=" + std::to_string(seconds) +
            "; SET GLOBAL super_read_only=1";
   }

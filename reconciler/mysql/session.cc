@@ -234,6 +234,10 @@ int Session::descriptor() const {
   return connection_->open ? SocketOf(connection_->mysql) : -1;
 }
 
+std::uint64_t Session::connection_id() const {
+  return connection_->open ? mysql_thread_id(connection_->mysql) : 0;
+}
+
 const std::string& Session::server_version() const {
   return connection_->version;
 }

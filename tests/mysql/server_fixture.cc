@@ -41,14 +41,21 @@ std::vector<std::string> Program(Flavor flavor) {
           root + "/usr/lib/x86_64-linux-gnu", binary, "--no-defaults"};
 }
 
+// Debian moved it between MariaDB 10.11 and 11.8.
+std::string Share(Flavor flavor) {
+  const std::string usr = Root(flavor) + "/usr/share/";
+  const bool moved = flavor == Flavor::kMariaDb && !fs::exists(usr + "mysql/charsets");
+  return usr + (moved ? "mariadb" : "mysql");
+}
+
 std::vector<std::string> Places(Flavor flavor, const std::string& data) {
   const std::string usr = Root(flavor) + "/usr";
   return {"--user=root",
           "--basedir=" + usr,
           "--datadir=" + data,
-          "--lc-messages-dir=" + usr + "/share/mysql",
+          "--lc-messages-dir=" + Share(flavor),
           "--plugin-dir=" + usr + "/lib/mysql/plugin",
-          "--character-sets-dir=" + usr + "/share/mysql/charsets"};
+          "--character-sets-dir=" + Share(flavor) + "/charsets"};
 }
 
 std::vector<std::string> operator+(std::vector<std::string> a, const std::vector<std::string>& b) {
@@ -93,7 +100,7 @@ void Initialise(Flavor flavor, const std::string& data) {
     return;
   }
   file << "CREATE DATABASE mysql;\nUSE mysql;\n";
-  const std::string share = Root(flavor) + "/usr/share/mysql/";
+  const std::string share = Share(flavor) + "/";
   for (const char* name :
        {"mysql_system_tables.sql", "mariadb_system_tables.sql", "mysql_performance_tables.sql",
         "mariadb_performance_tables.sql", "mysql_system_tables_data.sql",
