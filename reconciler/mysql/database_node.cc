@@ -67,7 +67,11 @@ class SqlDatabaseNode final : public DatabaseNode {
   Status ChangeSecret(const std::string& sql, Deadline deadline);
   // `first` goes before the question, in one round trip; what it met does not matter.
   Result<ManagerLockSeen> LockAfter(const std::string& first, Deadline deadline);
+  // Keeps locked_ in step; asks once more who it is when somebody else holds it.
+  Result<ManagerLockSeen> ReadLock(const Rows& rows, Deadline deadline);
   Status NeedsLockName() const;
+  // Leaves the server half closed at worst.
+  Status Close(Deadline deadline);
   Error HeldBy(const ManagerLockSeen& lock) const;
   Result<std::set<std::string>> LockedTables(Deadline deadline);
   Ourselves Us() const { return {options_.session.user, options_.lock_name}; }
@@ -170,8 +174,17 @@ Error SqlDatabaseNode::HeldBy(const ManagerLockSeen& lock) const {
 Result<ManagerLockSeen> SqlDatabaseNode::LockAfter(const std::string& first, Deadline deadline) {
   PHA_ASSIGN_OR_RETURN(const ResultSets answers,
                        Ask(first + "; " + AskManagerLock(options_.lock_name), deadline));
-  PHA_ASSIGN_OR_RETURN(const ManagerLockSeen lock, ReadManagerLock(answers.tables.back()));
+  return ReadLock(answers.tables.back(), deadline);
+}
+
+Result<ManagerLockSeen> SqlDatabaseNode::ReadLock(const Rows& rows, Deadline deadline) {
+  PHA_ASSIGN_OR_RETURN(ManagerLockSeen lock, ReadManagerLock(rows));
   locked_ = lock.holder == ManagerLockSeen::Holder::kOurs;
+  if (lock.holder != ManagerLockSeen::Holder::kOther) return lock;
+  // Only a name for people: the answer may be missing.
+  const auto who = session_->Query(AskWhoIs(lock.connection), deadline);
+  if (session_->broken()) return who.error();
+  if (who && !who->empty()) lock.who = RowReader(*who, 0).Text("who");
   return lock;
 }
 
@@ -241,8 +254,7 @@ Result<DatabaseState> SqlDatabaseNode::AskState(Deadline deadline) {
                        session_->QueryAll(lock + dialect_->Look(watched), deadline));
   ManagerLockSeen manager_lock;
   if (with_lock && !answers.tables.empty()) {
-    PHA_ASSIGN_OR_RETURN(manager_lock, ReadManagerLock(answers.tables.front()));
-    locked_ = manager_lock.holder == ManagerLockSeen::Holder::kOurs;
+    PHA_ASSIGN_OR_RETURN(manager_lock, ReadLock(answers.tables.front(), deadline));
     answers.tables.erase(answers.tables.begin());
   }
   PHA_ASSIGN_OR_RETURN(DatabaseState state, dialect_->ReadLook(answers, watched));
@@ -279,9 +291,7 @@ Result<bool> SqlDatabaseNode::IsWritable(Deadline deadline) {
   return dialect_->ReadWritable(RowReader(answers.tables.front(), 0));
 }
 
-Status SqlDatabaseNode::SetReadOnly(Deadline deadline) {
-  PHA_TRY(MayChange());
-  PHA_TRY(Ready(deadline));
+Status SqlDatabaseNode::Close(Deadline deadline) {
   if (dialect_->can().version.flavor == Flavor::kMariaDb) {
     return Change(dialect_->CloseForClients(ServerShare(deadline)), deadline);
   }
@@ -293,6 +303,17 @@ Status SqlDatabaseNode::SetReadOnly(Deadline deadline) {
   // A KILL that came late meets this instead of the next statement.
   if (limit->Stop() && session_) [[maybe_unused]]
     const auto met = Ask("DO 0", deadline);
+  return done;
+}
+
+Status SqlDatabaseNode::SetReadOnly(Deadline deadline) {
+  PHA_TRY(MayChange());
+  PHA_ASSIGN_OR_RETURN(const bool was_writable, IsWritable(deadline));
+  const Status done = Close(deadline);
+  if (done.ok() || done.error().code != ErrorCode::kConflict || !was_writable) return done;
+  // MySQL closes in two steps; the limit may have come between them.
+  PHA_ASSIGN_OR_RETURN(const bool still_writable, IsWritable(deadline));
+  if (!still_writable) PHA_TRY(Change(dialect_->OpenForClients(), deadline));
   return done;
 }
 

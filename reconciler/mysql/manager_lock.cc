@@ -19,11 +19,6 @@ std::string NumberOf(const std::string& text) {
   return number;
 }
 
-std::string OtherHolder(const std::string& column, const std::string& name) {
-  return "(SELECT " + column + " FROM information_schema.PROCESSLIST WHERE ID=IS_USED_LOCK(" +
-         QuoteLiteral(name) + ") AND ID<>CONNECTION_ID())";
-}
-
 }  // namespace
 
 std::string ManagerLockName(const std::string& cluster) {
@@ -33,8 +28,12 @@ std::string ManagerLockName(const std::string& cluster) {
 }
 
 std::string AskManagerLock(const std::string& name) {
-  return "SELECT IS_USED_LOCK(" + QuoteLiteral(name) + ") AS holder, CONNECTION_ID() AS me, " +
-         OtherHolder("CONCAT(USER,'@',HOST)", name) + " AS who";
+  return "SELECT IS_USED_LOCK(" + QuoteLiteral(name) + ") AS holder, CONNECTION_ID() AS me";
+}
+
+std::string AskWhoIs(std::uint64_t connection) {
+  return "SELECT CONCAT(USER,'@',HOST) AS who FROM information_schema.PROCESSLIST WHERE ID=" +
+         std::to_string(connection);
 }
 
 Result<ManagerLockSeen> ReadManagerLock(const Rows& rows) {
@@ -51,7 +50,6 @@ Result<ManagerLockSeen> ReadManagerLock(const Rows& rows) {
   } else {
     seen.holder = ManagerLockSeen::Holder::kOther;
     seen.connection = static_cast<std::uint64_t>(*holder);
-    seen.who = row.Text("who");
   }
   return seen;
 }
@@ -63,7 +61,8 @@ std::string TakeManagerLock(const std::string& name) {
 }
 
 std::string KillManagerLockHolder(const std::string& name) {
-  return "SET @pandora_ha_kill=" + OtherHolder("ID", name) + "; KILL @pandora_ha_kill";
+  return "SET @pandora_ha_kill=NULLIF(IS_USED_LOCK(" + QuoteLiteral(name) +
+         "), CONNECTION_ID()); KILL @pandora_ha_kill";
 }
 
 std::string ReleaseManagerLock(const std::string& name) {

@@ -8,6 +8,7 @@
 // Both count repeated GET_LOCKs of one session, hence a lock that is held is not taken again.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "reconciler/base/result.h"
@@ -19,9 +20,13 @@ namespace pandora_ha {
 // "pandora_ha:CLUSTER", cut and numbered when longer than 64 characters.
 std::string ManagerLockName(const std::string& cluster);
 
-// One row for ReadManagerLock().
+// One row for ReadManagerLock(), which leaves `who` empty. Part of every look, hence nothing that
+// MariaDB would write to its tmpdir, as it does for the process list.
 std::string AskManagerLock(const std::string& name);
 Result<ManagerLockSeen> ReadManagerLock(const Rows& rows);
+
+// One row with `who`, or none when it has gone.
+std::string AskWhoIs(std::uint64_t connection);
 
 // Does not wait for another holder. What came of it is for AskManagerLock().
 std::string TakeManagerLock(const std::string& name);

@@ -121,7 +121,10 @@ struct Session::Connection {
   // Closes the connection when the failure means that it is of no more use.
   Error Failed(bool keep_text) {
     const int number = static_cast<int>(mysql_errno(mysql));
-    Error error{CodeOf(number), "", number};
+    // Below 1000 are the server's own troubles with files (a full tmpdir): it lives, and so does
+    // the connection. They must not be read as the errno of a failed connect.
+    const bool of_files = number < 1000;
+    Error error{of_files ? ErrorCode::kRefused : CodeOf(number), "", of_files ? 0 : number};
     error.message = "the database at " + where + " answered: ";
     error.message += keep_text ? mysql_error(mysql) : "error " + std::to_string(number);
     if (error.code == ErrorCode::kUnreachable) {
