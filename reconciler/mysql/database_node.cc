@@ -1,100 +1,21 @@
 #include "reconciler/mysql/database_node.h"
 
 #include <algorithm>
-#include <atomic>
-#include <set>
 
-#include "reconciler/mysql/blockers.h"
 #include "reconciler/mysql/contact.h"
-#include "reconciler/mysql/dialect.h"
 #include "reconciler/mysql/manager_lock.h"
 #include "reconciler/mysql/provision.h"
 #include "reconciler/mysql/quote.h"
 #include "reconciler/mysql/relay_tail.h"
-#include "reconciler/mysql/statement_limit.h"
+#include "reconciler/mysql/sql_database_node.h"
 
 namespace pandora_ha {
 namespace {
 
 constexpr Milliseconds kLongestServerWait{500};
 constexpr Seconds kShortestSessionTimeout{5};
-constexpr int kNoSuchThread = 1094;
 
-// A little less than the deadline leaves, so that the server gives up before we do and its answer
-// still reaches us: then the outcome is known.
-Milliseconds ServerShare(Deadline deadline) {
-  const auto left = std::chrono::duration_cast<Milliseconds>(deadline.left());
-  return std::max(Milliseconds(1),
-                  left - std::clamp(left / 10, Milliseconds(5), Milliseconds(200)));
-}
-
-class SqlDatabaseNode final : public DatabaseNode {
- public:
-  explicit SqlDatabaseNode(DatabaseNodeOptions options) : options_(std::move(options)) {}
-
-  Look Observe(Deadline deadline) override;
-  int WatchDescriptor() const override { return descriptor_; }
-  void Disconnect() override;
-  Result<bool> IsWritable(Deadline deadline) override;
-  Result<std::vector<Blocker>> Blockers(Duration older_than, Deadline deadline) override;
-  Status AwaitExecuted(const GtidSet& wanted, Deadline deadline) override;
-  Status TakeLock(Deadline deadline) override;
-  Status EvictHolder(Deadline deadline) override;
-  Status ReleaseLock(Deadline deadline) override;
-  Status SetReadOnly(Deadline deadline) override;
-  Status EndTransactions(const std::vector<Blocker>& blockers, Deadline deadline) override;
-  Status OpenWritable(Deadline deadline) override;
-  Status StopReceiving(Deadline deadline) override;
-  Status ApplyReceived(Deadline deadline) override;
-  Status LeaveReplication(Deadline deadline) override;
-  Status ReplicateFrom(const Address& source, const Account& account, const Secret& password,
-                       Deadline deadline) override;
-  Status SetSemiSync(SemiSyncRole role, Deadline deadline) override;
-  Status WriteMarker(Epoch epoch, const NodeName& writer, WallTime now, Deadline deadline) override;
-  Status Provision(const ClusterSpec& spec, const ResolvedCredentials& passwords,
-                   Deadline deadline) override;
-
- private:
-  // Connects and learns the dialect, unless that is done.
-  Status Ready(Deadline deadline);
-  Result<DatabaseState> AskState(Deadline deadline);
-  // One round trip that changes nothing.
-  Result<ResultSets> Ask(const std::string& sql, Deadline deadline);
-  // Refuses when a lock is demanded and this session does not hold it.
-  Status MayChange() const;
-  // The only two ways to send a statement that changes something.
-  Status Change(const std::string& sql, Deadline deadline);
-  Status ChangeSecret(const std::string& sql, Deadline deadline);
-  // `first` goes before the question, in one round trip; what it met does not matter.
-  Result<ManagerLockSeen> LockAfter(const std::string& first, Deadline deadline);
-  // Keeps locked_ in step; asks once more who it is when somebody else holds it.
-  Result<ManagerLockSeen> ReadLock(const Rows& rows, Deadline deadline);
-  Status NeedsLockName() const;
-  // Leaves the server half closed at worst.
-  Status Close(Deadline deadline);
-  Error HeldBy(const ManagerLockSeen& lock) const;
-  Result<std::set<std::string>> LockedTables(Deadline deadline);
-  Ourselves Us() const { return {options_.session.user, options_.lock_name}; }
-  Result<ReplicaStanding> Standing(Deadline deadline);
-  // Gets the applier going for what is in the relay log, without losing any of it.
-  Status EnsureApplier(const ReplicaStanding& standing, Deadline deadline);
-  Status WaitUntilApplied(ReplicaStanding standing, Deadline deadline);
-  Status RestartReceiverForSemiSync(Deadline deadline);
-  Status RefuseWhileCommitsWait(Deadline deadline);
-  Result<std::optional<std::string>> CaFileForReplication(Deadline deadline);
-  Status ProvisionUnlocked(const ClusterSpec& spec, const ResolvedCredentials& passwords,
-                           Deadline deadline);
-  // Keeps what others poll in step with the session; the session may have broken in the last call.
-  void NoteDescriptor();
-  std::string Where() const { return ToString(options_.session.address); }
-
-  const DatabaseNodeOptions options_;
-  std::unique_ptr<Session> session_;
-  std::unique_ptr<Session> marker_session_;
-  std::unique_ptr<Dialect> dialect_;
-  bool locked_ = false;  // session_ holds the lock; dies with it
-  std::atomic<int> descriptor_{-1};
-};
+}  // namespace
 
 void SqlDatabaseNode::NoteDescriptor() {
   if (session_ && session_->broken()) session_.reset();
@@ -157,76 +78,6 @@ Status SqlDatabaseNode::ChangeSecret(const std::string& sql, Deadline deadline) 
   return done;
 }
 
-// ---- The manager's lock.
-// ----------------------------------------------------------------------------
-
-Status SqlDatabaseNode::NeedsLockName() const {
-  if (!options_.lock_name.empty()) return Ok();
-  return Error{ErrorCode::kUnsupported, "no lock is configured for " + Where()};
-}
-
-Error SqlDatabaseNode::HeldBy(const ManagerLockSeen& lock) const {
-  return {ErrorCode::kConflict, "the lock " + options_.lock_name + " at " + Where() +
-                                    " is held by connection " + std::to_string(lock.connection) +
-                                    (lock.who.empty() ? "" : " of " + lock.who)};
-}
-
-Result<ManagerLockSeen> SqlDatabaseNode::LockAfter(const std::string& first, Deadline deadline) {
-  PHA_ASSIGN_OR_RETURN(const ResultSets answers,
-                       Ask(first + "; " + AskManagerLock(options_.lock_name), deadline));
-  return ReadLock(answers.tables.back(), deadline);
-}
-
-Result<ManagerLockSeen> SqlDatabaseNode::ReadLock(const Rows& rows, Deadline deadline) {
-  PHA_ASSIGN_OR_RETURN(ManagerLockSeen lock, ReadManagerLock(rows));
-  locked_ = lock.holder == ManagerLockSeen::Holder::kOurs;
-  if (lock.holder != ManagerLockSeen::Holder::kOther) return lock;
-  // Only a name for people: the answer may be missing.
-  const auto who = session_->Query(AskWhoIs(lock.connection), deadline);
-  if (session_->broken()) return who.error();
-  if (who && !who->empty()) lock.who = RowReader(*who, 0).Text("who");
-  return lock;
-}
-
-Status SqlDatabaseNode::TakeLock(Deadline deadline) {
-  PHA_TRY(NeedsLockName());
-  PHA_ASSIGN_OR_RETURN(const ManagerLockSeen lock,
-                       LockAfter(TakeManagerLock(options_.lock_name), deadline));
-  if (locked_) return Ok();
-  return HeldBy(lock);
-}
-
-Status SqlDatabaseNode::EvictHolder(Deadline deadline) {
-  PHA_TRY(NeedsLockName());
-  PHA_ASSIGN_OR_RETURN(const ManagerLockSeen victim, LockAfter("DO 0", deadline));
-  if (victim.holder == ManagerLockSeen::Holder::kOther) {
-    const auto killed = Ask(KillManagerLockHolder(options_.lock_name), deadline);
-    if (!killed && killed.error().number != kNoSuchThread) return killed.error();
-  }
-  std::string pause = "DO 0; ";
-  while (true) {
-    PHA_ASSIGN_OR_RETURN(const ManagerLockSeen lock,
-                         LockAfter(pause + TakeManagerLock(options_.lock_name), deadline));
-    if (locked_) return Ok();
-    if (lock.connection != victim.connection) return HeldBy(lock);
-    if (deadline.left() < Milliseconds(10)) {
-      return Error{ErrorCode::kTimeout, HeldBy(lock).message +
-                                            ", was told to end, and is still busy: the server has "
-                                            "not ended its statement in the time allowed"};
-    }
-    pause = "DO SLEEP(0.002); ";
-  }
-}
-
-Status SqlDatabaseNode::ReleaseLock(Deadline deadline) {
-  PHA_TRY(NeedsLockName());
-  NoteDescriptor();
-  if (!session_) return Ok();  // the server freed it with the session
-  locked_ = false;
-  const auto released = Ask(ReleaseManagerLock(options_.lock_name), deadline);
-  return released ? Ok() : Status(released.error());
-}
-
 // ---- Looking.
 // --------------------------------------------------------------------------------------
 
@@ -277,118 +128,6 @@ Result<ReplicaStanding> SqlDatabaseNode::Standing(Deadline deadline) {
   if (!answers) return answers.error();
   if (answers->stopped_by) return *answers->stopped_by;
   return dialect_->ReadReplica(answers->tables, 0);
-}
-
-// ---- Writes on and off.
-// ----------------------------------------------------------------------------
-
-Result<bool> SqlDatabaseNode::IsWritable(Deadline deadline) {
-  PHA_TRY(Ready(deadline));
-  PHA_ASSIGN_OR_RETURN(const ResultSets answers, Ask(dialect_->AskWritable(), deadline));
-  if (answers.tables.front().empty()) {
-    return Error{ErrorCode::kInternal, "the server at " + Where() + " did not tell its read_only"};
-  }
-  return dialect_->ReadWritable(RowReader(answers.tables.front(), 0));
-}
-
-Status SqlDatabaseNode::Close(Deadline deadline) {
-  if (dialect_->can().version.flavor == Flavor::kMariaDb) {
-    return Change(dialect_->CloseForClients(ServerShare(deadline)), deadline);
-  }
-  // MySQL's own limit counts whole seconds, for which every writer would queue behind us.
-  PHA_ASSIGN_OR_RETURN(const auto limit,
-                       StatementLimit::Begin(options_.session, session_->connection_id(),
-                                             ServerShare(deadline), deadline));
-  const Status done = Change(dialect_->CloseForClients(ServerShare(deadline)), deadline);
-  // A KILL that came late meets this instead of the next statement.
-  if (limit->Stop() && session_) [[maybe_unused]]
-    const auto met = Ask("DO 0", deadline);
-  return done;
-}
-
-Status SqlDatabaseNode::SetReadOnly(Deadline deadline) {
-  PHA_TRY(MayChange());
-  PHA_ASSIGN_OR_RETURN(const bool was_writable, IsWritable(deadline));
-  const Status done = Close(deadline);
-  if (done.ok() || done.error().code != ErrorCode::kConflict || !was_writable) return done;
-  // MySQL closes in two steps; the limit may have come between them.
-  PHA_ASSIGN_OR_RETURN(const bool still_writable, IsWritable(deadline));
-  if (!still_writable) PHA_TRY(Change(dialect_->OpenForClients(), deadline));
-  return done;
-}
-
-Status SqlDatabaseNode::OpenWritable(Deadline deadline) {
-  PHA_TRY(MayChange());
-  PHA_TRY(Ready(deadline));
-  return Change(dialect_->OpenForClients(), deadline);
-}
-
-// ---- Who is in the way.
-// -----------------------------------------------------------------------------
-
-Result<std::set<std::string>> SqlDatabaseNode::LockedTables(Deadline deadline) {
-  // A statement that ended between the two answers leaves its table unexplained for once, not
-  // three times.
-  std::set<std::string> locked;
-  for (int round = 0; round < 3; ++round) {
-    const std::string pause = round == 0 ? "DO 0" : "DO SLEEP(0.005)";
-    PHA_ASSIGN_OR_RETURN(const ResultSets answers, Ask(pause + "; " + AskTablesInUse(), deadline));
-    const auto now = TablesInUseUnexplained(answers.tables.at(1), answers.tables.at(2));
-    if (round == 0) locked = now;
-    std::erase_if(locked, [&](const std::string& table) { return !now.contains(table); });
-    if (locked.empty()) break;
-  }
-  return locked;
-}
-
-Result<std::vector<Blocker>> SqlDatabaseNode::Blockers(Duration older_than, Deadline deadline) {
-  PHA_TRY(Ready(deadline));
-  PHA_ASSIGN_OR_RETURN(const ResultSets answers, Ask(AskBlockers(dialect_->can(), Us()), deadline));
-  std::vector<Blocker> blockers = ReadBlockers(answers.tables.front());
-  std::erase_if(blockers, [&](const Blocker& blocker) { return blocker.age < older_than; });
-  if (dialect_->can().version.flavor != Flavor::kMariaDb) return blockers;
-  PHA_ASSIGN_OR_RETURN(const auto tables, LockedTables(deadline));
-  for (const std::string& table : tables) {
-    Blocker unknown;
-    unknown.kind = Blocker::Kind::kTableLock;
-    unknown.statement = "LOCK TABLES on " + table;
-    blockers.push_back(std::move(unknown));
-  }
-  return blockers;
-}
-
-Status SqlDatabaseNode::EndTransactions(const std::vector<Blocker>& blockers, Deadline deadline) {
-  PHA_TRY(MayChange());
-  PHA_TRY(Ready(deadline));
-  std::vector<Blocker> ended;
-  std::string refused;
-  for (const Blocker& blocker : blockers) {
-    const std::string name = "connection " + std::to_string(blocker.connection) + " of " +
-                             blocker.user + "@" + blocker.host;
-    if (blocker.connection == 0) {
-      refused += "; which session does " + blocker.statement + " is not known";
-      continue;
-    }
-    PHA_ASSIGN_OR_RETURN(const ResultSets answers,
-                         Ask(AskBlocker(dialect_->can(), Us(), blocker), deadline));
-    const std::vector<Blocker> now = ReadBlockers(answers.tables.front());
-    if (now.empty()) continue;
-    if (now.front().kind == Blocker::Kind::kCommit) {
-      refused += "; " + name + " is committing, and ending it would make its row visible " +
-                 "without an acknowledgement";
-      continue;
-    }
-    const Status done = Change(EndBlocker(Us(), blocker), deadline);
-    if (!done.ok() && done.error().number != kNoSuchThread) return done;
-    if (done.ok()) ended.push_back(blocker);
-  }
-  while (!ended.empty()) {
-    PHA_ASSIGN_OR_RETURN(const ResultSets answers, Ask(CountSessions(ended), deadline));
-    if (RowReader(answers.tables.front(), 0).Number("sessions") == 0) break;
-    PHA_TRY(Change("DO SLEEP(0.002)", deadline));
-  }
-  if (refused.empty()) return Ok();
-  return Error{ErrorCode::kRefused, "not ended at " + Where() + ": " + refused.substr(2)};
 }
 
 // ---- Replication.
@@ -444,9 +183,11 @@ Status SqlDatabaseNode::WaitUntilApplied(ReplicaStanding standing, Deadline dead
 
 Status SqlDatabaseNode::AwaitExecuted(const GtidSet& wanted, Deadline deadline) {
   std::string pause;
+  bool settled = false;
   while (true) {
     PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing, Standing(deadline));
-    if (standing.executed.Contains(wanted)) return Ok();
+    // MariaDB logs what it applies a moment before the rows can be seen; its own wait knows.
+    if (standing.executed.Contains(wanted) && (settled || !standing.channel)) return Ok();
     if (standing.channel && standing.channel->sql_errno != 0) {
       return Error{ErrorCode::kRefused,
                    "the replica at " + Where() +
@@ -462,6 +203,8 @@ Status SqlDatabaseNode::AwaitExecuted(const GtidSet& wanted, Deadline deadline) 
     const auto slice = std::min(kLongestServerWait, ServerShare(deadline));
     const auto waited = Ask(pause + dialect_->WaitForExecuted(wanted, slice), deadline);
     if (!waited) return waited.error();
+    const Rows& answer = waited->tables.back();
+    settled = !answer.empty() && answer.cells[0][0] == "0";
     pause = "DO SLEEP(0.001); ";
   }
 }
@@ -633,8 +376,6 @@ Status SqlDatabaseNode::Provision(const ClusterSpec& spec, const ResolvedCredent
   }
   return done;
 }
-
-}  // namespace
 
 DatabaseNodeOptions DatabaseNodeOptionsFor(const ClusterSpec& spec, const DatabaseNodeSpec& node,
                                            const ResolvedCredentials& passwords) {
