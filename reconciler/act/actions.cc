@@ -97,12 +97,12 @@ struct Performer {
 
 Status AskWritable(const Hands& hands, const NodeName& node, bool wanted, Deadline deadline) {
   return OnNode(hands, node, deadline, [node, wanted](DatabaseNode& n, Deadline d) -> Status {
-    const Look look = n.Observe(d);
-    if (!look.state) {
+    const Result<bool> writable = n.IsWritable(d);
+    if (!writable) {
       return Error{ErrorCode::kRefused,
-                   node.text + " does not say whether it is writable: " + look.error};
+                   node.text + " does not say whether it is writable: " + writable.error().message};
     }
-    if (look.state->writable == wanted) return Ok();
+    if (*writable == wanted) return Ok();
     return Error{ErrorCode::kRefused, node.text + (wanted ? " is read-only." : " is writable.")};
   });
 }

@@ -115,6 +115,18 @@ struct HeartbeatSeen {
   bool operator==(const HeartbeatSeen&) const = default;
 };
 
+// Who may change this server: the session that holds the managers' named lock there.
+struct ManagerLockSeen {
+  enum class Holder { kNotAsked, kNobody, kOurs, kOther };
+  Holder holder = Holder::kNotAsked;
+  // Of kOther only: the server's number of that connection, and "user@host:port" as the server
+  // tells it (empty: gone in between).
+  std::uint64_t connection = 0;
+  std::string who;
+
+  bool operator==(const ManagerLockSeen&) const = default;
+};
+
 // One database server, from its own answers.
 struct DatabaseState {
   ServerVersion version;
@@ -133,6 +145,7 @@ struct DatabaseState {
   bool durable = false;      // sync_binlog=1 and innodb_flush_log_at_trx_commit=1
   bool provisioned = false;  // schema, accounts and heartbeat table are there
   std::string tls_cipher;    // of our own session; empty: not encrypted
+  ManagerLockSeen manager_lock;
 
   bool operator==(const DatabaseState&) const = default;
 };

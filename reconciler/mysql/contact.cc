@@ -13,6 +13,7 @@ constexpr int kShutdownInProgress = 1053;
 constexpr int kLockWaitTimeout = 1205;
 constexpr int kTooManyUserConnections = 1203;
 constexpr int kUserLimitReached = 1226;
+constexpr int kQueryInterrupted = 1317;
 constexpr int kConnectionKilled = 1927;
 constexpr int kStatementTimeout = 1969;
 constexpr int kOptionPreventsStatement = 1290;
@@ -79,6 +80,7 @@ ErrorCode CodeOf(int number) {
       return ErrorCode::kDenied;
     case kLockWaitTimeout:
     case kStatementTimeout:
+    case kQueryInterrupted:
       return ErrorCode::kConflict;
     case kOptionPreventsStatement:
       return ErrorCode::kRefused;
@@ -86,6 +88,7 @@ ErrorCode CodeOf(int number) {
     case kConnectionKilled:
     case kTooManyConnections:
     case kTooManyUserConnections:
+    case kClientInteractionTimeout:
       return ErrorCode::kUnreachable;
     default:
       break;

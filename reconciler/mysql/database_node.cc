@@ -1,79 +1,32 @@
 #include "reconciler/mysql/database_node.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "reconciler/mysql/contact.h"
-#include "reconciler/mysql/dialect.h"
+#include "reconciler/mysql/manager_lock.h"
 #include "reconciler/mysql/provision.h"
 #include "reconciler/mysql/quote.h"
 #include "reconciler/mysql/relay_tail.h"
+#include "reconciler/mysql/sql_database_node.h"
 
 namespace pandora_ha {
 namespace {
 
 constexpr Milliseconds kLongestServerWait{500};
+constexpr Seconds kShortestSessionTimeout{5};
 
-// A little less than the deadline leaves, so that the server gives up before we do and its answer
-// still reaches us: then the outcome is known.
-Milliseconds ServerShare(Deadline deadline) {
-  const auto left = std::chrono::duration_cast<Milliseconds>(deadline.left());
-  return std::max(Milliseconds(1),
-                  left - std::clamp(left / 10, Milliseconds(5), Milliseconds(200)));
-}
-
-class SqlDatabaseNode final : public DatabaseNode {
- public:
-  explicit SqlDatabaseNode(DatabaseNodeOptions options) : options_(std::move(options)) {}
-
-  Look Observe(Deadline deadline) override;
-  int WatchDescriptor() const override { return descriptor_; }
-  void Disconnect() override;
-  Status SetReadOnly(Deadline deadline) override;
-  Status OpenWritable(Deadline deadline) override;
-  Status StopReceiving(Deadline deadline) override;
-  Status ApplyReceived(Deadline deadline) override;
-  Status LeaveReplication(Deadline deadline) override;
-  Status ReplicateFrom(const Address& source, const Account& account, const Secret& password,
-                       Deadline deadline) override;
-  Status SetSemiSync(SemiSyncRole role, Deadline deadline) override;
-  Status WriteMarker(Epoch epoch, const NodeName& writer, WallTime now, Deadline deadline) override;
-  Status Provision(const ClusterSpec& spec, const ResolvedCredentials& passwords,
-                   Deadline deadline) override;
-
- private:
-  // Connects and learns the dialect, unless that is done.
-  Status Ready(Deadline deadline);
-  Result<DatabaseState> AskState(Deadline deadline);
-  Status Run(const std::string& sql, Deadline deadline);
-  Result<ReplicaStanding> Standing(Deadline deadline);
-  // Gets the applier going for what is in the relay log, without losing any of it.
-  Status EnsureApplier(const ReplicaStanding& standing, Deadline deadline);
-  Status WaitUntilApplied(ReplicaStanding standing, Deadline deadline);
-  Status RestartReceiverForSemiSync(Deadline deadline);
-  Status RefuseWhileCommitsWait(Deadline deadline);
-  Result<std::optional<std::string>> CaFileForReplication(Deadline deadline);
-  Status ProvisionUnlocked(const ClusterSpec& spec, const ResolvedCredentials& passwords,
-                           Deadline deadline);
-  // Keeps what others poll in step with the session; the session may have broken in the last call.
-  void NoteDescriptor();
-  std::string Where() const { return ToString(options_.session.address); }
-
-  const DatabaseNodeOptions options_;
-  std::unique_ptr<Session> session_;
-  std::unique_ptr<Session> marker_session_;
-  std::unique_ptr<Dialect> dialect_;
-  std::atomic<int> descriptor_{-1};
-};
+}  // namespace
 
 void SqlDatabaseNode::NoteDescriptor() {
   if (session_ && session_->broken()) session_.reset();
+  if (!session_) locked_ = false;
   descriptor_ = session_ ? session_->descriptor() : -1;
 }
 
 void SqlDatabaseNode::Disconnect() {
   descriptor_ = -1;
   session_.reset();
+  locked_ = false;
   marker_session_.reset();
 }
 
@@ -83,15 +36,44 @@ Status SqlDatabaseNode::Ready(Deadline deadline) {
   PHA_ASSIGN_OR_RETURN(auto session, Session::Connect(options_.session, deadline));
   PHA_ASSIGN_OR_RETURN(const ServerVersion version, ParseServerVersion(session->server_version()));
   PHA_ASSIGN_OR_RETURN(const Rows rows, session->Query(kCapabilityQuery, deadline));
+  if (!options_.lock_name.empty() && options_.wait_timeout > Seconds(0)) {
+    PHA_TRY(session->Execute(
+        "SET SESSION wait_timeout=" + std::to_string(options_.wait_timeout.count()), deadline));
+  }
   dialect_ = MakeDialect(ReadCapabilities(version, rows));
   session_ = std::move(session);
   NoteDescriptor();
   return Ok();
 }
 
-Status SqlDatabaseNode::Run(const std::string& sql, Deadline deadline) {
+Result<ResultSets> SqlDatabaseNode::Ask(const std::string& sql, Deadline deadline) {
+  PHA_TRY(Ready(deadline));
+  auto answers = session_->QueryAll(sql, deadline);
+  NoteDescriptor();
+  if (answers && answers->stopped_by) return *answers->stopped_by;
+  return answers;
+}
+
+Status SqlDatabaseNode::MayChange() const {
+  if (options_.lock_name.empty() || (locked_ && session_ && !session_->broken())) return Ok();
+  return Error{ErrorCode::kConflict,
+               "nothing was changed at " + Where() +
+                   ": this manager's connection does not hold the lock " + options_.lock_name +
+                   " there; take it first, or let the manager that has it work"};
+}
+
+Status SqlDatabaseNode::Change(const std::string& sql, Deadline deadline) {
+  PHA_TRY(MayChange());
   PHA_TRY(Ready(deadline));
   const Status done = session_->Execute(sql, deadline);
+  NoteDescriptor();
+  return done;
+}
+
+Status SqlDatabaseNode::ChangeSecret(const std::string& sql, Deadline deadline) {
+  PHA_TRY(MayChange());
+  PHA_TRY(Ready(deadline));
+  const Status done = session_->ExecuteSecret(sql, deadline);
   NoteDescriptor();
   return done;
 }
@@ -117,8 +99,15 @@ Result<DatabaseState> SqlDatabaseNode::AskState(Deadline deadline) {
   PHA_TRY(Ready(deadline));
   PHA_ASSIGN_OR_RETURN(const std::string table, HeartbeatTable(options_.schema));
   const Watched watched{table, options_.accounts};
-  PHA_ASSIGN_OR_RETURN(const ResultSets answers,
-                       session_->QueryAll(dialect_->Look(watched), deadline));
+  const bool with_lock = !options_.lock_name.empty();
+  const std::string lock = with_lock ? AskManagerLock(options_.lock_name) + "; " : "";
+  PHA_ASSIGN_OR_RETURN(ResultSets answers,
+                       session_->QueryAll(lock + dialect_->Look(watched), deadline));
+  ManagerLockSeen manager_lock;
+  if (with_lock && !answers.tables.empty()) {
+    PHA_ASSIGN_OR_RETURN(manager_lock, ReadLock(answers.tables.front(), deadline));
+    answers.tables.erase(answers.tables.begin());
+  }
   PHA_ASSIGN_OR_RETURN(DatabaseState state, dialect_->ReadLook(answers, watched));
   PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing,
                        dialect_->ReadReplica(answers.tables, Dialect::kReplicaInLook));
@@ -127,6 +116,7 @@ Result<DatabaseState> SqlDatabaseNode::AskState(Deadline deadline) {
     state.replication->received = state.executed.Union(tail.holds);
     state.replication->applied_all = tail.complete && !tail.first_unapplied;
   }
+  state.manager_lock = manager_lock;
   state.tls_cipher = session_->tls_cipher();
   return state;
 }
@@ -140,26 +130,14 @@ Result<ReplicaStanding> SqlDatabaseNode::Standing(Deadline deadline) {
   return dialect_->ReadReplica(answers->tables, 0);
 }
 
-// ---- Writes on and off.
-// ----------------------------------------------------------------------------
-
-Status SqlDatabaseNode::SetReadOnly(Deadline deadline) {
-  PHA_TRY(Ready(deadline));
-  return Run(dialect_->CloseForClients(ServerShare(deadline)), deadline);
-}
-
-Status SqlDatabaseNode::OpenWritable(Deadline deadline) {
-  PHA_TRY(Ready(deadline));
-  return Run(dialect_->OpenForClients(), deadline);
-}
-
 // ---- Replication.
 // ----------------------------------------------------------------------------------
 
 Status SqlDatabaseNode::StopReceiving(Deadline deadline) {
+  PHA_TRY(MayChange());
   PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing, Standing(deadline));
   if (!standing.channel || standing.channel->io == ThreadState::kStopped) return Ok();
-  return Run(dialect_->StopReceiver(), deadline);
+  return Change(dialect_->StopReceiver(), deadline);
 }
 
 Status SqlDatabaseNode::EnsureApplier(const ReplicaStanding& standing, Deadline deadline) {
@@ -174,7 +152,7 @@ Status SqlDatabaseNode::EnsureApplier(const ReplicaStanding& standing, Deadline 
   }
   const std::string alone = dialect_->StartApplierAlone(from);
   const bool both_stopped = standing.channel->io == ThreadState::kStopped;
-  return Run(both_stopped && !alone.empty() ? alone : dialect_->StartApplier(), deadline);
+  return Change(both_stopped && !alone.empty() ? alone : dialect_->StartApplier(), deadline);
 }
 
 Status SqlDatabaseNode::WaitUntilApplied(ReplicaStanding standing, Deadline deadline) {
@@ -194,15 +172,45 @@ Status SqlDatabaseNode::WaitUntilApplied(ReplicaStanding standing, Deadline dead
     const auto slice = std::min(kLongestServerWait, ServerShare(deadline));
     // A relay log whose transactions are not known by name can only be asked about again.
     const bool named = !standing.executed.Contains(standing.channel->received);
-    PHA_TRY(Run(
+    const auto waited = Ask(
         named ? dialect_->WaitForExecuted(standing.channel->received, slice) : "DO SLEEP(0.005)",
-        deadline));
+        deadline);
+    if (!waited) return waited.error();
     PHA_ASSIGN_OR_RETURN(standing, Standing(deadline));
   }
   return Ok();
 }
 
+Status SqlDatabaseNode::AwaitExecuted(const GtidSet& wanted, Deadline deadline) {
+  std::string pause;
+  bool settled = false;
+  while (true) {
+    PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing, Standing(deadline));
+    // MariaDB logs what it applies a moment before the rows can be seen; its own wait knows.
+    if (standing.executed.Contains(wanted) && (settled || !standing.channel)) return Ok();
+    if (standing.channel && standing.channel->sql_errno != 0) {
+      return Error{ErrorCode::kRefused,
+                   "the replica at " + Where() +
+                       " cannot apply what it received: " + standing.channel->sql_error,
+                   standing.channel->sql_errno};
+    }
+    if (deadline.left() < Milliseconds(2)) {
+      return Error{ErrorCode::kTimeout,
+                   "the server at " + Where() + " has not executed all that was waited for"};
+    }
+    // In slices, because an applier that stops on an error does not end the server's wait. MariaDB
+    // ends it at once when only another server of the domain is further: hence the pause.
+    const auto slice = std::min(kLongestServerWait, ServerShare(deadline));
+    const auto waited = Ask(pause + dialect_->WaitForExecuted(wanted, slice), deadline);
+    if (!waited) return waited.error();
+    const Rows& answer = waited->tables.back();
+    settled = !answer.empty() && answer.cells[0][0] == "0";
+    pause = "DO SLEEP(0.001); ";
+  }
+}
+
 Status SqlDatabaseNode::ApplyReceived(Deadline deadline) {
+  PHA_TRY(MayChange());
   PHA_ASSIGN_OR_RETURN(const ReplicaStanding standing, Standing(deadline));
   if (!standing.channel || standing.channel->applied_all) return Ok();
   PHA_TRY(EnsureApplier(standing, deadline));
@@ -213,8 +221,9 @@ Status SqlDatabaseNode::ApplyReceived(Deadline deadline) {
 }
 
 Status SqlDatabaseNode::LeaveReplication(Deadline deadline) {
+  PHA_TRY(MayChange());
   PHA_TRY(Ready(deadline));
-  return Run(dialect_->Forget(), deadline);
+  return Change(dialect_->Forget(), deadline);
 }
 
 Result<std::optional<std::string>> SqlDatabaseNode::CaFileForReplication(Deadline deadline) {
@@ -231,6 +240,7 @@ Result<std::optional<std::string>> SqlDatabaseNode::CaFileForReplication(Deadlin
 
 Status SqlDatabaseNode::ReplicateFrom(const Address& source, const Account& account,
                                       const Secret& password, Deadline deadline) {
+  PHA_TRY(MayChange());
   PHA_ASSIGN_OR_RETURN(ReplicaStanding standing, Standing(deadline));
   if (standing.channel && standing.channel->source == source) {
     const ReplicationSeen& channel = *standing.channel;
@@ -238,20 +248,17 @@ Status SqlDatabaseNode::ReplicateFrom(const Address& source, const Account& acco
     const bool applying = channel.sql != ThreadState::kStopped;
     if (channel.io == ThreadState::kRunning && applying && standing.by_gtid) return Ok();
     // One thread is enough to keep the relay log; the other is simply started.
-    if (receiving && !applying) return Run(dialect_->StartApplier(), deadline);
+    if (receiving && !applying) return Change(dialect_->StartApplier(), deadline);
     if (!channel.applied_all) {
       PHA_TRY(EnsureApplier(standing, deadline));
-      if (standing.by_gtid && applying) return Run(dialect_->StartReceiver(), deadline);
+      if (standing.by_gtid && applying) return Change(dialect_->StartReceiver(), deadline);
       PHA_TRY(ApplyReceived(deadline));
       PHA_ASSIGN_OR_RETURN(standing, Standing(deadline));
     }
   }
   PHA_ASSIGN_OR_RETURN(const auto ca_file, CaFileForReplication(deadline));
   const SourceToFollow follow{source, account.user, password, ca_file};
-  const Status done =
-      session_->ExecuteSecret(dialect_->Follow(follow, standing.executed), deadline);
-  NoteDescriptor();
-  return done;
+  return ChangeSecret(dialect_->Follow(follow, standing.executed), deadline);
 }
 
 // ---- Semi-synchronous replication.
@@ -278,10 +285,11 @@ Status SqlDatabaseNode::RestartReceiverForSemiSync(Deadline deadline) {
   const bool both_on = state.replication->io != ThreadState::kStopped &&
                        state.replication->sql != ThreadState::kStopped;
   if (!both_on) return Ok();
-  return Run(dialect_->StopReceiver() + "; " + dialect_->StartReceiver(), deadline);
+  return Change(dialect_->StopReceiver() + "; " + dialect_->StartReceiver(), deadline);
 }
 
 Status SqlDatabaseNode::SetSemiSync(SemiSyncRole role, Deadline deadline) {
+  PHA_TRY(MayChange());
   PHA_TRY(Ready(deadline));
   const std::string sql = dialect_->SemiSync(role);
   const bool source = role == SemiSyncRole::kSource || role == SemiSyncRole::kSourceDegraded;
@@ -294,7 +302,7 @@ Status SqlDatabaseNode::SetSemiSync(SemiSyncRole role, Deadline deadline) {
             "to its plugin-load-add"};
   }
   if (!source) PHA_TRY(RefuseWhileCommitsWait(deadline));
-  PHA_TRY(Run(sql, deadline));
+  PHA_TRY(Change(sql, deadline));
   return role == SemiSyncRole::kReplica ? RestartReceiverForSemiSync(deadline) : Ok();
 }
 
@@ -303,6 +311,7 @@ Status SqlDatabaseNode::SetSemiSync(SemiSyncRole role, Deadline deadline) {
 
 Status SqlDatabaseNode::WriteMarker(Epoch epoch, const NodeName& writer, WallTime now,
                                     Deadline deadline) {
+  PHA_TRY(MayChange());
   PHA_ASSIGN_OR_RETURN(const std::string table, HeartbeatTable(options_.schema));
   if (!marker_session_ || marker_session_->broken()) {
     PHA_ASSIGN_OR_RETURN(marker_session_, Session::Connect(options_.session, deadline));
@@ -344,11 +353,12 @@ Status SqlDatabaseNode::ProvisionUnlocked(const ClusterSpec& spec,
   }
   PHA_ASSIGN_OR_RETURN(const std::string sql,
                        ProvisionStatements(*dialect_, spec, passwords, native_password));
-  return session_->ExecuteSecret(sql, deadline);
+  return ChangeSecret(sql, deadline);
 }
 
 Status SqlDatabaseNode::Provision(const ClusterSpec& spec, const ResolvedCredentials& passwords,
                                   Deadline deadline) {
+  PHA_TRY(MayChange());
   PHA_TRY(Ready(deadline));
   // MySQL's super_read_only stops administrators too. read_only stays on, so clients stay out.
   bool locked = false;
@@ -357,17 +367,15 @@ Status SqlDatabaseNode::Provision(const ClusterSpec& spec, const ResolvedCredent
                          session_->Query("SELECT @@global.super_read_only AS locked", deadline));
     locked = RowReader(rows, 0).True("locked");
   }
-  if (locked) PHA_TRY(Run("SET GLOBAL super_read_only=0", deadline));
+  if (locked) PHA_TRY(Change("SET GLOBAL super_read_only=0", deadline));
   Status done = ProvisionUnlocked(spec, passwords, deadline);
   NoteDescriptor();
   if (locked) {
-    const Status relocked = Run("SET GLOBAL super_read_only=1", deadline);
+    const Status relocked = Change("SET GLOBAL super_read_only=1", deadline);
     if (done) done = relocked;
   }
   return done;
 }
-
-}  // namespace
 
 DatabaseNodeOptions DatabaseNodeOptionsFor(const ClusterSpec& spec, const DatabaseNodeSpec& node,
                                            const ResolvedCredentials& passwords) {
@@ -380,6 +388,13 @@ DatabaseNodeOptions DatabaseNodeOptionsFor(const ClusterSpec& spec, const Databa
     const bool listed = std::count(options.accounts.begin(), options.accounts.end(), user) > 0;
     if (!user.empty() && !listed) options.accounts.push_back(user);
   }
+  return options;
+}
+
+DatabaseNodeOptions WithManagerLock(DatabaseNodeOptions options, const ClusterSpec& spec) {
+  options.lock_name = ManagerLockName(spec.name);
+  options.wait_timeout = std::max(kShortestSessionTimeout,
+                                  std::chrono::ceil<Seconds>(2 * spec.database.detection.Budget()));
   return options;
 }
 

@@ -15,14 +15,37 @@ struct DatabaseNodeOptions {
   SessionOptions session;             // the admin account
   std::string schema;                 // holds the heartbeat table
   std::vector<std::string> accounts;  // must be there for DatabaseState::provisioned
+  // The manager's lock, at most 64 characters; empty: changes need none (simple tools, the beater).
+  std::string lock_name{};
+  // With a lock: after how long without a question the server closes the session and so frees the
+  // lock of a manager that is frozen or cut off. Zero: the server's own wait_timeout.
+  Seconds wait_timeout{};
 };
 
 DatabaseNodeOptions DatabaseNodeOptionsFor(const ClusterSpec& spec, const DatabaseNodeSpec& node,
                                            const ResolvedCredentials& passwords);
 
+// The options of a manager that changes servers: with the lock of that cluster, and a wait_timeout
+// of at least 5 s and of twice the time in which a dead server is noticed. A manager that looks at
+// every interval never loses the lock by it; one whose plan leaves a node unasked for longer does,
+// and takes it again.
+DatabaseNodeOptions WithManagerLock(DatabaseNodeOptions options, const ClusterSpec& spec);
+
+// What the lock protects. With a lock_name, every changing statement is sent on the session that
+// took the lock, and is not sent at all when that session has gone. A manager that was frozen and
+// replaced therefore changes nothing when it thaws: its session was ended (EvictHolder, which
+// returns only when the old session's last statement is over) or has expired, and its next change
+// is refused here. Changes of several statements stop at the point where the session goes.
+//
+// Not protected: the heartbeat row. WriteMarker() asks for the lock like every change, but writes
+// on a connection of its own, because the write may wait for an acknowledgement for ever. The row
+// protects itself: an epoch below the one in it is not written. The beater has no lock at all and
+// relies on that alone.
+// Neither are what the lock cannot see: a person, or a manager that was given no lock_name.
+//
 // Finds out by itself which family and version answers, anew on every connection. Uses at most two
 // connections: one for looks and steps, one for the marker row, which may block for as long as no
-// replica acknowledges.
+// replica acknowledges. Closing a MySQL server takes a third for that moment.
 std::unique_ptr<DatabaseNode> MakeDatabaseNode(DatabaseNodeOptions options);
 
 }  // namespace pandora_ha

@@ -71,6 +71,10 @@ class Dialect {
   virtual Result<ReplicaStanding> ReadReplica(const std::vector<Rows>& tables,
                                               std::size_t first) const = 0;
 
+  // Clients may write: one row for ReadWritable(), which also reads the look's first table.
+  virtual std::string AskWritable() const = 0;
+  virtual bool ReadWritable(const RowReader& row) const = 0;
+
   virtual std::string CloseForClients(Milliseconds within) const = 0;
   virtual std::string OpenForClients() const = 0;
   virtual std::string StopReceiver() const = 0;

@@ -62,8 +62,7 @@ class MariaDbDialect final : public Dialect {
         ReadCommonState(row, status, standing, "rpl_semi_sync_master", "rpl_semi_sync_slave");
     // server_uuid stays empty: @@server_uid names the machine and port, so two servers of one
     // machine share it.
-    // A switch up to 11; later OFF, ON, NO_LOCK, NO_LOCK_NO_ADMIN.
-    state.writable = row.Text("read_only") == "0" || row.Text("read_only") == "OFF";
+    state.writable = ReadWritable(row);
     state.run_id = status.started;
     state.gtid_on = row.True("gtid_strict_mode");
     PHA_TRY(ReadAccountsAndHeartbeat(answers, 4, watched, &state));
@@ -91,6 +90,12 @@ class MariaDbDialect final : public Dialect {
     if (tables[first + 1].empty()) return standing;
     PHA_TRY(ReadChannel(RowReader(tables[first + 1], 0), &standing));
     return standing;
+  }
+
+  std::string AskWritable() const override { return "SELECT @@global.read_only AS read_only"; }
+  // A switch up to 11; later OFF, ON, NO_LOCK, NO_LOCK_NO_ADMIN.
+  bool ReadWritable(const RowReader& row) const override {
+    return row.Text("read_only") == "0" || row.Text("read_only") == "OFF";
   }
 
   std::string CloseForClients(Milliseconds within) const override {

@@ -47,7 +47,7 @@ class MySqlDialect final : public Dialect {
                          ReadReplica(answers.tables, kReplicaInLook));
     DatabaseState state = ReadCommonState(row, status, standing, source_, replica_);
     state.server_uuid = row.Text("server_uuid");
-    state.writable = row.Text("read_only") == "0" && row.Text("super_read_only") == "0";
+    state.writable = ReadWritable(row);
     state.run_id = state.server_uuid + "@" + status.started;
     state.gtid_on = row.Text("gtid_mode") == "ON";
     PHA_TRY(ReadAccountsAndHeartbeat(answers, 5, watched, &state));
@@ -90,9 +90,16 @@ class MySqlDialect final : public Dialect {
     return standing;
   }
 
+  std::string AskWritable() const override {
+    return "SELECT @@global.read_only AS read_only, @@global.super_read_only AS super_read_only";
+  }
+  bool ReadWritable(const RowReader& row) const override {
+    return row.Text("read_only") == "0" && row.Text("super_read_only") == "0";
+  }
+
   std::string CloseForClients(Milliseconds within) const override {
-    // Whole seconds, one at least: the caller's own deadline is the finer one.
-    const auto seconds = std::max<std::int64_t>(1, within.count() / 1000);
+    // Whole seconds, one at least: the second net behind StatementLimit, which is the finer one.
+    const auto seconds = within.count() / 1000 + 1;
     return "SET SESSION lock_wait_timeout=" + std::to_string(seconds) +
            "; SET GLOBAL super_read_only=1";
   }

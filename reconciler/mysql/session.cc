@@ -121,7 +121,10 @@ struct Session::Connection {
   // Closes the connection when the failure means that it is of no more use.
   Error Failed(bool keep_text) {
     const int number = static_cast<int>(mysql_errno(mysql));
-    Error error{CodeOf(number), "", number};
+    // Below 1000 are the server's own troubles with files (a full tmpdir): it lives, and so does
+    // the connection. They must not be read as the errno of a failed connect.
+    const bool of_files = number < 1000;
+    Error error{of_files ? ErrorCode::kRefused : CodeOf(number), "", of_files ? 0 : number};
     error.message = "the database at " + where + " answered: ";
     error.message += keep_text ? mysql_error(mysql) : "error " + std::to_string(number);
     if (error.code == ErrorCode::kUnreachable) {
@@ -232,6 +235,10 @@ bool Session::broken() const {
 
 int Session::descriptor() const {
   return connection_->open ? SocketOf(connection_->mysql) : -1;
+}
+
+std::uint64_t Session::connection_id() const {
+  return connection_->open ? mysql_thread_id(connection_->mysql) : 0;
 }
 
 const std::string& Session::server_version() const {

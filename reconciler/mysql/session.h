@@ -1,6 +1,7 @@
 // One connection to one database server.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -60,6 +61,8 @@ class Session {
 
   bool broken() const;
   int descriptor() const;
+  // The server's number of this connection, for KILL.
+  std::uint64_t connection_id() const;
   // As the server said it on connect.
   const std::string& server_version() const;
   // Empty: not encrypted.

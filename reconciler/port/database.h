@@ -1,7 +1,10 @@
 // One database server, in words of the domain. SQL stays behind it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <string>
+#include <vector>
 
 #include "reconciler/base/clock.h"
 #include "reconciler/base/result.h"
@@ -26,9 +29,34 @@ struct Look {
   std::optional<DatabaseState> state;  // set exactly when contact is kAnswered
 };
 
+// A session in the way of closing a server for clients.
+struct Blocker {
+  enum class Kind {
+    kStatement,    // runs a change, or waits for a lock to run it
+    kTableLock,    // idles with LOCK TABLES
+    kCommit,       // is committing; perhaps it waits for an acknowledgement, and must not be ended
+    kTransaction,  // idles in a transaction: holds nothing up, but closing makes its COMMIT fail
+  };
+  Kind kind = Kind::kStatement;
+  // The server's number, and "host:port" as the server prints it, which tells a reused number
+  // apart. 0: the server does not tell which session it is (LOCK TABLES on MariaDB); then user and
+  // host are empty, the age is 0, and only the statement's place says what is locked.
+  std::uint64_t connection = 0;
+  std::string user, host;
+  Duration age{};         // of the transaction, else of the statement or idleness; whole seconds
+  std::string statement;  // its first 80 characters; empty while idle; never a password
+
+  bool HoldsUp() const { return kind != Kind::kTransaction; }
+  bool operator==(const Blocker&) const = default;
+};
+
 // All calls block until their deadline at the latest. One thread at a time per object, except for
 // WatchDescriptor(). A call that runs out of time gives ErrorCode::kTimeout: the outcome is
 // unknown, and the object opens a new connection for the next call.
+//
+// An implementation may be told to hold a lock on the server (the manager's lock). Then every call
+// below the line "Changes" is refused with kConflict unless the lock was taken on the connection
+// that the call uses and is still there; nothing reaches the server.
 class DatabaseNode {
  public:
   virtual ~DatabaseNode() = default;
@@ -43,7 +71,33 @@ class DatabaseNode {
   // Drops the connection; the next call connects anew.
   virtual void Disconnect() = 0;
 
+  // Whether clients may write, in one small question.
+  virtual Result<bool> IsWritable(Deadline deadline) = 0;
+  // The sessions that SetReadOnly() would wait for or hurt, and that are at least `older_than` old,
+  // oldest first. Not among them: replication, the server's own, and managers.
+  virtual Result<std::vector<Blocker>> Blockers(Duration older_than, Deadline deadline) = 0;
+  // Done when the server has executed all of `wanted`. kTimeout: not yet. kRefused: its applier
+  // stopped on an error.
+  virtual Status AwaitExecuted(const GtidSet& wanted, Deadline deadline) = 0;
+
+  // ---- The manager's lock. kUnsupported when there is none to hold.
+
+  // At once. kConflict, with the holder's name, when another session has it.
+  virtual Status TakeLock(Deadline deadline) = 0;
+  // Ends the session that has it, waits until what that session was doing is over, and takes it.
+  // kConflict when a third one was quicker, kTimeout when it is not over by the deadline.
+  virtual Status EvictHolder(Deadline deadline) = 0;
+  virtual Status ReleaseLock(Deadline deadline) = 0;
+
+  // ---- Changes.
+
+  // Closes the server for clients, or gives up in time: kConflict when something held it up. Then
+  // the server is as before and nothing waits in it that would close it later.
   virtual Status SetReadOnly(Deadline deadline) = 0;
+  // Ends exactly these sessions, and waits until they are gone. One that has finished or moved on
+  // since it was seen is left alone. kRefused when one of them is committing (the others are ended
+  // all the same): its row would become visible without an acknowledgement.
+  virtual Status EndTransactions(const std::vector<Blocker>& blockers, Deadline deadline) = 0;
   virtual Status OpenWritable(Deadline deadline) = 0;
   virtual Status StopReceiving(Deadline deadline) = 0;
   // Starts the applier when it is stopped without an error. Done when everything received has been

@@ -24,10 +24,16 @@ constexpr char kAdminSql[] =
     "CREATE USER 'admin'@'%' IDENTIFIED BY 'admin-pw';\n"
     "GRANT ALL PRIVILEGES ON *.* TO 'admin'@'%' WITH GRANT OPTION;\n";
 
+// PANDORA_HA_TEST_MARIADB=11.8 takes that release's root folder instead of the installed server.
+const char* RootVariable(Flavor flavor) {
+  if (flavor == Flavor::kMySql) return "PANDORA_HA_TEST_MYSQL_ROOT";
+  const char* release = std::getenv("PANDORA_HA_TEST_MARIADB");
+  const bool newer = release != nullptr && std::string(release) == "11.8";
+  return newer ? "PANDORA_HA_TEST_MARIADB118_ROOT" : "PANDORA_HA_TEST_MARIADB_ROOT";
+}
+
 std::string Root(Flavor flavor) {
-  const char* name =
-      flavor == Flavor::kMySql ? "PANDORA_HA_TEST_MYSQL_ROOT" : "PANDORA_HA_TEST_MARIADB_ROOT";
-  const char* root = std::getenv(name);
+  const char* root = std::getenv(RootVariable(flavor));
   return root == nullptr ? "" : root;
 }
 
@@ -41,14 +47,21 @@ std::vector<std::string> Program(Flavor flavor) {
           root + "/usr/lib/x86_64-linux-gnu", binary, "--no-defaults"};
 }
 
+// Debian moved it between MariaDB 10.11 and 11.8.
+std::string Share(Flavor flavor) {
+  const std::string usr = Root(flavor) + "/usr/share/";
+  const bool moved = flavor == Flavor::kMariaDb && !fs::exists(usr + "mysql/charsets");
+  return usr + (moved ? "mariadb" : "mysql");
+}
+
 std::vector<std::string> Places(Flavor flavor, const std::string& data) {
   const std::string usr = Root(flavor) + "/usr";
   return {"--user=root",
           "--basedir=" + usr,
           "--datadir=" + data,
-          "--lc-messages-dir=" + usr + "/share/mysql",
+          "--lc-messages-dir=" + Share(flavor),
           "--plugin-dir=" + usr + "/lib/mysql/plugin",
-          "--character-sets-dir=" + usr + "/share/mysql/charsets"};
+          "--character-sets-dir=" + Share(flavor) + "/charsets"};
 }
 
 std::vector<std::string> operator+(std::vector<std::string> a, const std::vector<std::string>& b) {
@@ -93,7 +106,7 @@ void Initialise(Flavor flavor, const std::string& data) {
     return;
   }
   file << "CREATE DATABASE mysql;\nUSE mysql;\n";
-  const std::string share = Root(flavor) + "/usr/share/mysql/";
+  const std::string share = Share(flavor) + "/";
   for (const char* name :
        {"mysql_system_tables.sql", "mariadb_system_tables.sql", "mysql_performance_tables.sql",
         "mariadb_performance_tables.sql", "mysql_system_tables_data.sql",
@@ -129,8 +142,9 @@ std::string Template(Flavor flavor) {
 }  // namespace
 
 std::string WhyUnavailable(Flavor flavor) {
-  if (flavor == Flavor::kMySql && Root(flavor).empty()) {
-    return "PANDORA_HA_TEST_MYSQL_ROOT is not set: no root folder with a MySQL server";
+  const std::string variable = RootVariable(flavor);
+  if (variable != "PANDORA_HA_TEST_MARIADB_ROOT" && Root(flavor).empty()) {
+    return variable + " is not set: no root folder with that server";
   }
   for (const std::string& word : Program(flavor)) {
     if (word.starts_with("/") && access(word.c_str(), F_OK) != 0) return word + " is missing";
@@ -186,19 +200,15 @@ TestServer::~TestServer() {
 
 std::vector<std::string> TestServer::CommandLine() const {
   const std::string id = std::to_string(server_id_);
-  std::vector<std::string> argv = Program(flavor_) + Places(flavor_, directory_ + "/data") +
-                                  std::vector<std::string>{"--socket=" + directory_ + "/s",
-                                                           "--pid-file=" + directory_ + "/pid",
-                                                           "--log-error=" + directory_ + "/log",
-                                                           "--bind-address=" + address_.host,
-                                                           "--port=3306",
-                                                           "--server-id=" + id,
-                                                           "--skip-name-resolve",
-                                                           "--log-bin=bin",
-                                                           "--relay-log=relay",
-                                                           "--innodb-buffer-pool-size=16M",
-                                                           "--sync-binlog=1",
-                                                           "--innodb-flush-log-at-trx-commit=1"};
+  std::vector<std::string> argv =
+      Program(flavor_) + Places(flavor_, directory_ + "/data") +
+      std::vector<std::string>{"--socket=" + directory_ + "/s", "--pid-file=" + directory_ + "/pid",
+                               // A starting server empties it.
+                               "--tmpdir=" + directory_, "--log-error=" + directory_ + "/log",
+                               "--bind-address=" + address_.host, "--port=3306",
+                               "--server-id=" + id, "--skip-name-resolve", "--log-bin=bin",
+                               "--relay-log=relay", "--innodb-buffer-pool-size=16M",
+                               "--sync-binlog=1", "--innodb-flush-log-at-trx-commit=1"};
   if (flavor_ == Flavor::kMySql) {
     return argv +
            std::vector<std::string>{"--mysqlx=OFF",

@@ -4,9 +4,11 @@
 
 #include <cerrno>
 
+#include "reconciler/mysql/blockers.h"
 #include "reconciler/mysql/capabilities.h"
 #include "reconciler/mysql/contact.h"
 #include "reconciler/mysql/dialect.h"
+#include "reconciler/mysql/manager_lock.h"
 #include "reconciler/mysql/provision.h"
 #include "reconciler/mysql/quote.h"
 
@@ -258,6 +260,46 @@ TEST(ProvisionTest, IsRepeatableAndNeverFlushesPrivileges) {
   EXPECT_NE(sql.find("ON `pandora\\_db`.* TO 'pandora'@'%'"), std::string::npos);
   spec.database.schema = "x`; DROP";
   EXPECT_FALSE(ProvisionStatements(*MySql97(), spec, passwords, true).ok());
+}
+
+TEST(ManagerLockName, FitsAndTellsClustersApart) {
+  EXPECT_EQ(ManagerLockName("pandora"), "pandora_ha:pandora");
+  const std::string a(253, 'a'), b = std::string(252, 'a') + "b";
+  EXPECT_EQ(ManagerLockName(a).size(), 64U);
+  EXPECT_NE(ManagerLockName(a), ManagerLockName(b));
+  // Another build of another manager must come to the same name.
+  EXPECT_EQ(ManagerLockName(a), "pandora_ha:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-8e8f6581e0ff9e30");
+}
+
+TEST(ManagerLock, HolderIsRead) {
+  using Holder = ManagerLockSeen::Holder;
+  const auto read = [](Cell holder) {
+    return *ReadManagerLock({{"holder", "me"}, {{holder, "7"}}});
+  };
+  EXPECT_EQ(read(std::nullopt).holder, Holder::kNobody);
+  EXPECT_EQ(read("7").holder, Holder::kOurs);
+  EXPECT_EQ(read("8"), (ManagerLockSeen{Holder::kOther, 8, ""}));
+  EXPECT_FALSE(ReadManagerLock({}).ok());
+}
+
+TEST(Blockers, AreReadInOrderAndWithoutSecrets) {
+  const Rows rows{{"id", "user", "host", "statement", "running", "in_transaction", "committing",
+                   "writes", "holds", "age"},
+                  {{"1", "u", "h:1", "update t\nset v=1", "1", "1", "0", "1", "0", "9"},
+                   {"2", "u", "h:2", "SET Password = 'x'", "1", "0", "0", "1", "0", "8"},
+                   {"3", "u", "h:3", "", "0", "1", "0", "0", "0", "7"},
+                   {"4", "u", "h:4", "", "0", "0", "0", "0", "1", "6"},
+                   {"5", "u", "h:5", "commit", "1", "1", "1", "1", "1", "5"},
+                   {"6", "u", "h:6", "select 1", "1", "0", "0", "0", "0", "4"},
+                   {"7", "u", "h:7", "", "0", "0", "0", "0", "0", "3"}}};
+  const std::vector<Blocker> read = ReadBlockers(rows);
+  ASSERT_EQ(read.size(), 5U);
+  EXPECT_EQ(read[0],
+            (Blocker{Blocker::Kind::kStatement, 1, "u", "h:1", Seconds(9), "update t set v=1"}));
+  EXPECT_EQ(read[1].statement, "(a statement that may hold a password)");
+  EXPECT_EQ(read[2].kind, Blocker::Kind::kTransaction);
+  EXPECT_EQ(read[3].kind, Blocker::Kind::kTableLock);
+  EXPECT_EQ(read[4].kind, Blocker::Kind::kCommit);
 }
 
 }  // namespace

@@ -30,6 +30,21 @@ class FakeNode : public DatabaseNode {
   Look Observe(Deadline deadline) override { return look(deadline); }
   int WatchDescriptor() const override { return -1; }
   void Disconnect() override {}
+  Result<bool> IsWritable(Deadline deadline) override {
+    const Look seen = look(deadline);
+    if (!seen.state) return Error{ErrorCode::kUnreachable, seen.error};
+    return seen.state->writable;
+  }
+  Status TakeLock(Deadline) override { return Say("TakeLock"); }
+  Status EvictHolder(Deadline) override { return Say("EvictHolder"); }
+  Status ReleaseLock(Deadline) override { return Say("ReleaseLock"); }
+  Result<std::vector<Blocker>> Blockers(Duration, Deadline) override {
+    return std::vector<Blocker>();
+  }
+  Status EndTransactions(const std::vector<Blocker>&, Deadline) override {
+    return Say("EndTransactions");
+  }
+  Status AwaitExecuted(const GtidSet&, Deadline) override { return Say("AwaitExecuted"); }
   Status SetReadOnly(Deadline) override { return Say("SetReadOnly"); }
   Status OpenWritable(Deadline) override { return Say("OpenWritable"); }
   Status StopReceiving(Deadline) override { return Say("StopReceiving"); }
