@@ -31,6 +31,8 @@ ClusterState StateOf(const Context& c) {
                                     [](const Finding& f) { return f.severity != Severity::kInfo; });
     return flawed ? ClusterState::kDegraded : ClusterState::kHealthy;
   }
+  // Asked for and taken back when it does not come about: nothing has failed.
+  if (c.memory.promotion && c.memory.promotion->planned) return ClusterState::kDegraded;
   const auto& nodes = c.seen.databases;
   const bool anybody_answers = std::any_of(nodes.begin(), nodes.end(),
                                            [](const DatabaseSeen& n) { return n.state.known(); });

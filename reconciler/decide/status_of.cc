@@ -204,6 +204,8 @@ std::string ActionClause(const Telling& t) {
   const auto& promotion = t.memory().promotion;
   if (promotion && promotion->to && decision.blocked.empty())
     return "promoting " + promotion->to->text;
+  if (promotion && promotion->planned && decision.blocked.empty())
+    return "clients wait until " + promotion->wanted->text + " has taken over";
   if (promotion && decision.blocked.empty()) return "choosing the next primary";
   if (decision.plan.empty()) return "";
   const std::size_t more = decision.plan.steps.size() - 1;

@@ -174,6 +174,32 @@ std::vector<Scene> Scenes() {
                                 true}};
          });
        }},
+      {"blocked_Paused",
+       [] {
+         return With(2, [](World& w) {
+           w.Kill(1);
+           w.memory.paused = Guard{"ana", "new disk", w.seen.taken_at.wall, std::nullopt};
+         });
+       }},
+      {"blocked_CoolDown",
+       [] {
+         return With(2, [](World& w) {
+           LosePrimary(w);
+           w.spec.failover_policy = FailoverPolicy::kAvailability;
+           w.memory.failed_over_at = w.seen.taken_at.mono - Seconds(40);
+         });
+       }},
+      {"switchover_under_way",
+       [] {
+         return With(2, [](World& w) {
+           Intent intent;
+           intent.id = "intent-1";
+           intent.by = "ana";
+           intent.reason = "upgrade";
+           intent.wish = Switchover{NodeName("node2"), false};
+           w.seen.intents = {intent};
+         });
+       }},
       {"blocked_LeaseRunning",
        [] {
          return With(2, [](World& w) {

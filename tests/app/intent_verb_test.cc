@@ -25,6 +25,7 @@ IntentRecord Record(const Intent& intent, IntentState state, const std::string& 
   record.intent = intent;
   record.state = state;
   record.says = says;
+  record.not_before = record.give_up_at = TimePoint::max();  // the decision leaves it alone
   return record;
 }
 
