@@ -201,6 +201,22 @@ std::vector<Scene> Scenes() {
            w.Kill(1);
          });
        }},
+      {"blocked_Paused",
+       [] {
+         return With(2, [](World& w) {
+           w.memory.paused = Guard{"ana", "new disk", w.seen.taken_at.wall - Seconds(600),
+                                   w.seen.taken_at.wall + Seconds(3600)};
+           w.Kill(1);
+         });
+       }},
+      {"blocked_CoolDown",
+       [] {
+         return With(2, [](World& w) {
+           w.spec.failover_policy = FailoverPolicy::kAvailability;
+           w.memory.failed_over_at = w.seen.taken_at.mono - Seconds(60);
+           LosePrimary(w);
+         });
+       }},
       {"blocked_SplitBrain",
        [] {
          return With(2, [](World& w) {
