@@ -203,8 +203,8 @@ TEST(MemoryJson, EveryMissingOrMalformedFieldIsNamed) {
     json bad = good;
     bad[key] = json::array({1});
     refused(bad, key);
-    const std::set<std::string> may_be_absent = {"primary", "promotion", "loss", "clientsCutFrom",
-                                                 "paused",  "failedOverAt", "intents"};
+    const std::set<std::string> may_be_absent = {
+        "primary", "promotion", "loss", "clientsCutFrom", "paused", "failedOverAt", "intents"};
     if (may_be_absent.contains(key)) continue;
     bad.erase(key);
     refused(bad, key);
