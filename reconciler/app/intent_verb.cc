@@ -117,10 +117,10 @@ class Asking {
   int Wait(json record, const Deadline& deadline) {
     std::string told;
     while (true) {
+      if (IsOver(TextOf(record, "state"))) return Finish(record);
       const std::string line = RenderIntent(record, {});
       if (line != told) err_ << line << std::flush;
       told = line;
-      if (IsOver(TextOf(record, "state"))) return Finish(record);
       if (deadline.passed() ||
           options_.interrupted(std::min<Duration>(kBetweenQuestions, deadline.left())))
         return MayStillHappen();
@@ -138,7 +138,7 @@ class Asking {
   int Finish(const json& record) {
     json document = {{"intent", record}};
     std::string text = RenderIntent(record, options_.ask.style);
-    if (before_.is_object()) {
+    if (before_.is_object() && TextOf(record, "state") != "refused") {
       document["before"] = before_;
       text += "\nBefore\n" + RenderTopology(before_, options_.ask.style);
       const auto after = client_.Get(address_, Soon());

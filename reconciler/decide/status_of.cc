@@ -165,6 +165,7 @@ std::string WorstClause(const Telling& t, const ClusterStatus& status) {
                       finding.code == FindingCode::kPromotionUnderWay ||
                       finding.code == FindingCode::kSuspended ||
                       finding.code == FindingCode::kNoPrimaryYet ||
+                      (finding.code == FindingCode::kPaused && !status.blocked.empty()) ||
                       (finding.about == t.memory().primary && !t.PrimaryServes());
     // A promotion stops replication itself; that commits do not wait is said as what a row is
     // worth.

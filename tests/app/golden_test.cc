@@ -174,21 +174,6 @@ std::vector<Scene> Scenes() {
                                 true}};
          });
        }},
-      {"blocked_Paused",
-       [] {
-         return With(2, [](World& w) {
-           w.Kill(1);
-           w.memory.paused = Guard{"ana", "new disk", w.seen.taken_at.wall, std::nullopt};
-         });
-       }},
-      {"blocked_CoolDown",
-       [] {
-         return With(2, [](World& w) {
-           LosePrimary(w);
-           w.spec.failover_policy = FailoverPolicy::kAvailability;
-           w.memory.failed_over_at = w.seen.taken_at.mono - Seconds(40);
-         });
-       }},
       {"switchover_under_way",
        [] {
          return With(2, [](World& w) {
@@ -196,6 +181,7 @@ std::vector<Scene> Scenes() {
            intent.id = "intent-1";
            intent.by = "ana";
            intent.reason = "upgrade";
+           intent.asked_at = w.seen.taken_at.wall - Seconds(1);
            intent.wish = Switchover{NodeName("node2"), false};
            w.seen.intents = {intent};
          });
@@ -225,6 +211,22 @@ std::vector<Scene> Scenes() {
          return With(2, [](World& w) {
            w.spec.suspend = true;
            w.Kill(1);
+         });
+       }},
+      {"blocked_Paused",
+       [] {
+         return With(2, [](World& w) {
+           w.memory.paused = Guard{"ana", "new disk", w.seen.taken_at.wall - Seconds(600),
+                                   w.seen.taken_at.wall + Seconds(3600)};
+           w.Kill(1);
+         });
+       }},
+      {"blocked_CoolDown",
+       [] {
+         return With(2, [](World& w) {
+           w.spec.failover_policy = FailoverPolicy::kAvailability;
+           w.memory.failed_over_at = w.seen.taken_at.mono - Seconds(60);
+           LosePrimary(w);
          });
        }},
       {"blocked_SplitBrain",

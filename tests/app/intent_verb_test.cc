@@ -50,11 +50,11 @@ class IntentVerbs : public testing::Test {
     err_.str("");
     return IntentVerb(options_, out_, err_);
   }
-  // As the loop would tell it.
+  // As the loop would tell it; nothing is decided here.
   void Become(IntentState state, const std::string& says) {
-    World world;
-    world.memory.intents = {Record(running_.inbox.All().at(0), state, says)};
-    running_.Pin(world);
+    Snapshot snapshot = World().Pin();
+    snapshot.decision.memory.intents = {Record(running_.inbox.All().at(0), state, says)};
+    running_.board.Pin(std::make_shared<Snapshot>(std::move(snapshot)));
   }
   void BecomeAtOnce(IntentState state, const std::string& says) {
     running_.taken_up = [=, this] { Become(state, says); };
