@@ -48,6 +48,13 @@ struct Performer {
     return OnNode(hands, a.node, deadline,
                   [](DatabaseNode& n, Deadline d) { return n.SetReadOnly(d); });
   }
+  Status operator()(const EndTransactions& a) const {
+    return OnNode(hands, a.node, deadline, [](DatabaseNode& n, Deadline d) -> Status {
+      PHA_ASSIGN_OR_RETURN(auto blockers, n.Blockers(Duration::zero(), d));
+      std::erase_if(blockers, [](const Blocker& b) { return !b.HoldsUp(); });
+      return blockers.empty() ? Ok() : n.EndTransactions(blockers, d);
+    });
+  }
   Status operator()(const WithdrawPublication&) const { return hands.publisher.Withdraw(); }
   Status operator()(const StopReceiving& a) const {
     return OnNode(hands, a.node, deadline,

@@ -215,6 +215,13 @@ Duration LookAgainIn(const Context& c) {
                                 kUpkeepPause);
   }
   Duration wait = detection.interval;
+  // A switchover has just been taken up, and is looked at with other eyes.
+  const bool switching =
+      std::any_of(c.memory.intents.begin(), c.memory.intents.end(), [](const IntentRecord& r) {
+        return r.state == IntentState::kUnderWay && r.attempts == 0 &&
+               std::holds_alternative<Switchover>(r.intent.wish);
+      });
+  if (switching) wait = c.seen.in_the_way.known() ? kUpkeepPause : Duration::zero();
   for (const Blocked& blocked : decision.blocked) {
     if (blocked.until) wait = std::min(wait, std::max(*blocked.until - c.now(), Duration::zero()));
   }

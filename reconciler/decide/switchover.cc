@@ -54,8 +54,9 @@ void CloseOld(Context& c, bool end_transactions) {
   plan.ordered = true;
   plan.purpose = "switchover from " + from.text + " to " + promotion.wanted->text + " (epoch " +
                  std::to_string(promotion.epoch.number) + ")";
-  (void)end_transactions;
   c.Do(WithdrawPublication{}, promotion.because, kQuickStep);
+  if (end_transactions)
+    c.Do(EndTransactions{from}, "it was asked for, and half of the time is over", kQuickStep);
   c.Do(SetReadOnly{from}, promotion.because, kCloseStep);
 }
 
@@ -66,6 +67,15 @@ std::optional<NodeName> OtherWriter(const Context& c, const std::vector<NodeName
     if (!known && node.state.known() && node.state->writable) return node.name;
   }
   return std::nullopt;
+}
+
+// Clients write on until nothing would hold up the change.
+std::string InTheWay(const Context& c) {
+  if (!c.seen.in_the_way.known())
+    return "what goes on at " + c.memory.primary->text + " is being looked at.";
+  std::string says;
+  for (const std::string& one : *c.seen.in_the_way) says += (says.empty() ? "" : "; ") + one;
+  return says.empty() ? "" : says + " on " + c.memory.primary->text + ".";
 }
 
 void GiveUp(Context& c, IntentRecord& record, const std::string& why) {
@@ -82,7 +92,7 @@ bool TakeSwitchoverBack(Context& c, IntentRecord* record, const std::string& why
     if (record->attempts >= kMostAttempts || c.now() >= record->give_up_at) {
       GiveUp(c, *record, why);
     } else {
-      record->says = "Attempt " + std::to_string(record->attempts) + " was taken back: " + why;
+      record->says = "Tried again soon: " + why;
       record->not_before = c.now() + kBetweenAttempts;
     }
   }
@@ -164,11 +174,17 @@ bool AdvanceSwitchover(Context& c) {
   std::string obstacles;
   const auto target = SwitchoverTarget(c, wish->to, &obstacles);
   if (c.now() >= record->give_up_at) {
-    GiveUp(c, *record, obstacles.empty() ? record->says : obstacles);
+    GiveUp(c, *record, obstacles.empty() ? InTheWay(c) : obstacles);
     return false;
   }
   if (!target) {
     record->says = "Waiting: " + obstacles;
+    return false;
+  }
+  const bool late = c.now() >= record->give_up_at - record->intent.within / 2;
+  const bool end_transactions = wish->end_transactions && late;
+  if (const std::string busy = InTheWay(c); !busy.empty() && !end_transactions) {
+    record->says = "Waiting: " + busy;
     return false;
   }
   BeginPromotion(c, c.memory.primary, c.memory.epoch.Next(),
@@ -180,7 +196,7 @@ bool AdvanceSwitchover(Context& c) {
   promotion.planned = true;
   ++record->attempts;
   record->says = c.memory.primary->text + " is being closed, and " + target->text + " takes over.";
-  CloseOld(c, wish->end_transactions);
+  CloseOld(c, end_transactions);
   return true;
 }
 
@@ -217,8 +233,10 @@ bool ContinueSwitchover(Context& c) {
     return false;
   }
   if (of_target.life != Life::kAlive) return TakeSwitchoverBack(c, record, gone);
-  if (from->state->writable)
-    return TakeSwitchoverBack(c, record, from->name.text + " could not be made read-only in time.");
+  if (from->state->writable) {
+    return TakeSwitchoverBack(c, record,
+                              from->name.text + " could not be closed. " + c.seen.last_failure);
+  }
   if (const auto other = OtherWriter(c, {from->name, target->name}); other)
     return TakeSwitchoverBack(c, record, other->text + " accepts writes, too.");
   if (target->state->executed.Contains(from->state->executed)) {

@@ -9,6 +9,7 @@
 #include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/invariants.h"
 #include "reconciler/decide/status_of.h"
+#include "reconciler/observe/in_the_way.h"
 
 namespace pandora_ha {
 namespace {
@@ -42,6 +43,18 @@ void BoundSteps(const ClusterSpec& spec, Plan* plan) {
 std::string OfAnother(const std::string& holder) {
   return "Another manager acts on this cluster" + (holder.empty() ? "" : " (" + holder + ")") +
          "; ask that one. Nothing was taken up here.";
+}
+
+bool WaitsToSwitch(const Memory& memory) {
+  return std::any_of(memory.intents.begin(), memory.intents.end(), [](const IntentRecord& r) {
+    return r.state == IntentState::kUnderWay && std::holds_alternative<Switchover>(r.intent.wish);
+  });
+}
+
+std::string FirstFailure(const Report& report) {
+  const auto failed = std::find_if(report.steps.begin(), report.steps.end(),
+                                   [](const StepReport& step) { return !step.error.empty(); });
+  return failed == report.steps.end() ? "" : failed->error;
 }
 
 Report NotTried(const Plan& plan) {
@@ -182,6 +195,13 @@ Duration ClusterLoop::Tick() {
   const bool held = parts_.hands.lease.Held();
   inbox_.Close(held ? "" : OfAnother(parts_.hands.lease.Holder()));
   seen.intents = inbox_.All();
+  seen.last_failure = last_failure_;
+  if (memory_.primary && !memory_.promotion && WaitsToSwitch(memory_)) {
+    const auto primary = parts_.hands.nodes.find(*memory_.primary);
+    if (primary != parts_.hands.nodes.end())
+      seen.in_the_way =
+          AskWhatIsInTheWay(*primary->second, clock_, spec.database.detection.timeout);
+  }
   Decision decision = Decide(spec, seen, memory_);
   for (const Violation& violation : CheckInvariants(spec, seen, memory_, decision)) {
     Refuse(&decision, "Refused a plan that breaks invariant " +
@@ -211,6 +231,7 @@ Duration ClusterLoop::Tick() {
   times.acted = clock_.Now().mono;
   if (decision.beat) parts_.beater.Beat(*memory_.primary, memory_.epoch);
   failing_ = !report.complete;
+  last_failure_ = FirstFailure(report);
   CountFailover(seen, decision, report);
   const Duration wait = failing_ ? std::max<Duration>(decision.look_again_in, kAfterFailedPlan)
                                  : decision.look_again_in;

@@ -64,6 +64,7 @@ class ClusterLoop {
   ClusterStatus last_status_;
   Counters counters_;
   FailoverTiming timing_;
+  std::string last_failure_;
   bool failing_ = false;  // the last plan was not completed
   std::string renew_problem_;
   IntentInbox inbox_;

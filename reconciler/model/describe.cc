@@ -23,6 +23,9 @@ std::string Describe(const Action& action) {
                    ": kill its server; nobody but a manager may start it again";
           },
           [](const SetReadOnly& a) { return "make " + a.node.text + " read-only"; },
+          [](const EndTransactions& a) {
+            return "end the transactions and locks on " + a.node.text + " that hold up the change";
+          },
           [](const WithdrawPublication&) {
             return std::string("cut the clients and let new ones wait");
           },

@@ -211,6 +211,11 @@ struct Observation {
   std::vector<DatabaseSeen> databases;  // in declared order
   PublicationSeen publication;
   std::vector<WitnessSeen> witnesses;
+  // What has been going on at the recorded primary for longer than a second and would hold up
+  // making it read-only, a clause each. Asked only while a switchover waits to begin.
+  Seen<std::vector<std::string>> in_the_way;
+  // Why the first step of the manager's last plan that was not done was not; empty: all were done.
+  std::string last_failure;
   std::vector<Intent> intents;  // what people have asked for and is not taken up yet, oldest first
 
   bool operator==(const Observation&) const = default;

@@ -36,6 +36,12 @@ struct SetReadOnly {
   NodeName node;
   bool operator==(const SetReadOnly&) const = default;
 };
+// Sessions of clients that would hold up SetReadOnly are ended and what they had begun is rolled
+// back; never one that is committing.
+struct EndTransactions {
+  NodeName node;
+  bool operator==(const EndTransactions&) const = default;
+};
 // Clients of the present publication are cut and new ones wait.
 struct WithdrawPublication {
   bool operator==(const WithdrawPublication&) const = default;
@@ -97,9 +103,10 @@ struct ReplicateFrom {
   bool operator==(const ReplicateFrom&) const = default;
 };
 
-using Action = std::variant<StartServer, FenceServer, SetReadOnly, WithdrawPublication,
-                            StopReceiving, ApplyReceived, LeaveReplication, SetSemiSync, Provision,
-                            OpenWritable, WriteMarker, Publish, ReplicateFrom>;
+using Action =
+    std::variant<StartServer, FenceServer, SetReadOnly, EndTransactions, WithdrawPublication,
+                 StopReceiving, ApplyReceived, LeaveReplication, SetSemiSync, Provision,
+                 OpenWritable, WriteMarker, Publish, ReplicateFrom>;
 
 // ---- Conditions: asked again immediately before a step. -----------------------------------------
 

@@ -101,6 +101,10 @@ bool Script::SayOfState(const std::string& name, const Phrase& phrase) {
     state.writable = false;
   } else if (Starts(phrase, {"writes"})) {
     world_.Write(name, Set(phrase.at(1)));
+  } else if (Starts(phrase, {"busy"})) {
+    At(name).busy = phrase.at(1);
+  } else if (Is(phrase, {"calm"})) {
+    At(name).busy.clear();
   } else if (Is(phrase, {"no", "marker"})) {
     state.heartbeat.reset();
   } else if (phrase.size() == 4 && phrase[0] == "marker" && phrase[2] == "by") {

@@ -179,6 +179,12 @@ void Script::Published(const Phrase& words) {
 }
 
 Observation Script::DecideOnce() {
+  world_.look_for_busy =
+      !memory_.promotion &&
+      std::any_of(memory_.intents.begin(), memory_.intents.end(), [](const IntentRecord& r) {
+        return r.state == IntentState::kUnderWay &&
+               std::holds_alternative<Switchover>(r.intent.wish);
+      });
   const Observation seen = world_.Look();
   decision_ = Decide(world_.spec, seen, memory_);
   if (!(Decide(world_.spec, seen, memory_) == decision_))
@@ -200,6 +206,7 @@ Observation Script::DecideOnce() {
 std::string Script::Apply(std::size_t steps) {
   std::string out;
   std::vector<std::string> held_back;
+  world_.last_failure.clear();
   for (std::size_t i = 0; i < decision_.plan.steps.size() && i < steps; ++i) {
     const Step& step = decision_.plan.steps[i];
     const std::string target = TargetOf(step.action).text;
@@ -210,6 +217,7 @@ std::string Script::Apply(std::size_t steps) {
     if (told) why = lies_ ? "done, but reported as failed" : "it was told to fail";
     if (told) fails_.clear();
     if (why.empty()) continue;
+    if (world_.last_failure.empty()) world_.last_failure = why;
     out += "not done: " + what + " (" + why + ")\n";
     if (decision_.plan.ordered) break;
     held_back.push_back(target);

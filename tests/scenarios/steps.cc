@@ -52,7 +52,12 @@ struct Performer {
     const SemiSyncSeen& semi_sync = state().semi_sync;
     if (state().writable && semi_sync.source_waiting && world.Acknowledgers(name) == 0)
       return "a commit that waits for an acknowledgement holds it up";
+    if (state().writable && !world.nodes.at(name).busy.empty()) return world.nodes.at(name).busy;
     state().writable = false;
+    return "";
+  }
+  std::string operator()(const EndTransactions&) const {
+    world.nodes.at(name).busy.clear();
     return "";
   }
   std::string operator()(const WithdrawPublication&) const {

@@ -115,6 +115,14 @@ Observation World::Look() {
   seen.publication = publication;
   seen.witnesses = witnesses;
   seen.intents = intents;
+  seen.last_failure = last_failure;
+  if (look_for_busy) {
+    std::vector<std::string> busy;
+    for (const auto& [name, node] : nodes) {
+      if (!node.busy.empty()) busy.push_back(node.busy);
+    }
+    seen.in_the_way = Seen<std::vector<std::string>>::Known(busy, now);
+  }
   return seen;
 }
 

@@ -25,6 +25,7 @@ struct Node {
   std::string process_unknown;  // why its owner does not tell; empty: it tells
   bool can_fence = true;
   bool self_fencing = false;
+  std::string busy;          // who holds up read_only; empty: nobody
   bool sends = true;         // its replicas hear from it
   bool asked = true;         // the next look finishes a question to it
   std::string last_arrival;  // the arrival token of its own channel
@@ -41,6 +42,8 @@ class World {
   std::map<std::string, Node> nodes;
   PublicationSeen publication;
   std::vector<WitnessSeen> witnesses;
+  bool look_for_busy = false;  // a switchover waits to begin
+  std::string last_failure;
   std::vector<Intent> intents;  // asked for and not taken up yet
   TimePoint now = TimePoint{} + Seconds(3600);
 

@@ -71,6 +71,7 @@ Observation Look(World& world, Manager& manager, const Pass& pass,
   }
   seen.publication = world.publication;
   seen.intents = manager.inbox;
+  seen.in_the_way = Seen<std::vector<std::string>>::Known({}, world.now());
   for (const WitnessSpec& witness : world.spec().lease.witnesses) {
     WitnessSeen said;
     said.name = witness.name;
@@ -144,6 +145,7 @@ bool Perform(World& world, const Manager& manager, const Action& action,
             server.writable = server.human_opened = server.waived = false;
             return true;
           },
+          [&](const EndTransactions&) { return reached; },
           [&](const WithdrawPublication&) {
             world.publication.primary.reset();
             return true;
