@@ -203,6 +203,7 @@ class ClusterExporter : public prometheus::Collectable {
     out->Set(Metric::kEndpointWaiting, {{"cluster", cluster}}, numbers.waiting);
     out->Set(Metric::kEndpointSessionsTotal, {{"cluster", cluster}}, numbers.sessions_total);
     out->Set(Metric::kEndpointCut, {{"cluster", cluster}}, numbers.cut);
+    out->Set(Metric::kEndpointDrained, {{"cluster", cluster}}, numbers.drained);
   }
 
   const ExporterSources& sources_;

@@ -18,6 +18,7 @@ struct EndpointNumbers {
   std::uint64_t waiting = 0;         // now
   std::uint64_t sessions_total = 0;  // since the process began
   std::uint64_t cut = 0;             // since the process began
+  std::uint64_t drained = 0;         // since the process began
 };
 
 struct ExporterSources {

@@ -70,6 +70,8 @@ const std::vector<MetricRow>& MetricTable() {
        "Client sessions that reached a primary since this process began."},
       {M::kEndpointCut, "pandora_ha_endpoint_cut_total", "counter", "cluster", "",
        "Sessions that were cut: another primary, a withdrawal, or no lease on the truth."},
+      {M::kEndpointDrained, "pandora_ha_endpoint_drained_total", "counter", "cluster", "",
+       "Sessions that were ended between two statements for a planned change."},
   };
   return table;
 }

@@ -40,6 +40,7 @@ enum class Metric {
   kEndpointWaiting,
   kEndpointSessionsTotal,
   kEndpointCut,
+  kEndpointDrained,
 };
 
 struct MetricRow {

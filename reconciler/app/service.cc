@@ -30,7 +30,9 @@ std::map<std::string, EndpointNumbers> EndpointOf(const Manager& manager,
                                                   const std::string& cluster) {
   if (manager.endpoint() == nullptr) return {};
   const EndpointStatistics seen = manager.endpoint()->Statistics();
-  return {{cluster, {seen.sessions_now, seen.held_now, seen.sessions_total, seen.sessions_cut}}};
+  return {{cluster,
+           {seen.sessions_now, seen.held_now, seen.sessions_total, seen.sessions_cut,
+            seen.sessions_drained}}};
 }
 
 // What would be decided if this were asked for at the last look.

@@ -24,6 +24,12 @@ class Publisher {
   // From now on clients are sent to this primary; those of another one are cut. An epoch lower than
   // one that was published before is refused (kConflict).
   virtual Status Publish(const PublishedPrimary& primary) = 0;
+  // The friendly way before Withdraw(), for a primary that works: new clients wait from now on, the
+  // present ones go on for `grace`, and then each is ended where it stands between two statements.
+  // Returns when no client is left. kTimeout: some were left at `deadline`, and go on until they
+  // can be ended or Withdraw() cuts them. Publish() of any primary ends it: of the same one, its
+  // clients go on as if nothing had been. What sends clients nowhere by itself has nothing to do.
+  virtual Status Drain(Duration grace, Deadline deadline) = 0;
   // Clients are cut and new ones wait.
   virtual Status Withdraw() = 0;
   // The primary of this epoch, as it was published, was still the right one at `known_at`: where a

@@ -46,6 +46,14 @@ Status Endpoint::PublishKnownAt(const PublishedPrimary& primary, TimePoint known
       [core = core_.get(), primary, known_at] { return core->Publish(primary, known_at); });
 }
 
+Status Endpoint::Drain(Duration grace, Deadline deadline) {
+  auto over = std::make_shared<std::promise<void>>();
+  const auto told = over->get_future();
+  PHA_TRY(core_->Call([core = core_.get(), grace, over] { return core->BeginDrain(grace, over); }));
+  static_cast<void>(told.wait_for(deadline.left()));
+  return core_->Call([core = core_.get()] { return core->Drained(); });
+}
+
 Status Endpoint::Withdraw() {
   return core_->Call([core = core_.get()] { return core->Withdraw(); });
 }
@@ -69,6 +77,7 @@ EndpointStatistics Endpoint::Statistics() const {
   out.sessions_now = counts.sessions_now;
   out.sessions_total = counts.sessions_total;
   out.sessions_cut = counts.sessions_cut;
+  out.sessions_drained = counts.sessions_drained;
   out.held_now = counts.held_now;
   out.held_expired = counts.held_expired;
   out.refused = counts.refused;

@@ -11,6 +11,10 @@
 // milliseconds by one waiting client at a time until their time is up: a server that died a moment
 // ago, before anybody told us, costs its clients a pause and no error.
 //
+// Before a planned change of the primary the sessions can be drained: ended between two statements,
+// with FIN instead of RST. What ends a statement is read off the server's last bytes (OK, EOF, ERR
+// and the transaction flag in them); of an encrypted session only silence tells.
+//
 // Sessions end with this process; where it must outlive a manager, run the endpoint by itself
 // (follow.h). The database sees connections from this machine, not from the client: grants must
 // allow it. TLS between client and server passes through untouched.
@@ -36,13 +40,14 @@ struct EndpointOptions {
 
 // Counts since Start(), except *_now.
 struct EndpointStatistics {
-  std::uint64_t sessions_now = 0;     // forwarded
-  std::uint64_t sessions_total = 0;   // that reached forwarding
-  std::uint64_t sessions_cut = 0;     // ended by us: another primary, a withdrawal, a lease run out
-  std::uint64_t held_now = 0;         // clients without a server's first byte
-  std::uint64_t held_expired = 0;     // that got ERR 1053
-  std::uint64_t refused = 0;          // that got ERR 1040
-  std::uint64_t failed_connects = 0;  // attempts that ended before the server's first byte
+  std::uint64_t sessions_now = 0;    // forwarded
+  std::uint64_t sessions_total = 0;  // that reached forwarding
+  std::uint64_t sessions_cut = 0;    // ended by us: another primary, a withdrawal, a lease run out
+  std::uint64_t sessions_drained = 0;  // ended by us between two statements
+  std::uint64_t held_now = 0;          // clients without a server's first byte
+  std::uint64_t held_expired = 0;      // that got ERR 1053
+  std::uint64_t refused = 0;           // that got ERR 1040
+  std::uint64_t failed_connects = 0;   // attempts that ended before the server's first byte
   std::uint64_t bytes_from_clients = 0;
   std::uint64_t bytes_to_clients = 0;
 };
@@ -68,8 +73,23 @@ class Endpoint final : public Publisher {
   // epoch than one published before, or another node under the same epoch. A host that is a name is
   // looked up in the background; clients wait meanwhile.
   Status Publish(const PublishedPrimary& primary) override;
+  // For `grace` the present sessions go on as before; those that end by themselves meanwhile see no
+  // error. Then each is ended
+  //   - with the answer to its running statement, or at once, when no transaction is open;
+  //   - encrypted: when the server has been silent for 20 ms after speaking last. What the client
+  //     says next is not forwarded, and a transaction is not seen;
+  //   - when the server falls silent for 100 ms with a handshake not followed by a statement yet,
+  //   or
+  //     in an answer that is not understood (protocol compression; a result whose rows come
+  //     slowly).
+  // Others go on: in a transaction, a running statement, a result of several. A statement is either
+  // not forwarded at all or answered. A client that has been ended sees at its next statement
+  // "server has gone away" or "lost connection"; the statement was not executed.
+  // A lease that runs out meanwhile cuts. kConflict: another call has ended the drain. While it
+  // waits, other threads may call everything. Blocks until `deadline`, and 10 s more at worst.
+  Status Drain(Duration grace, Deadline deadline) override;
   Status Withdraw() override;
-  // The primary is none after Withdraw(), and after the lease has run out.
+  // The primary is none after Withdraw() or Drain(), and after the lease has run out.
   PublicationSeen Current() const override;
 
   // How long a Publish() or Renew() is believed; zero, the default: until the next one. Another

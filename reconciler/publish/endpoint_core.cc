@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <utility>
 
 #include "reconciler/base/log.h"
 
@@ -16,6 +17,7 @@ using Tcp = boost::asio::ip::tcp;
 constexpr Seconds kCallLimit{5};
 constexpr Milliseconds kPauseWithoutDescriptors{100};
 constexpr Seconds kPauseBetweenLookups{1};
+constexpr Milliseconds kPauseOfDrain{1};  // between two looks at the sessions
 constexpr int kAcceptsInARow = 64;
 constexpr std::uint16_t kTooManyConnections = 1040;
 constexpr std::uint16_t kServerShutdown = 1053;
@@ -38,7 +40,8 @@ Endpoint::Core::Core(const EndpointOptions& options, const Clock& clock, Descrip
       retry_timer_(io_),
       lease_timer_(io_),
       accept_timer_(io_),
-      lookup_timer_(io_) {
+      lookup_timer_(io_),
+      drain_timer_(io_) {
   Accept();
   thread_ = std::thread([this] { Run(); });
 }
@@ -111,6 +114,7 @@ Status Endpoint::Core::Publish(const PublishedPrimary& primary, TimePoint known_
             ". Another manager has promoted a node meanwhile; look at `pandora-ha history`."};
   }
   const bool same = target_ && target_->node == primary.node && target_->address == primary.address;
+  EndDrain();
   target_ = last_ = primary;
   lapsed_ = refusing_ = false;
   if (!same) {
@@ -131,7 +135,54 @@ Status Endpoint::Core::Publish(const PublishedPrimary& primary, TimePoint known_
   return Ok();
 }
 
+Status Endpoint::Core::BeginDrain(Duration grace, std::shared_ptr<std::promise<void>> over) {
+  EndDrain();
+  drain_ = Draining{clock_.Now().mono + grace, false, std::move(over)};
+  ShowState();
+  HoldWaiting();
+  GoOnDraining();
+  return Ok();
+}
+
+void Endpoint::Core::GoOnDraining() {
+  drain_->grace_over = clock_.Now().mono >= drain_->grace_ends;
+  for (auto next = forwarded_.begin(); drain_->grace_over && next != forwarded_.end();) {
+    const auto session = *next++;  // it leaves the list when it ends
+    session->EndBetweenStatements();
+  }
+  if (forwarded_.empty()) {  // for good: until a publication nobody is let in
+    std::exchange(drain_->over, nullptr)->set_value();
+    return;
+  }
+  drain_timer_.expires_after(kPauseOfDrain);
+  drain_timer_.async_wait([this](error_code error) {
+    if (!error && drain_ && drain_->over) GoOnDraining();
+  });
+}
+
+void Endpoint::Core::EndDrain() {
+  if (!drain_) return;
+  drain_timer_.cancel();
+  if (drain_->over) drain_->over->set_value();
+  drain_.reset();
+  for (auto& session : forwarded_) session->GoOn();
+}
+
+Status Endpoint::Core::Drained() const {
+  if (forwarded_.empty()) return Ok();
+  if (!drain_) {
+    return Error{ErrorCode::kConflict, "The writer endpoint " + ToString(bound_) +
+                                           " was told something else before all clients had been "
+                                           "ended."};
+  }
+  return Error{ErrorCode::kTimeout,
+               "The writer endpoint " + ToString(bound_) +
+                   " has clients that are still in a statement or a transaction (" +
+                   std::to_string(forwarded_.size()) + "); a withdrawal cuts them."};
+}
+
 Status Endpoint::Core::Withdraw() {
+  EndDrain();
   target_.reset();
   ++lookup_;
   ShowState();

@@ -21,7 +21,8 @@ namespace pandora_ha {
 // Written by the endpoint's thread, read by all.
 struct EndpointCounts {
   std::atomic<std::uint64_t> sessions_now{0}, sessions_total{0}, sessions_cut{0}, held_now{0},
-      held_expired{0}, refused{0}, failed_connects{0}, bytes_from_clients{0}, bytes_to_clients{0};
+      held_expired{0}, sessions_drained{0}, refused{0}, failed_connects{0}, bytes_from_clients{0},
+      bytes_to_clients{0};
 };
 
 // Everything but the public calls runs on thread_.
@@ -35,6 +36,10 @@ class Endpoint::Core final : public SessionHost {
 
   // Through Call() only.
   Status Publish(const PublishedPrimary& primary, TimePoint known_at);
+  // `over` gets its value when no session is left, or when the drain has been ended.
+  Status BeginDrain(Duration grace, std::shared_ptr<std::promise<void>> over);
+  // What has come of it until now.
+  Status Drained() const;
   Status Withdraw();
   Status SetLease(Duration lease);
   Status Renew(Epoch epoch, TimePoint known_at);
@@ -51,22 +56,31 @@ class Endpoint::Core final : public SessionHost {
     if (commands_waiting_.load(std::memory_order_acquire)) RunCommands();
     if (lease_ > Duration::zero() && !lapsed_) CheckLease();
   }
+  bool Ending() const override { return drain_ && drain_->grace_over; }
+  TimePoint Now() const override { return clock_.Now().mono; }
   void OnFirstByte(ClientSession& session) override;
   void OnAttemptFailed(ClientSession& session, int error_number) override;
   void OnHoldExpired(ClientSession& session) override;
   void OnEnd(ClientSession& session) override;
+  void OnDrained() override { counts_.sessions_drained.fetch_add(1, std::memory_order_relaxed); }
   void CountBytes(bool to_client, std::size_t bytes) override {
     auto& count = to_client ? counts_.bytes_to_clients : counts_.bytes_from_clients;
     count.fetch_add(bytes, std::memory_order_relaxed);
   }
 
  private:
+  struct Draining {
+    TimePoint grace_ends;
+    bool grace_over = false;
+    std::shared_ptr<std::promise<void>> over;  // none: told
+  };
+
   void Run();
   void RunCommands();
   void Accept();
   void AcceptReady();
   void Admit(Descriptor client);
-  bool Open() const { return target_ && !lapsed_; }
+  bool Open() const { return target_ && !lapsed_ && !drain_; }
   bool CanConnect() const { return Open() && !refusing_ && !addresses_.empty(); }
   void Connect(ClientSession& session);
   void ConnectWaiting();
@@ -74,6 +88,8 @@ class Endpoint::Core final : public SessionHost {
   void RetryOne();
   void LookUp();
   void LookUpLater();
+  void GoOnDraining();
+  void EndDrain();
   void CutForwarded();
   void HoldWaiting();
   void StartLease(TimePoint from);
@@ -85,11 +101,12 @@ class Endpoint::Core final : public SessionHost {
   const Address bound_;
   boost::asio::posix::stream_descriptor listener_;
   boost::asio::ip::tcp::resolver resolver_;
-  boost::asio::steady_timer retry_timer_, lease_timer_, accept_timer_, lookup_timer_;
+  boost::asio::steady_timer retry_timer_, lease_timer_, accept_timer_, lookup_timer_, drain_timer_;
   bool closing_ = false;
 
   SessionList waiting_, forwarded_;
   std::optional<PublishedPrimary> target_;  // none: withdrawn, or never published
+  std::optional<Draining> drain_;           // since then clients wait
   std::optional<PublishedPrimary> last_;    // survives a withdrawal
   std::vector<SocketAddress> addresses_;    // of target_; empty: not looked up yet
   std::size_t next_address_ = 0;

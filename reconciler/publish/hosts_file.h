@@ -39,6 +39,8 @@ class HostsFile final : public Publisher {
   // another node under its epoch, or another cluster's directory. kRefused: a symbolic link in the
   // way.
   Status Publish(const PublishedPrimary& primary) override;
+  // Does nothing: the sidecar knows no "soon", and nobody would tell when its followers are done.
+  Status Drain(Duration, Deadline) override { return Ok(); }
   // Nothing to do when nothing has been published.
   Status Withdraw() override;
   // From the files as they are now: a change by anybody else is a problem.

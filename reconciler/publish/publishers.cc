@@ -29,6 +29,10 @@ Status Publishers::Publish(const PublishedPrimary& primary) {
   return TellAll(parts_, [&](Publisher& part) { return part.Publish(primary); });
 }
 
+Status Publishers::Drain(Duration grace, Deadline deadline) {
+  return TellAll(parts_, [&](Publisher& part) { return part.Drain(grace, deadline); });
+}
+
 Status Publishers::Withdraw() {
   return TellAll(parts_, [](Publisher& part) { return part.Withdraw(); });
 }

@@ -16,6 +16,8 @@ class Publishers final : public Publisher {
   explicit Publishers(std::vector<Publisher*> parts) : parts_(std::move(parts)) {}
 
   Status Publish(const PublishedPrimary& primary) override;
+  // One after the other within the same deadline.
+  Status Drain(Duration grace, Deadline deadline) override;
   Status Withdraw() override;
   Status Renew(Epoch epoch, TimePoint known_at) override;
   PublicationSeen Current() const override;

@@ -1,6 +1,8 @@
 #include "reconciler/publish/session.h"
 
 #include <cerrno>
+#include <optional>
+#include <string_view>
 
 namespace pandora_ha {
 namespace {
@@ -10,6 +12,22 @@ using Wait = boost::asio::posix::descriptor_base;
 
 // A busy session gives way to the others after this many reads.
 constexpr int kReadsInARow = 4;
+
+// Silence of the server, after which it is believed to have said all, by what its last bytes look
+// like; nothing: as long as it takes.
+std::optional<Duration> PatienceWith(Answer::Place place) {
+  switch (place) {
+    case Answer::Place::kBetween:
+      return Duration::zero();
+    case Answer::Place::kHidden:
+      return Milliseconds(20);
+    case Answer::Place::kUnclear:
+      return Milliseconds(100);
+    case Answer::Place::kBusy:
+      break;
+  }
+  return std::nullopt;
+}
 
 bool TryLater() {
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
@@ -124,6 +142,10 @@ void ClientSession::BeginForwarding() {
 
 void ClientSession::Pump(Pipe& pipe) {
   auto& chunk = host_.scratch();
+  if (&pipe == &up_ && host_.Ending() && AwaitsClient()) {
+    parked_ = true;
+    return;
+  }
   for (int reads = 0; reads < kReadsInARow; ++reads) {
     host_.BeforeForwarding();
     if (phase_ != Phase::kForwarding) return;
@@ -133,10 +155,18 @@ void ClientSession::Pump(Pipe& pipe) {
       if (TryLater()) break;
       return End();
     }
-    if (!Forward(pipe, static_cast<std::size_t>(got))) return;
+    const std::string_view said(chunk.data(), static_cast<std::size_t>(got));
+    if (pipe.to_client) {
+      answer_.ServerSaid(said);
+      answered_ = host_.Now();
+    } else {
+      answer_.ClientSaid(said);
+    }
+    if (!Forward(pipe, said.size())) return;
     if (static_cast<std::size_t>(got) < chunk.size()) break;
   }
-  Await(pipe);
+  if (pipe.to_client && host_.Ending()) EndBetweenStatements();
+  if (phase_ == Phase::kForwarding) Await(pipe);
 }
 
 // False when reading must pause: the peer is slow, or gone.
@@ -169,6 +199,7 @@ void ClientSession::Flush(Pipe& pipe) {
     pipe.sent += taken;
     if (pipe.sent < pipe.left.size()) return self->Flush(pipe);
     std::vector<char>().swap(pipe.left);
+    if (pipe.to_client) self->answered_ = self->host_.Now();
     self->Pump(pipe);
   });
 }
@@ -177,12 +208,44 @@ void ClientSession::Finish(Pipe& pipe) {
   pipe.finished = true;
   shutdown(pipe.to.native_handle(), SHUT_WR);
   if (!up_.finished || !down_.finished) return;
-  // Both sides have said all they had to say: an orderly close, so that the last bytes arrive.
+  Close();  // both sides have said all they had to say
+}
+
+// An orderly one, so that the last bytes arrive.
+void ClientSession::Close() {
   phase_ = Phase::kEnded;
   error_code ignored;
   client_.close(ignored);
   server_.close(ignored);
   host_.OnEnd(*this);
+}
+
+// What the client says next would begin a statement.
+bool ClientSession::AwaitsClient() const {
+  const Answer::Place now = answer_.Now();
+  return now == Answer::Place::kBetween || now == Answer::Place::kHidden;
+}
+
+void ClientSession::EndBetweenStatements() {
+  if (parked_ && !AwaitsClient()) GoOn();
+  const auto patience = PatienceWith(answer_.Now());
+  if (phase_ != Phase::kForwarding || !patience || !up_.left.empty() || !down_.left.empty() ||
+      host_.Now() - answered_ < *patience) {
+    return;
+  }
+  // A statement that has come meanwhile is read and dropped: closing with unread bytes would be
+  // a reset and could take the last answer away from the client.
+  auto& chunk = host_.scratch();
+  shutdown(client_.native_handle(), SHUT_WR);
+  while (recv(client_.native_handle(), chunk.data(), chunk.size(), MSG_DONTWAIT) > 0) continue;
+  host_.OnDrained();
+  Close();
+}
+
+void ClientSession::GoOn() {
+  if (!parked_) return;
+  parked_ = false;
+  WatchClient();
 }
 
 void ClientSession::Cut() {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <vector>
 
+#include "reconciler/publish/answer.h"
 #include "reconciler/publish/endpoint.h"
 #include "reconciler/publish/sockets.h"
 
@@ -29,11 +30,16 @@ class SessionHost {
   virtual ~SessionHost() = default;
   // Commands and the lease come before every byte: when this returns, the session may be cut.
   virtual void BeforeForwarding() = 0;
+  // Sessions are to end where they stand between two statements.
+  virtual bool Ending() const = 0;
+  virtual TimePoint Now() const = 0;
   virtual void OnFirstByte(ClientSession& session) = 0;
   virtual void OnAttemptFailed(ClientSession& session, int error_number) = 0;
   virtual void OnHoldExpired(ClientSession& session) = 0;
   // May destroy the session once its handler is over.
   virtual void OnEnd(ClientSession& session) = 0;
+  // Before OnEnd(): it ended between two statements because of Ending().
+  virtual void OnDrained() = 0;
   virtual void CountBytes(bool to_client, std::size_t bytes) = 0;
 
   boost::asio::io_context& io() { return io_; }
@@ -60,6 +66,12 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   // Drops the attempt to reach a server; the client does not notice.
   // REQUIRES: phase() is before kForwarding
   void Hold();
+  // While the host is Ending(), and often: ends the session with FIN to both sides when it stands
+  // between two statements.
+  // REQUIRES: phase() is kForwarding
+  void EndBetweenStatements();
+  // The host is no longer Ending().
+  void GoOn();
   // RST to both sides.
   void Cut();
   // Answers with an ERR packet and closes.
@@ -92,6 +104,8 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   bool Forward(Pipe& pipe, std::size_t size);
   void Flush(Pipe& pipe);
   void Finish(Pipe& pipe);
+  bool AwaitsClient() const;
+  void Close();
   void End();
 
   SessionHost& host_;
@@ -102,6 +116,9 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   Phase phase_ = Phase::kHeld;
   std::uint64_t attempt_ = 0;  // tells handlers of a dropped attempt from those of the present one
   bool was_forwarded_ = false;
+  Answer answer_;
+  TimePoint answered_{};      // when the client was last given something
+  bool parked_ = false;       // the client's next statement is not read
   bool spoke_early_ = false;  // the client has sent something before the greeting
 };
 

@@ -93,7 +93,7 @@ Exposition Of(const Snapshot& snapshot) {
   board.Pin(std::make_shared<Snapshot>(snapshot));
   return Exposition(
       MetricsText({board, "0.1.0", [] {
-                     return std::map<std::string, EndpointNumbers>{{"pandora", {4, 1, 100, 7}}};
+                     return std::map<std::string, EndpointNumbers>{{"pandora", {4, 1, 100, 7, 5}}};
                    }}));
 }
 
@@ -113,6 +113,7 @@ TEST(ClusterExporter, TellsTheClusterAndItsNodes) {
             1);
   EXPECT_EQ(text.Value(R"(pandora_ha_last_look_timestamp_seconds{cluster="pandora"})"), 1795366981);
   EXPECT_EQ(text.Value(R"(pandora_ha_endpoint_cut_total{cluster="pandora"})"), 7);
+  EXPECT_EQ(text.Value(R"(pandora_ha_endpoint_drained_total{cluster="pandora"})"), 5);
 }
 
 TEST(ClusterExporter, UnknownIsAnAbsentSeries) {

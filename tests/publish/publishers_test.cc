@@ -15,6 +15,10 @@ class Recorder final : public Publisher {
     seen.epoch = primary.epoch;
     return Ok();
   }
+  Status Drain(Duration grace, Deadline) override {
+    drained += grace;
+    return fails ? Status(Error{code, "broken."}) : Ok();
+  }
   Status Withdraw() override {
     ++withdrawn;
     seen.primary.reset();
@@ -29,6 +33,7 @@ class Recorder final : public Publisher {
   bool fails = false;
   ErrorCode code = ErrorCode::kIo;
   int published = 0, withdrawn = 0, renewed = 0;
+  Duration drained{};
   PublicationSeen seen;
 };
 
@@ -47,6 +52,8 @@ TEST(Publishers, TellsEveryPartEvenAfterAFailure) {
   EXPECT_FALSE(all.Withdraw().ok());
   EXPECT_EQ(second.withdrawn, 1);
   EXPECT_EQ(third.withdrawn, 1);
+  EXPECT_FALSE(all.Drain(Milliseconds(7), Deadline(SystemClock(), Seconds(1))).ok());
+  EXPECT_EQ(third.drained, Milliseconds(7));
   EXPECT_FALSE(all.Renew(Epoch(4), {}).ok());
   EXPECT_EQ(third.renewed, 1);
 }

@@ -95,6 +95,7 @@ class FakePublisher : public Publisher {
     published.push_back(primary);
     return Ok();
   }
+  Status Drain(Duration, Deadline) override { return Ok(); }
   Status Withdraw() override { return Ok(); }
   Status Renew(Epoch epoch, TimePoint) override {
     renewed.push_back(epoch);
