@@ -5,6 +5,9 @@
 namespace pandora_ha {
 namespace {
 
+// Longer than an ordinary transaction, shorter than what a waiting client notices.
+constexpr Duration kDrainGrace = Milliseconds(30);
+
 Error NoSuchNode(const NodeName& node) {
   return {ErrorCode::kInternal,
           "The plan names " + node.text + ", which the document does not declare."};
@@ -54,6 +57,12 @@ struct Performer {
       std::erase_if(blockers, [](const Blocker& b) { return !b.HoldsUp(); });
       return blockers.empty() ? Ok() : n.EndTransactions(blockers, d);
     });
+  }
+  Status operator()(const DrainClients&) const {
+    const Status drained = hands.publisher.Drain(kDrainGrace, deadline);
+    // Who is left is cut by the next step, which is asked for in any case.
+    const bool some_left = !drained.ok() && drained.error().code == ErrorCode::kTimeout;
+    return some_left ? Ok() : drained;
   }
   Status operator()(const WithdrawPublication&) const { return hands.publisher.Withdraw(); }
   Status operator()(const StopReceiving& a) const {

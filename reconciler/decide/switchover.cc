@@ -17,6 +17,7 @@ constexpr Seconds kMostLag{10};
 // Bounded by the server's own lock timeout: what waits for a lock makes others wait behind it.
 constexpr Duration kCloseStep = Milliseconds(500);
 // Clients wait while the target catches up; longer than this they would notice.
+constexpr Duration kDrainClientsStep = Milliseconds(300);
 constexpr Seconds kMostWait{3};
 constexpr int kMostAttempts = 3;
 constexpr Duration kBetweenAttempts = Seconds(2);
@@ -54,6 +55,7 @@ void CloseOld(Context& c, bool end_transactions) {
   plan.ordered = true;
   plan.purpose = "switchover from " + from.text + " to " + promotion.wanted->text + " (epoch " +
                  std::to_string(promotion.epoch.number) + ")";
+  c.Do(DrainClients{}, promotion.because, kDrainClientsStep);
   c.Do(WithdrawPublication{}, promotion.because, kQuickStep);
   if (end_transactions)
     c.Do(EndTransactions{from}, "it was asked for, and half of the time is over", kQuickStep);

@@ -26,6 +26,9 @@ std::string Describe(const Action& action) {
           [](const EndTransactions& a) {
             return "end the transactions and locks on " + a.node.text + " that hold up the change";
           },
+          [](const DrainClients&) {
+            return std::string("let clients finish their statements and new ones wait");
+          },
           [](const WithdrawPublication&) {
             return std::string("cut the clients and let new ones wait");
           },
@@ -61,7 +64,8 @@ std::string Describe(const Condition& condition) {
 }
 
 NodeName TargetOf(const Action& action) {
-  return std::visit(Overloaded{[](const WithdrawPublication&) { return NodeName(); },
+  return std::visit(Overloaded{[](const DrainClients&) { return NodeName(); },
+                               [](const WithdrawPublication&) { return NodeName(); },
                                [](const auto& a) { return a.node; }},
                     action);
 }

@@ -42,6 +42,11 @@ struct EndTransactions {
   NodeName node;
   bool operator==(const EndTransactions&) const = default;
 };
+// New clients wait; the present ones may finish what they are at, and are then ended between two
+// statements. Who is not done in time is left to WithdrawPublication.
+struct DrainClients {
+  bool operator==(const DrainClients&) const = default;
+};
 // Clients of the present publication are cut and new ones wait.
 struct WithdrawPublication {
   bool operator==(const WithdrawPublication&) const = default;
@@ -104,9 +109,9 @@ struct ReplicateFrom {
 };
 
 using Action =
-    std::variant<StartServer, FenceServer, SetReadOnly, EndTransactions, WithdrawPublication,
-                 StopReceiving, ApplyReceived, LeaveReplication, SetSemiSync, Provision,
-                 OpenWritable, WriteMarker, Publish, ReplicateFrom>;
+    std::variant<StartServer, FenceServer, SetReadOnly, EndTransactions, DrainClients,
+                 WithdrawPublication, StopReceiving, ApplyReceived, LeaveReplication, SetSemiSync,
+                 Provision, OpenWritable, WriteMarker, Publish, ReplicateFrom>;
 
 // ---- Conditions: asked again immediately before a step. -----------------------------------------
 
@@ -297,7 +302,7 @@ std::string_view ToString(StepOutcome outcome);
 
 std::string Describe(const Action& action);  // "open node2 for writing (epoch 4)"
 std::string Describe(const Condition& condition);
-NodeName TargetOf(const Action& action);  // empty for WithdrawPublication
+NodeName TargetOf(const Action& action);  // empty for what is done to all clients
 
 // All codes in declared order, for tables and tests.
 std::vector<FindingCode> AllFindingCodes();

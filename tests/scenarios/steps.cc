@@ -60,6 +60,7 @@ struct Performer {
     world.nodes.at(name).busy.clear();
     return "";
   }
+  std::string operator()(const DrainClients&) const { return ""; }
   std::string operator()(const WithdrawPublication&) const {
     world.publication.primary.reset();
     return "";
@@ -129,7 +130,8 @@ bool AsksTheServer(const Action& action) {
       [](const auto& a) {
         using A = std::decay_t<decltype(a)>;
         return !std::is_same_v<A, StartServer> && !std::is_same_v<A, FenceServer> &&
-               !std::is_same_v<A, Publish> && !std::is_same_v<A, WithdrawPublication>;
+               !std::is_same_v<A, Publish> && !std::is_same_v<A, WithdrawPublication> &&
+               !std::is_same_v<A, DrainClients>;
       },
       action);
 }

@@ -146,6 +146,7 @@ bool Perform(World& world, const Manager& manager, const Action& action,
             return true;
           },
           [&](const EndTransactions&) { return reached; },
+          [&](const DrainClients&) { return true; },
           [&](const WithdrawPublication&) {
             world.publication.primary.reset();
             return true;
