@@ -39,6 +39,7 @@ class EndpointDrain : public testing::Test {
     Pair pair;
     pair.client = Peer::ConnectTo(endpoint_->listen());
     pair.server = port_.Accept();
+    TuneStream(pair.server.fd());  // as database servers do
     EXPECT_TRUE(pair.Answers(Greeting()));
     return pair;
   }
