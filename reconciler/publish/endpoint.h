@@ -76,12 +76,13 @@ class Endpoint final : public Publisher {
   // For `grace` the present sessions go on as before; those that end by themselves meanwhile see no
   // error. Then each is ended
   //   - with the answer to its running statement, or at once, when no transaction is open;
-  //   - encrypted: when the server has been silent for 20 ms after speaking last. What the client
-  //     says next is not forwarded, and a transaction is not seen;
-  //   - when the server falls silent for 100 ms with a handshake not followed by a statement yet,
-  //   or
-  //     in an answer that is not understood (protocol compression; a result whose rows come
-  //     slowly).
+  //   - encrypted, and older than a second: when the server has been silent for 20 ms after
+  //   speaking
+  //     last. What the client says next is not forwarded, and a transaction is not seen;
+  //   - when the server falls silent for 100 ms in a handshake, or before the first statement, in
+  //   an
+  //     encrypted session younger than a second, or in an answer that is not understood (protocol
+  //     compression; a result whose rows come slowly).
   // Others go on: in a transaction, a running statement, a result of several. A statement is either
   // not forwarded at all or answered. A client that has been ended sees at its next statement
   // "server has gone away" or "lost connection"; the statement was not executed.

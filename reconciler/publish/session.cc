@@ -12,6 +12,7 @@ using Wait = boost::asio::posix::descriptor_base;
 
 // A busy session gives way to the others after this many reads.
 constexpr int kReadsInARow = 4;
+constexpr Seconds kYoung{1};
 
 // Silence of the server, after which it is believed to have said all, by what its last bytes look
 // like; nothing: as long as it takes.
@@ -135,6 +136,7 @@ void ClientSession::BeginForwarding() {
   hold_timer_.cancel();
   phase_ = Phase::kForwarding;
   was_forwarded_ = true;
+  began_ = host_.Now();
   host_.OnFirstByte(*this);
   Pump(down_);
   if (phase_ == Phase::kForwarding && spoke_early_) Pump(up_);
@@ -220,15 +222,22 @@ void ClientSession::Close() {
   host_.OnEnd(*this);
 }
 
+// A young encrypted session is still in its handshake, or one of those that end by themselves.
+Answer::Place ClientSession::Standing() const {
+  const Answer::Place seen = answer_.Now();
+  const bool young = host_.Now() - began_ < kYoung;
+  return seen == Answer::Place::kHidden && young ? Answer::Place::kUnclear : seen;
+}
+
 // What the client says next would begin a statement.
 bool ClientSession::AwaitsClient() const {
-  const Answer::Place now = answer_.Now();
+  const Answer::Place now = Standing();
   return now == Answer::Place::kBetween || now == Answer::Place::kHidden;
 }
 
 void ClientSession::EndBetweenStatements() {
   if (parked_ && !AwaitsClient()) GoOn();
-  const auto patience = PatienceWith(answer_.Now());
+  const auto patience = PatienceWith(Standing());
   if (phase_ != Phase::kForwarding || !patience || !up_.left.empty() || !down_.left.empty() ||
       host_.Now() - answered_ < *patience) {
     return;

@@ -104,6 +104,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   bool Forward(Pipe& pipe, std::size_t size);
   void Flush(Pipe& pipe);
   void Finish(Pipe& pipe);
+  Answer::Place Standing() const;
   bool AwaitsClient() const;
   void Close();
   void End();
@@ -117,6 +118,7 @@ class ClientSession : public std::enable_shared_from_this<ClientSession> {
   std::uint64_t attempt_ = 0;  // tells handlers of a dropped attempt from those of the present one
   bool was_forwarded_ = false;
   Answer answer_;
+  TimePoint began_{};         // forwarding
   TimePoint answered_{};      // when the client was last given something
   bool parked_ = false;       // the client's next statement is not read
   bool spoke_early_ = false;  // the client has sent something before the greeting
