@@ -244,6 +244,8 @@ bool Chaos::Inject(Fault fault) {
       kWholeWithin);
   Judge(fault, before, events);
   if (!settled) return false;
+  // Else the next failover, which has no proof of a death, would be too soon.
+  cluster_->WaitForEnd(cluster_->HandIn(Acknowledge{}));
   if (!Diverged(*cluster_->Last())) return true;
   // The documented end: rows that nobody acknowledged wait for a person on the old primary.
   ++tally_.diverged;

@@ -24,6 +24,8 @@ template <std::size_t... I>
 std::vector<std::string> NamesOf(std::index_sequence<I...>) {
   std::vector<std::string> names = {Describe(Action(std::variant_alternative_t<I, Action>{}))...};
   for (std::string& name : names) {
+    for (auto gap = name.find("  "); gap != std::string::npos; gap = name.find("  "))
+      name.erase(gap, 1);
     while (!name.empty() && name.back() == ' ') name.pop_back();
   }
   return names;
@@ -88,7 +90,7 @@ class CrashPoints : public OnServers {
   void Manage(Change change, const NodeName& to);
   // True when the manager died at the point. Fails the test when something is wrong afterwards.
   bool RunOne(Change change, const Point& point);
-  void Judge(const Point& point, ClientWriter& writer, TwoWritersWatch& watch);
+  void Judge(ClientWriter& writer, TwoWritersWatch& watch);
 
   Control* control_ = nullptr;
   std::unique_ptr<TestCluster> cluster_;
@@ -132,7 +134,8 @@ void CrashPoints::Manage(Change change, const NodeName& to) {
   while (true) pause();
 }
 
-void CrashPoints::Judge(const Point& point, ClientWriter& writer, TwoWritersWatch& watch) {
+void CrashPoints::Judge(ClientWriter& writer, TwoWritersWatch& watch) {
+  control_->armed = 0;  // the manager of this process must not meet the point
   const TimePoint restarted = SystemClock().Now().mono;
   cluster_->StartManager();
   if (!cluster_->WaitFor(
@@ -141,7 +144,7 @@ void CrashPoints::Judge(const Point& point, ClientWriter& writer, TwoWritersWatc
             return s.times.began > restarted && (IsWhole(s) || Diverged(s));
           },
           Seconds(60))) {
-    return;
+    FAIL() << "the cluster stays as it is";
   }
   slowest_ = std::max<Duration>(slowest_, SystemClock().Now().mono - restarted);
   const std::uint64_t rows = writer.Count().acknowledged;
@@ -152,9 +155,10 @@ void CrashPoints::Judge(const Point& point, ClientWriter& writer, TwoWritersWatc
   ASSERT_TRUE(lost.ok()) << lost.error().message;
   EXPECT_EQ(*lost, 0u) << "of " << writer.ids().size();
   const bool diverged = Diverged(*cluster_->Last());
+  // Else the next failover, which has no proof of a death, would be too soon.
+  cluster_->WaitForEnd(cluster_->HandIn(Acknowledge{}));
   cluster_->StopManager();
   if (diverged) cluster_.reset();
-  (void)point;
 }
 
 bool CrashPoints::RunOne(Change change, const Point& point) {
@@ -190,7 +194,7 @@ bool CrashPoints::RunOne(Change change, const Point& point) {
     cluster_->KillManagerProcess();
     reached = reached && (point.where != Where::kInside || control_->ended == point.number);
   }
-  Judge(point, *writer, watch);
+  Judge(*writer, watch);
   return reached;
 }
 
@@ -209,7 +213,14 @@ void CrashPoints::RunAll(Change change) {
   const std::vector<std::string> names = ActionNames();
   ASSERT_TRUE(MakeWhole());
   ASSERT_TRUE(RunOne(change, {}));
-  const std::vector<Point> points = Points();
+  std::vector<Point> points = Points();
+  ASSERT_TRUE(RunOne(change, {}));
+  // Upkeep afterwards may take another step or none: what both runs did is what every run does.
+  const std::vector<Point> second = Points();
+  const auto same = [](const Point& a, const Point& b) { return a.kind == b.kind; };
+  points.erase(
+      std::mismatch(points.begin(), points.end(), second.begin(), second.end(), same).first,
+      points.end());
   std::set<int> kinds;
   for (const Point& point : points) kinds.insert(point.kind);
   std::size_t run = 0;
