@@ -116,8 +116,10 @@ class Chaos {
   void End();
   bool Inject(Fault fault);
   void Carry(Fault fault);
-  void Judge(Fault fault, const NodeName& before, std::size_t events_before);
-  std::vector<Event> History() const;
+  void Judge(Fault fault, const NodeName& before, const std::string& last_event);
+  // The events after this one, which is among the newest.
+  std::vector<Event> HistoryAfter(const std::string& id) const;
+  std::string LastEvent() const;
   int Any(int below) { return std::uniform_int_distribution<int>(0, below - 1)(random_); }
   void Sleep(int milliseconds) { usleep(static_cast<useconds_t>(milliseconds) * 1000); }
 
@@ -129,9 +131,17 @@ class Chaos {
   Tally tally_;
 };
 
-std::vector<Event> Chaos::History() const {
-  auto history = cluster_->History();
-  return history.ok() ? *history : std::vector<Event>();
+std::vector<Event> Chaos::HistoryAfter(const std::string& id) const {
+  const auto history = cluster_->History();
+  if (!history.ok()) return {};
+  const auto found = std::find_if(history->begin(), history->end(),
+                                  [&](const Event& event) { return event.id == id; });
+  return {found == history->end() ? history->begin() : found + 1, history->end()};
+}
+
+std::string Chaos::LastEvent() const {
+  const auto history = cluster_->History();
+  return history.ok() && !history->empty() ? history->back().id : "";
 }
 
 bool Chaos::Begin() {
@@ -205,17 +215,16 @@ void Chaos::Carry(Fault fault) {
 }
 
 // The history since the fault must tell a change exactly when there was one, and why.
-void Chaos::Judge(Fault fault, const NodeName& before, std::size_t events_before) {
+void Chaos::Judge(Fault fault, const NodeName& before, const std::string& last_event) {
   const NodeName after = cluster_->Primary();
   const bool moved = after != before;
-  const std::vector<Event> history = History();
   int done = 0;
   std::string story;
-  for (std::size_t i = std::min(events_before, history.size()); i < history.size(); ++i) {
-    const std::string& reason = history[i].reason;
+  for (const Event& event : HistoryAfter(last_event)) {
+    const std::string& reason = event.reason;
     if (reason == "FailoverDone" || reason == "SwitchoverDone") ++done;
     if (reason != "FindingRaised" && reason != "FindingCleared" && reason != "StateChanged")
-      story += " " + reason + (history[i].about ? "(" + history[i].about->text + ")" : "");
+      story += " " + reason + (event.about ? "(" + event.about->text + ")" : "");
   }
   const Moves moves = MovesBy(fault);
   const bool expected = moves == Moves::kMay || moved == (moves == Moves::kMust);
@@ -231,7 +240,7 @@ void Chaos::Judge(Fault fault, const NodeName& before, std::size_t events_before
 bool Chaos::Inject(Fault fault) {
   Sleep(200 + Any(800));
   const NodeName before = cluster_->Primary();
-  const std::size_t events = History().size();
+  const std::string last_event = LastEvent();
   ++tally_.faults;
   const TimePoint injected = SystemClock().Now().mono;
   Carry(fault);
@@ -242,7 +251,7 @@ bool Chaos::Inject(Fault fault) {
         return s.times.began > injected + Milliseconds(500) && (IsWhole(s) || Diverged(s));
       },
       kWholeWithin);
-  Judge(fault, before, events);
+  Judge(fault, before, last_event);
   if (!settled) return false;
   // Else the next failover, which has no proof of a death, would be too soon.
   cluster_->WaitForEnd(cluster_->HandIn(Acknowledge{}));

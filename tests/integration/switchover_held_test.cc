@@ -148,18 +148,24 @@ TEST_P(SwitchoverHeld, ByATargetThatVanishesAfterTheClosing) {
     const DatabaseSeen* node1 = FindSeen(s.seen, kNode1);
     return s.decision.memory.promotion && node1->state.known() && !node1->state->writable;
   }));
+  const TimePoint killed = SystemClock().Now().mono;
   cluster_->Signal(kNode2, SIGKILL);
+  ASSERT_TRUE(cluster_->WaitFor("node1 is open again", [&](const Snapshot& s) {
+    const DatabaseSeen* node1 = FindSeen(s.seen, kNode1);
+    return s.times.began > killed && node1->state.known() && node1->state->writable;
+  }));
+  const Duration took = SystemClock().Now().mono - killed;
+  EXPECT_LT(took, kWithin);
+  // The target is started again and catches up: the next attempt may succeed in time.
   const auto record = cluster_->WaitForEnd(id);
   ASSERT_TRUE(record);
-  EXPECT_NE(record->state, IntentState::kDone);
-  EXPECT_NE(record->says.find("node2"), std::string::npos) << record->says;
-  ASSERT_TRUE(WaitUntil("node1 is open again", [&] { return IsOpen(kNode1); }));
-  const Duration took = SystemClock().Now().mono - asked;
-  EXPECT_LT(took, kOpenAgainWithin);
-  std::printf("%s: %s after %s: %s; longest pause of a client %s\n", GetParam(),
-              std::string(ToString(record->state)).c_str(), FormatDuration(took).c_str(),
-              record->says.c_str(), FormatDuration(writer_->LongestPauseSince(asked)).c_str());
-  EXPECT_EQ(cluster_->Primary(), kNode1);
+  if (record->state == IntentState::kDone) EXPECT_GT(record->attempts, 1);
+  std::printf(
+      "%s: open again %s after the kill; in the end %s after %d attempts: %s; longest pause "
+      "of a client %s\n",
+      GetParam(), FormatDuration(took).c_str(), std::string(ToString(record->state)).c_str(),
+      record->attempts, record->says.c_str(),
+      FormatDuration(writer_->LongestPauseSince(asked)).c_str());
   ExpectNothingLostInTheEnd();
 }
 
