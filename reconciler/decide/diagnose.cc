@@ -112,20 +112,6 @@ void DiagnosePrimary(const Situation& s, const DatabaseSeen& primary) {
   }
 }
 
-// Errors of the source when it was asked for transactions whose binary logs it has purged. 1236 is
-// said for other reasons, too.
-bool OnlyACopyHelps(const ReplicationSeen& channel) {
-  if (channel.io_errno == 13114) {
-    return channel.io_error.find("purged") != std::string::npos;
-  }
-  if (channel.io_errno != 1236) return false;
-  for (const char* words : {"purged", "Could not find GTID state requested by slave",
-                            "Could not find first log file name"}) {
-    if (channel.io_error.find(words) != std::string::npos) return true;
-  }
-  return false;
-}
-
 void DiagnoseChannel(const Situation& s, const DatabaseSeen& node, const DatabaseNodeSpec* source) {
   const std::string& name = node.name.text;
   if (!node.state->replication) {
@@ -271,6 +257,18 @@ void DiagnoseEpoch(const Situation& s) {
 }
 
 }  // namespace
+
+bool OnlyACopyHelps(const ReplicationSeen& channel) {
+  if (channel.io_errno == 13114) {
+    return channel.io_error.find("purged") != std::string::npos;
+  }
+  if (channel.io_errno != 1236) return false;
+  for (const char* words : {"purged", "Could not find GTID state requested by slave",
+                            "Could not find first log file name"}) {
+    if (channel.io_error.find(words) != std::string::npos) return true;
+  }
+  return false;
+}
 
 const std::vector<FindingRow>& FindingTable() {
   using F = FindingCode;

@@ -26,6 +26,10 @@ struct FindingRow {
 };
 const std::vector<FindingRow>& FindingTable();
 
+// The source was asked for transactions whose binary logs it has purged. The error numbers are used
+// for other reasons, too.
+bool OnlyACopyHelps(const ReplicationSeen& channel);
+
 Finding MakeFinding(FindingCode code, std::optional<NodeName> about, std::string says);
 
 }  // namespace pandora_ha

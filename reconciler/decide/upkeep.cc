@@ -1,5 +1,6 @@
 #include "reconciler/decide/upkeep.h"
 
+#include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
 #include "reconciler/decide/intents.h"
@@ -13,9 +14,18 @@ bool FollowsWell(const ReplicationSeen& channel, const DatabaseNodeSpec& source)
          channel.sql != ThreadState::kStopped;
 }
 
-// An error that starting the threads again cannot mend; a person or a re-clone can.
-bool Broken(const ReplicationSeen& channel) {
-  return channel.sql_errno != 0 || (channel.io_errno != 0 && channel.io == ThreadState::kStopped);
+// Between two tries to receive again after an error.
+constexpr Seconds kReceiveAgain{5};
+
+// The applier's errors, and a source that has purged what is needed, are for a person. Another
+// error that ended the receiver may have passed: MariaDB gives up for good (1593) when its session
+// is ended while it registers at the source. It is tried again, now and then.
+bool LeaveStopped(Context& c, const ReplicationSeen& channel, NodeMemory& remembered) {
+  if (channel.sql_errno != 0 || OnlyACopyHelps(channel)) return true;
+  if (channel.io_errno == 0 || channel.io != ThreadState::kStopped) return false;
+  if (remembered.receive_not_before && c.now() < *remembered.receive_not_before) return true;
+  remembered.receive_not_before = c.now() + kReceiveAgain;
+  return false;
 }
 
 // True when a person wants its server down; ends it while it runs.
@@ -53,10 +63,12 @@ void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& p
          "a replica never waits", kQuickStep);
   }
   const bool same_source = state.replication && state.replication->source.host == primary.address;
-  if (same_source && Broken(*state.replication)) return;
+  if (same_source && LeaveStopped(c, *state.replication, remembered)) return;
+  const bool failed = same_source && state.replication->io_errno != 0;
   c.Do(ReplicateFrom{node.name, primary.name},
-       same_source ? "its replication is stopped without an error"
-                   : "it must follow the primary " + primary.name.text,
+       failed        ? "what ended its receiver may have passed"
+       : same_source ? "its replication is stopped without an error"
+                     : "it must follow the primary " + primary.name.text,
        Seconds(5), {IsReadOnly{node.name}});
 }
 

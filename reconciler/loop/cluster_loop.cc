@@ -105,6 +105,7 @@ void ClusterLoop::ForgetMonotonicDates() {
     node.executed = {};
     node.not_acknowledging_since.reset();
     node.start_not_before.reset();
+    node.receive_not_before.reset();
   }
 }
 

@@ -59,6 +59,7 @@ json NodeToJson(const NodeMemory& node) {
   if (node.not_acknowledging_since)
     out["notAcknowledgingSince"] = Count(*node.not_acknowledging_since);
   if (node.start_not_before) out["startNotBefore"] = Count(*node.start_not_before);
+  if (node.receive_not_before) out["receiveNotBefore"] = Count(*node.receive_not_before);
   if (node.paused) out["paused"] = ToJson(*node.paused);
   if (node.fenced) out["fenced"] = ToJson(*node.fenced);
   return out;
@@ -178,6 +179,7 @@ static void ReadFields(Fields& fields, NodeMemory* out) {
   fields.May("unwitnessedSince", &out->unwitnessed_since);
   fields.May("notAcknowledgingSince", &out->not_acknowledging_since);
   fields.May("startNotBefore", &out->start_not_before);
+  fields.May("receiveNotBefore", &out->receive_not_before);
   fields.May("paused", &out->paused);
   fields.May("fenced", &out->fenced);
 }

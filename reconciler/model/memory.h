@@ -99,8 +99,10 @@ struct NodeMemory {
   bool discard = false;
   int starts = 0;                             // of its process since it last answered
   std::optional<TimePoint> start_not_before;  // back-off of the next start
-  std::optional<Guard> paused;                // maintenance: no step touches the node
-  std::optional<Guard> fenced;                // its server is kept down
+  // Back-off of the next try to receive, after an error of its channel that may have passed.
+  std::optional<TimePoint> receive_not_before;
+  std::optional<Guard> paused;  // maintenance: no step touches the node
+  std::optional<Guard> fenced;  // its server is kept down
 
   bool operator==(const NodeMemory&) const = default;
 };

@@ -142,6 +142,7 @@ class Maker {
     node.discard = Coin();
     node.starts = static_cast<int>(random_() % 100);
     if (Coin()) node.start_not_before = Time();
+    if (Coin()) node.receive_not_before = Time();
     if (Coin()) node.paused = MakeGuard();
     if (Coin()) node.fenced = MakeGuard();
     return node;

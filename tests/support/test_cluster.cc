@@ -102,15 +102,25 @@ void TestCluster::StopManager() {
   manager_.reset();
 }
 
-void TestCluster::StartManagerProcess() {
+void TestCluster::StartManagerProcess(const std::function<void()>& then) {
   ASSERT_FALSE(manager_);
   manager_process_ = fork();
   ASSERT_GE(manager_process_, 0);
   if (manager_process_ > 0) return;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   StartManager();
+  if (manager_ && then) then();
   if (manager_) thread_.join();
   _exit(1);
+}
+
+bool TestCluster::WaitForManagerProcessEnd(Seconds at_most) {
+  const Deadline deadline(SystemClock(), at_most);
+  while (manager_process_ > 0 && !deadline.passed()) {
+    if (waitpid(manager_process_, nullptr, WNOHANG) == manager_process_) manager_process_ = 0;
+    usleep(1000);
+  }
+  return manager_process_ == 0;
 }
 
 void TestCluster::KillManagerProcess() {
@@ -177,6 +187,53 @@ std::unique_ptr<DemoWriter> TestCluster::NewWriter(Milliseconds pause) const {
       DemoWriterOptions{*spec_.endpoint.listen, spec_.database.credentials.application.user,
                         passwords_.application, spec_.database.schema, pause},
       SystemClock());
+}
+
+std::unique_ptr<ClientWriter> TestCluster::NewClient(bool connect_each, Duration pause) {
+  const auto made = Ask(Primary(), CreateTrialTable());
+  EXPECT_TRUE(made.ok()) << made.error().message;
+  ClientWriterOptions options;
+  options.to = {*spec_.endpoint.listen, spec_.database.credentials.application.user,
+                passwords_.application, spec_.database.tls};
+  options.connect_each = connect_each;
+  options.pause = pause;
+  options.first_id = next_id_;
+  next_id_ += 100'000'000;
+  return std::make_unique<ClientWriter>(std::move(options));
+}
+
+Result<std::uint64_t> TestCluster::CountLost(ClientWriter& writer) const {
+  writer.Stop();
+  PHA_ASSIGN_OR_RETURN(const Rows rows, Ask(Primary(), SelectTrialRows(writer)));
+  return CountMissing(writer, rows);
+}
+
+std::string TestCluster::HandIn(Wish wish, Seconds within) {
+  Intent intent;
+  intent.id = "trial-" + std::to_string(getpid()) + "-" + std::to_string(++asked_);
+  intent.wish = std::move(wish);
+  intent.by = "tester";
+  intent.reason = "a test";
+  intent.asked_at = SystemClock().Now().wall;
+  intent.within = within;
+  const std::string id = intent.id;
+  const Status taken = manager_->Ask(std::move(intent));
+  EXPECT_TRUE(taken.ok()) << taken.error().message;
+  return id;
+}
+
+std::optional<IntentRecord> TestCluster::WaitForEnd(const std::string& id, Seconds at_most) {
+  std::optional<IntentRecord> found;
+  WaitFor(
+      "the end of " + id,
+      [&](const Snapshot& s) {
+        for (const IntentRecord& record : s.decision.memory.intents) {
+          if (record.intent.id == id && record.state != IntentState::kUnderWay) found = record;
+        }
+        return found.has_value();
+      },
+      at_most);
+  return found;
 }
 
 }  // namespace pandora_ha

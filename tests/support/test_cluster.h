@@ -13,6 +13,7 @@
 #include "reconciler/app/manager.h"
 #include "reconciler/mysql/rows.h"
 #include "reconciler/mysql/session.h"
+#include "tests/support/client_writer.h"
 
 namespace pandora_ha {
 
@@ -40,9 +41,12 @@ class TestCluster {
   // Servers and supervisors go on.
   void StopManager();
   // A manager in a process of its own, so that it can be killed as a crash would. This process sees
-  // no snapshot of it. REQUIRES: no other manager runs.
-  void StartManagerProcess();
+  // no snapshot of it. `then` runs in that process beside the manager. REQUIRES: no other manager
+  // runs, and this process has one thread.
+  void StartManagerProcess(const std::function<void()>& then = {});
   void KillManagerProcess();
+  // When it ended by itself by then.
+  bool WaitForManagerProcessEnd(Seconds at_most);
 
   // Waits for a snapshot that satisfies `wanted`; else fails the test with what was seen last.
   bool WaitFor(const std::string& what, const std::function<bool(const Snapshot&)>& wanted,
@@ -68,6 +72,16 @@ class TestCluster {
 
   std::unique_ptr<DemoWriter> NewWriter(Milliseconds pause = Milliseconds(1)) const;
 
+  // Through the endpoint, as the application; makes the table. REQUIRES: there is a primary.
+  std::unique_ptr<ClientWriter> NewClient(bool connect_each, Duration pause = {});
+  // Stops the writer and asks the primary which of its acknowledged rows are not there.
+  Result<std::uint64_t> CountLost(ClientWriter& writer) const;
+
+  // Hands a wish to the manager in this process and returns its id.
+  std::string HandIn(Wish wish, Seconds within = Seconds(20));
+  // What became of it, as soon as it is over; fails the test when it is not by then.
+  std::optional<IntentRecord> WaitForEnd(const std::string& id, Seconds at_most = Seconds(40));
+
   // What the next StartManager() goes by.
   ClusterSpec& spec() { return spec_; }
   const ClusterSpec& spec() const { return spec_; }
@@ -85,6 +99,8 @@ class TestCluster {
   std::unique_ptr<Manager> manager_;
   std::jthread thread_;
   pid_t manager_process_ = 0;
+  int asked_ = 0;
+  std::uint64_t next_id_ = 1;
 };
 
 }  // namespace pandora_ha
