@@ -150,9 +150,9 @@ Result<std::unique_ptr<Manager>> Manager::Make(ManagerOptions options, Noticeboa
   PHA_TRY(parts->OpenSubstrate());
   PHA_TRY(parts->OpenPublishers());
   parts->MakeWorkers();
-  parts->loop = std::make_unique<ClusterLoop>(
-      LoopParts{*parts->observer, *parts->hands, *parts->store, *parts->beater, noticeboard,
-                parts->leader.get()});
+  parts->loop =
+      std::make_unique<ClusterLoop>(LoopParts{*parts->observer, *parts->hands, *parts->store,
+                                              *parts->beater, noticeboard, parts->leader.get()});
   parts->waker.Set(parts->loop.get());
   PHA_TRY(parts->loop->Start());
   return std::unique_ptr<Manager>(new Manager(std::move(parts)));

@@ -44,8 +44,7 @@ Leadership Lead(const ClusterSpec& spec, const Observation& seen, FreeSince* fre
     if (decides == nullptr) decides = &node;
   }
   if (decides != nullptr && !Ours(decides->state->manager_lock.holder)) {
-    result.holder =
-        Name(decides->state->manager_lock) + " holds the lock of " + decides->name.text;
+    result.holder = Name(decides->state->manager_lock) + " holds the lock of " + decides->name.text;
     FreeSince still_free;
     for (const NodeName& node : free) {
       const auto known = free_since->find(node);
@@ -59,8 +58,7 @@ Leadership Lead(const ClusterSpec& spec, const Observation& seen, FreeSince* fre
   free_since->clear();
   result.acts = any_ours || !any_answers;
   result.take = std::move(free);
-  if (decides != nullptr)
-    result.evict.insert(result.evict.end(), others.begin(), others.end());
+  if (decides != nullptr) result.evict.insert(result.evict.end(), others.begin(), others.end());
   return result;
 }
 

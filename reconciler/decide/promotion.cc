@@ -135,10 +135,10 @@ bool HoldsEnoughLocks(Context& c) {
                   "`pandora-ha failover --allow-data-loss`");
       return false;
     }
-    c.decision.findings.push_back(
-        MakeFinding(FindingCode::kNotAllLocked, node.name,
-                    "The promotion is made without the lock of " + node.name.text + " (" +
-                        node.why + "): another manager may act there."));
+    c.decision.findings.push_back(MakeFinding(FindingCode::kNotAllLocked, node.name,
+                                              "The promotion is made without the lock of " +
+                                                  node.name.text + " (" + node.why +
+                                                  "): another manager may act there."));
   }
   return true;
 }

@@ -104,8 +104,8 @@ NodeStatus NodeOf(const Telling& t, const DatabaseNodeSpec& declared) {
 // A sentence as a clause of another one.
 std::string Clause(std::string sentence) {
   while (!sentence.empty() && sentence.back() == '.') sentence.pop_back();
-  for (const char* start : {"The ", "No ", "Nobody ", "Commits ", "Promoting ", "Replication ",
-                            "Another "}) {
+  for (const char* start :
+       {"The ", "No ", "Nobody ", "Commits ", "Promoting ", "Replication ", "Another "}) {
     if (sentence.rfind(start, 0) == 0) {
       sentence[0] = static_cast<char>(sentence[0] - 'A' + 'a');
     }

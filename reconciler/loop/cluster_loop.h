@@ -72,7 +72,7 @@ class ClusterLoop {
   FailoverTiming timing_;
   std::string last_failure_;
   bool unstored_ = false;  // the memory changed while another manager acted
-  bool failing_ = false;  // the last plan was not completed
+  bool failing_ = false;   // the last plan was not completed
   std::string renew_problem_;
   IntentInbox inbox_;
 

@@ -26,11 +26,13 @@ bool Leader::Take(const Leadership& wanted, const Hands& hands) {
   for (const NodeName& node : wanted.evict) {
     Log(LogLevel::kWarning, "The session that held the manager's lock is ended.",
         {{"cluster", hands.spec.name}, {"node", node.text}});
-    run(node, [](DatabaseNode& n, Deadline d) { return n.EvictHolder(d); },
+    run(
+        node, [](DatabaseNode& n, Deadline d) { return n.EvictHolder(d); },
         "The session that holds the manager's lock could not be ended; the next look tries again.");
   }
   for (const NodeName& node : wanted.take) {
-    run(node, [](DatabaseNode& n, Deadline d) { return n.TakeLock(d); },
+    run(
+        node, [](DatabaseNode& n, Deadline d) { return n.TakeLock(d); },
         "The manager's lock could not be taken; the next look tries again.");
   }
   bool claimed = false;

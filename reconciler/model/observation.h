@@ -125,8 +125,8 @@ struct ManagerLockSeen {
     kOther,
   };
   Holder holder = Holder::kNotAsked;
-  // Of kOursBefore and kOther only: the server's number of that connection, and "user@host:port" as the server
-  // tells it (empty: gone in between).
+  // Of kOursBefore and kOther only: the server's number of that connection, and "user@host:port" as
+  // the server tells it (empty: gone in between).
   std::uint64_t connection = 0;
   std::string who;
 

@@ -344,10 +344,10 @@ Status SqlDatabaseNode::WriteMarker(Epoch epoch, const NodeName& writer, WallTim
                              ", written_at_ms=" + written + " WHERE id=1 AND epoch<=" + number +
                              " AND @pandora_ha_ours"));
   if (updated) return Ok();
-  PHA_ASSIGN_OR_RETURN(const bool inserted,
-                       write("INSERT IGNORE INTO " + table +
-                             " (id, epoch, writer, written_at_ms) SELECT 1, " + number + ", " +
-                             name + ", " + written + " FROM DUAL WHERE @pandora_ha_ours"));
+  PHA_ASSIGN_OR_RETURN(
+      const bool inserted,
+      write("INSERT IGNORE INTO " + table + " (id, epoch, writer, written_at_ms) SELECT 1, " +
+            number + ", " + name + ", " + written + " FROM DUAL WHERE @pandora_ha_ours"));
   if (inserted) return Ok();
   return Error{ErrorCode::kConflict,
                "the marker row at " + Where() + " already has an epoch above " + number +

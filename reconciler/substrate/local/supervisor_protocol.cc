@@ -9,7 +9,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::array<std::string_view, 6> kVerbs = {"start", "stop", "kill",
-                                                      "fence", "quit", "claim"};
+                                                    "fence", "quit", "claim"};
 constexpr std::array<std::string_view, 3> kPhases = {"running", "ended", "neverStarted"};
 
 template <std::size_t N>
