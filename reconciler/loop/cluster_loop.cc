@@ -232,7 +232,8 @@ Duration ClusterLoop::Tick() {
 }
 
 // The endpoint beside a manager that observes serves clients, too: they are sent to the one primary
-// that is seen to be open, under the epoch of its own marker.
+// that is seen to be open, under the epoch of its own marker. Nothing is withdrawn here: the hosts
+// file may be shared with the manager that acts.
 void ClusterLoop::FollowPublication(const Observation& seen) {
   const DatabaseSeen* primary = OnlyMarkedWriter(seen);
   if (primary == nullptr) return;
