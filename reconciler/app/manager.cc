@@ -47,6 +47,7 @@ struct Manager::Parts {
   Waker waker;
   std::unique_ptr<FileStore> store;
   std::unique_ptr<FileLease> lease;
+  std::unique_ptr<Leader> leader;
   std::unique_ptr<LocalCluster> local;
   std::unique_ptr<Endpoint> endpoint;
   std::unique_ptr<HostsFile> hosts_file;
@@ -61,8 +62,11 @@ struct Manager::Parts {
   ~Parts() { waker.Set(nullptr); }
 
   std::unique_ptr<DatabaseNode> Connect(const NodeName& name) const {
+    return MakeDatabaseNode(OptionsFor(name));
+  }
+  DatabaseNodeOptions OptionsFor(const NodeName& name) const {
     const ClusterSpec& spec = options.spec;
-    return MakeDatabaseNode(DatabaseNodeOptionsFor(spec, *FindNode(spec, name), options.passwords));
+    return DatabaseNodeOptionsFor(spec, *FindNode(spec, name), options.passwords);
   }
   Status OpenSubstrate();
   Status OpenPublishers();
@@ -117,13 +121,13 @@ Status Manager::Parts::OpenPublishers() {
 void Manager::Parts::MakeWorkers() {
   const ClusterSpec& spec = options.spec;
   hands =
-      std::make_unique<Hands>(Hands{spec, options.passwords, {}, {}, *publishers, *lease, clock});
+      std::make_unique<Hands>(Hands{spec, options.passwords, {}, {}, *publishers, *leader, clock});
   std::vector<NodeWorker*> looking;
   for (const DatabaseNodeSpec& node : spec.database.nodes) {
     Host* host = local ? local->Find(node.name) : nullptr;
-    workers.push_back(std::make_unique<NodeWorker>(node.name, Connect(node.name), host, clock,
-                                                   spec.database.detection.timeout,
-                                                   [this] { waker.Wake(); }));
+    workers.push_back(std::make_unique<NodeWorker>(
+        node.name, MakeDatabaseNode(WithManagerLock(OptionsFor(node.name), spec)), host, clock,
+        spec.database.detection.timeout, [this] { waker.Wake(); }));
     looking.push_back(workers.back().get());
     hands->nodes[node.name] = workers.back().get();
     if (host != nullptr) hands->hosts[node.name] = host;
@@ -142,11 +146,13 @@ Result<std::unique_ptr<Manager>> Manager::Make(ManagerOptions options, Noticeboa
   auto parts = std::make_unique<Parts>(std::move(options), clock);
   PHA_ASSIGN_OR_RETURN(parts->store, FileStore::Open(parts->options.state_directory));
   PHA_ASSIGN_OR_RETURN(parts->lease, FileLease::Take(parts->options.state_directory));
+  parts->leader = std::make_unique<Leader>(*parts->lease);
   PHA_TRY(parts->OpenSubstrate());
   PHA_TRY(parts->OpenPublishers());
   parts->MakeWorkers();
-  parts->loop = std::make_unique<ClusterLoop>(
-      LoopParts{*parts->observer, *parts->hands, *parts->store, *parts->beater, noticeboard});
+  parts->loop =
+      std::make_unique<ClusterLoop>(LoopParts{*parts->observer, *parts->hands, *parts->store,
+                                              *parts->beater, noticeboard, parts->leader.get()});
   parts->waker.Set(parts->loop.get());
   PHA_TRY(parts->loop->Start());
   return std::unique_ptr<Manager>(new Manager(std::move(parts)));

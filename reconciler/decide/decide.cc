@@ -193,6 +193,7 @@ bool HoldsUpFailover(const Decision& decision, BlockReason reason) {
     case BlockReason::kSplitBrain:
     case BlockReason::kEpochAhead:
     case BlockReason::kCoolDown:
+    case BlockReason::kNotAllLocked:
       break;
   }
   return true;
@@ -274,6 +275,39 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
   decision.findings = std::move(findings);
   decision.state = StateOf(c);
   decision.look_again_in = LookAgainIn(c);
+  return decision;
+}
+
+const DatabaseSeen* OnlyMarkedWriter(const Observation& seen) {
+  const DatabaseSeen* writer = nullptr;
+  for (const DatabaseSeen& node : seen.databases) {
+    if (!node.state.known() || !node.state->writable) continue;
+    if (writer != nullptr) return nullptr;
+    writer = &node;
+  }
+  const bool marked = writer != nullptr && writer->state->heartbeat &&
+                      writer->state->heartbeat->writer == writer->name;
+  return marked ? writer : nullptr;
+}
+
+Decision StandBy(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
+                 const std::string& holder) {
+  Decision decision;
+  decision.memory = Remember(spec, seen, memory);
+  Context c{spec, seen, memory, decision.memory, decision};
+  if (const DatabaseSeen* open = OnlyMarkedWriter(seen)) {
+    const Epoch epoch = std::max(decision.memory.epoch, open->state->heartbeat->epoch);
+    const bool known = decision.memory.primary == open->name && !decision.memory.promotion;
+    if (!known || epoch > decision.memory.epoch) Adopt(c, {epoch, open->name, open->name.text});
+  }
+  for (auto& [name, node] : decision.memory.nodes) node.lossless = false;
+  decision.findings = Diagnose(spec, seen, decision.memory);
+  decision.findings.push_back(
+      MakeFinding(FindingCode::kAnotherManagerActs, std::nullopt,
+                  holder.empty() ? "This manager does not act: it does not hold the cluster."
+                                 : "Another manager acts on this cluster: " + holder + "."));
+  decision.state = StateOf(c);
+  decision.look_again_in = holder.empty() ? kUpkeepPause : LookAgainIn(c);
   return decision;
 }
 

@@ -42,6 +42,7 @@ class Chronicle {
     Replicas();
     Durability();
     Findings();
+    Managers();
     States();
     return std::move(events_);
   }
@@ -245,6 +246,16 @@ class Chronicle {
     }
   }
 
+  void Managers() {
+    const Finding* before = Find(before_, kAnotherManagerActs, std::nullopt);
+    const Finding* after = Find(after_, kAnotherManagerActs, std::nullopt);
+    if (after != nullptr && before == nullptr)
+      Add("StandsBy", Severity::kInfo, std::nullopt, after->says);
+    if (after == nullptr && before != nullptr)
+      Add("TookOver", Severity::kWarning, std::nullopt,
+          "This manager acts on the cluster now. It was told before: " + before->says);
+  }
+
   void States() {
     if (before_.state == after_.state) return;
     if (after_.state == ClusterState::kSplitBrain)
@@ -303,6 +314,8 @@ const std::vector<EventRow>& EventTable() {
       {"IntentSuperseded", "The world changed before a person's wish was carried out."},
       {"Suspended", "spec.suspend was set."},
       {"Resumed", "spec.suspend was taken away."},
+      {"StandsBy", "Another manager acts on the cluster; this one only observes."},
+      {"TookOver", "This manager only observed, and acts now."},
       {"StateChanged", "The cluster's state changed; the message is the new verdict."},
   };
   return table;

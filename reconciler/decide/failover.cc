@@ -122,6 +122,11 @@ void DecideFailover(Context& c, const Evidence& evidence) {
     c.memory.promotion.reset();
     c.memory.epoch = epoch;
     c.memory.clients_cut_from = cut_from;
+    if (c.decision.blocked.front().reason == BlockReason::kNotAllLocked &&
+        StartIfEnded(c, primary, "nobody else may be promoted now")) {
+      c.decision.plan.purpose = "bring " + primary.text + " back in place";
+      return;
+    }
     if (const auto witness = WitnessWhoReaches(c.seen))
       GiveClientsBack(c, primary, "the witness " + witness->text + " reaches " + primary.text);
     SayThatClientsWait(c, primary);

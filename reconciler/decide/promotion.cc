@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/evidence.h"
 #include "reconciler/decide/fencing.h"
 #include "reconciler/decide/intents.h"
+#include "reconciler/decide/leadership.h"
 #include "reconciler/decide/lost_tail.h"
 #include "reconciler/decide/switchover.h"
 
@@ -37,6 +39,7 @@ std::string WhoCanHelp(const Context& c, BlockReason reason) {
     case BlockReason::kAccessDenied:
     case BlockReason::kPaused:
     case BlockReason::kCoolDown:
+    case BlockReason::kNotAllLocked:
       break;
   }
   return "an operator, after repairing the node it names";
@@ -113,6 +116,31 @@ std::string Forecast(const Context& c, const NodeName& from) {
           : lost == 0       ? " may lose what " + from.text + " wrote after the last look at it."
                             : " loses at least " + std::to_string(lost) + " transactions of " +
                             from.text + " (an estimate from the last look).");
+}
+
+// Another manager may open a node that this one does not hold: only `availability`, or a person who
+// accepts the loss, promotes beside it, and says so. False: blocked.
+bool HoldsEnoughLocks(Context& c) {
+  const Promotion& promotion = *c.memory.promotion;
+  const std::vector<Unlocked> unlocked = UnlockedNodes(c.seen, promotion.from);
+  const bool risk =
+      c.spec.failover_policy == FailoverPolicy::kAvailability || promotion.loss_allowed;
+  for (const Unlocked& node : unlocked) {
+    if (!risk) {
+      c.Block(BlockReason::kNotAllLocked,
+              "This manager does not hold the lock of " + node.name.text + " (" + node.why +
+                  "), so that another manager may act there.",
+              "whoever can repair the path between this manager and " + node.name.text +
+                  ", or prove its end; else an operator: stop every other manager, then "
+                  "`pandora-ha failover --allow-data-loss`");
+      return false;
+    }
+    c.decision.findings.push_back(MakeFinding(FindingCode::kNotAllLocked, node.name,
+                                              "The promotion is made without the lock of " +
+                                                  node.name.text + " (" + node.why +
+                                                  "): another manager may act there."));
+  }
+  return true;
 }
 
 }  // namespace
@@ -218,6 +246,7 @@ void PromoteTo(Context& c, const NodeName& winner, bool lossless, std::vector<Co
 }
 
 void AdvancePromotion(Context& c) {
+  if (!HoldsEnoughLocks(c)) return;
   Promotion& promotion = *c.memory.promotion;
   Plan& plan = c.decision.plan;
   std::vector<Condition> conditions;

@@ -104,7 +104,8 @@ NodeStatus NodeOf(const Telling& t, const DatabaseNodeSpec& declared) {
 // A sentence as a clause of another one.
 std::string Clause(std::string sentence) {
   while (!sentence.empty() && sentence.back() == '.') sentence.pop_back();
-  for (const char* start : {"The ", "No ", "Nobody ", "Commits ", "Promoting ", "Replication "}) {
+  for (const char* start :
+       {"The ", "No ", "Nobody ", "Commits ", "Promoting ", "Replication ", "Another "}) {
     if (sentence.rfind(start, 0) == 0) {
       sentence[0] = static_cast<char>(sentence[0] - 'A' + 'a');
     }
@@ -202,6 +203,9 @@ std::string BlockedClause(const Decision& decision) {
 
 std::string ActionClause(const Telling& t) {
   const Decision& decision = t.decision;
+  for (const Finding& finding : decision.findings) {
+    if (finding.code == FindingCode::kAnotherManagerActs) return Clause(finding.says);
+  }
   const auto& promotion = t.memory().promotion;
   if (promotion && promotion->to && decision.blocked.empty())
     return "promoting " + promotion->to->text;

@@ -7,6 +7,7 @@
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
 #include "reconciler/decide/intents.h"
+#include "reconciler/decide/leadership.h"
 #include "reconciler/decide/promotion.h"
 
 namespace pandora_ha {
@@ -78,6 +79,15 @@ std::string InTheWay(const Context& c) {
   std::string says;
   for (const std::string& one : *c.seen.in_the_way) says += (says.empty() ? "" : "; ") + one;
   return says.empty() ? "" : says + " on " + c.memory.primary->text + ".";
+}
+
+// Why another manager may open a node meanwhile; empty: none can, or the policy takes the risk.
+std::string NotAllLocked(const Context& c) {
+  if (c.spec.failover_policy == FailoverPolicy::kAvailability) return "";
+  const auto unlocked = UnlockedNodes(c.seen, std::nullopt);
+  if (unlocked.empty()) return "";
+  return "This manager does not hold the lock of " + unlocked.front().name.text + " (" +
+         unlocked.front().why + "), so that another manager may act there.";
 }
 
 void GiveUp(Context& c, IntentRecord& record, const std::string& why) {
@@ -157,6 +167,7 @@ std::optional<NodeName> SwitchoverTarget(const Context& c, const std::optional<N
     *obstacles = other->text + " accepts writes beside " + primary.text + "; that comes first.";
     return std::nullopt;
   }
+  if (*obstacles = NotAllLocked(c); !obstacles->empty()) return std::nullopt;
   for (const NodeName& node : to ? std::vector<NodeName>{*to} : PreferenceOrder(c.spec)) {
     if (node == primary) continue;
     const std::string why_not = WhyNot(c, node);
@@ -241,6 +252,8 @@ bool ContinueSwitchover(Context& c) {
   }
   if (const auto other = OtherWriter(c, {from->name, target->name}); other)
     return TakeSwitchoverBack(c, record, other->text + " accepts writes, too.");
+  if (const std::string missing = NotAllLocked(c); !missing.empty())
+    return TakeSwitchoverBack(c, record, missing);
   if (target->state->executed.Contains(from->state->executed)) {
     OpenTarget(c, *from);
     return false;

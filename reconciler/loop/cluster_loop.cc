@@ -57,14 +57,6 @@ std::string FirstFailure(const Report& report) {
   return failed == report.steps.end() ? "" : failed->error;
 }
 
-Report NotTried(const Plan& plan) {
-  Report report;
-  for (const Step& step : plan.steps)
-    report.steps.push_back({Describe(step.action), StepOutcome::kNotTried, "", {}});
-  report.complete = plan.empty();
-  return report;
-}
-
 }  // namespace
 
 ClusterLoop::ClusterLoop(const LoopParts& parts) : parts_(parts), clock_(parts.hands.clock) {}
@@ -138,7 +130,7 @@ void ClusterLoop::Run(std::stop_token stop) {
 // False when what was decided could not be made durable.
 bool ClusterLoop::Remember(const Memory& decided) {
   const TimePoint now = clock_.Now().mono;
-  const bool intent = !SameIntent(memory_, decided);
+  const bool intent = unstored_ || !SameIntent(memory_, decided);
   if (intent || (now - stored_at_ >= kStoreQuietChangesEvery && memory_ != decided)) {
     const Status stored = parts_.store.WriteMemory(decided);
     if (!stored.ok() && intent) {
@@ -147,6 +139,7 @@ bool ClusterLoop::Remember(const Memory& decided) {
       return false;
     }
     stored_at_ = now;
+    unstored_ = unstored_ && !stored.ok();
   }
   memory_ = decided;
   return true;
@@ -192,9 +185,11 @@ Duration ClusterLoop::Tick() {
   ++counters_.looks;
   const ClusterSpec& spec = parts_.hands.spec;
   Observation seen = parts_.observer.Look();
+  if (parts_.leader != nullptr)
+    seen = parts_.leader->Settle(std::move(seen), parts_.hands, parts_.observer);
   times.looked = clock_.Now().mono;
-  const bool held = parts_.hands.lease.Held();
-  inbox_.Close(held ? "" : OfAnother(parts_.hands.lease.Holder()));
+  if (!parts_.hands.lease.Held()) return StandBySince(std::move(seen), times);
+  inbox_.Close("");
   seen.intents = inbox_.All();
   seen.last_failure = last_failure_;
   if (memory_.primary && !memory_.promotion && WaitsToSwitch(memory_)) {
@@ -214,12 +209,7 @@ Duration ClusterLoop::Tick() {
     break;
   }
   times.decided = clock_.Now().mono;
-  if (!held) {
-    // Another manager acts. What was seen is told; what was decided is not kept.
-    decision.plan = {};
-    decision.beat = false;
-    decision.memory = memory_;
-  } else if (!Remember(decision.memory)) {
+  if (!Remember(decision.memory)) {
     Refuse(&decision,
            "The memory could not be stored, so nothing is done; look at the disk of the state "
            "directory.");
@@ -227,8 +217,8 @@ Duration ClusterLoop::Tick() {
   BoundSteps(spec, &decision.plan);
   times.remembered = clock_.Now().mono;
   const auto renew = [&] { KeepPublicationBelieved(seen, decision); };
-  if (held) renew();
-  const Report report = held ? Apply(decision.plan, parts_.hands, renew) : NotTried(decision.plan);
+  renew();
+  const Report report = Apply(decision.plan, parts_.hands, renew);
   times.acted = clock_.Now().mono;
   if (decision.beat) parts_.beater.Beat(*memory_.primary, memory_.epoch);
   failing_ = !report.complete;
@@ -239,6 +229,43 @@ Duration ClusterLoop::Tick() {
   Tell(std::move(seen), std::move(decision), report, times);
   // Only now: who asks in the meantime finds it here or on the noticeboard.
   for (const IntentRecord& record : memory_.intents) inbox_.Drop(record.intent.id);
+  return wait;
+}
+
+// The endpoint beside a manager that observes serves clients, too: they are sent to the one primary
+// that is seen to be open, under the epoch of its own marker. Nothing is withdrawn here: the hosts
+// file may be shared with the manager that acts.
+void ClusterLoop::FollowPublication(const Observation& seen) {
+  const DatabaseSeen* primary = OnlyMarkedWriter(seen);
+  if (primary == nullptr) return;
+  const Epoch epoch = primary->state->heartbeat->epoch;
+  const PublicationSeen& published = seen.publication;
+  if (published.primary == primary->name && published.epoch == epoch) {
+    [[maybe_unused]] const Status renewed =
+        parts_.hands.publisher.Renew(epoch, primary->state.at());
+    return;
+  }
+  const DatabaseNodeSpec* declared = FindNode(parts_.hands.spec, primary->name);
+  const Status told = parts_.hands.publisher.Publish(
+      {primary->name, {declared->address, parts_.hands.spec.database.port}, epoch});
+  if (!told.ok()) {
+    Log(LogLevel::kWarning, "Clients could not be told which primary another manager opened.",
+        {{"cluster", parts_.hands.spec.name}, {"error", told.error().message}});
+  }
+}
+
+Duration ClusterLoop::StandBySince(Observation seen, TickTimes times) {
+  const std::string holder = parts_.hands.lease.Holder();
+  inbox_.Close(OfAnother(holder));
+  Decision decision = StandBy(parts_.hands.spec, seen, memory_, holder);
+  times.decided = times.remembered = clock_.Now().mono;
+  unstored_ = unstored_ || !SameIntent(memory_, decision.memory);
+  memory_ = decision.memory;
+  FollowPublication(seen);
+  times.acted = clock_.Now().mono;
+  failing_ = false;
+  const Duration wait = decision.look_again_in;
+  Tell(std::move(seen), std::move(decision), {}, times);
   return wait;
 }
 

@@ -10,6 +10,7 @@
 #include "reconciler/base/clock.h"
 #include "reconciler/loop/beater.h"
 #include "reconciler/loop/intent_inbox.h"
+#include "reconciler/loop/leader.h"
 #include "reconciler/loop/noticeboard.h"
 #include "reconciler/observe/observer.h"
 #include "reconciler/port/store.h"
@@ -23,6 +24,8 @@ struct LoopParts {
   Store& store;
   Beater& beater;
   Noticeboard& noticeboard;
+  // The same object as hands.lease where several managers may look after the cluster; else null.
+  Leader* leader = nullptr;
 };
 
 class ClusterLoop {
@@ -52,6 +55,9 @@ class ClusterLoop {
  private:
   void ForgetMonotonicDates();
   bool Remember(const Memory& decided);
+  // Another manager acts: nothing is done and nothing is stored.
+  Duration StandBySince(Observation seen, TickTimes times);
+  void FollowPublication(const Observation& seen);
   void KeepPublicationBelieved(const Observation& seen, const Decision& decision);
   void Refuse(Decision* decision, const std::string& why);
   void Tell(Observation seen, Decision decision, Report report, const TickTimes& times);
@@ -65,7 +71,8 @@ class ClusterLoop {
   Counters counters_;
   FailoverTiming timing_;
   std::string last_failure_;
-  bool failing_ = false;  // the last plan was not completed
+  bool unstored_ = false;  // the memory changed while another manager acted
+  bool failing_ = false;   // the last plan was not completed
   std::string renew_problem_;
   IntentInbox inbox_;
 

@@ -185,13 +185,17 @@ std::string_view ToString(FindingCode code) {
       return "Fenced";
     case FindingCode::kStepFailed:
       return "StepFailed";
+    case FindingCode::kAnotherManagerActs:
+      return "AnotherManagerActs";
+    case FindingCode::kNotAllLocked:
+      return "NotAllLocked";
   }
   return "";
 }
 
 std::vector<FindingCode> AllFindingCodes() {
   std::vector<FindingCode> all;
-  for (int i = 0; i <= static_cast<int>(FindingCode::kStepFailed); ++i) {
+  for (int i = 0; i <= static_cast<int>(FindingCode::kNotAllLocked); ++i) {
     all.push_back(static_cast<FindingCode>(i));
   }
   return all;
@@ -241,13 +245,15 @@ std::string_view ToString(BlockReason reason) {
       return "Paused";
     case BlockReason::kCoolDown:
       return "CoolDown";
+    case BlockReason::kNotAllLocked:
+      return "NotAllLocked";
   }
   return "";
 }
 
 std::vector<BlockReason> AllBlockReasons() {
   std::vector<BlockReason> all;
-  for (int i = 0; i <= static_cast<int>(BlockReason::kCoolDown); ++i) {
+  for (int i = 0; i <= static_cast<int>(BlockReason::kNotAllLocked); ++i) {
     all.push_back(static_cast<BlockReason>(i));
   }
   return all;

@@ -117,10 +117,16 @@ struct HeartbeatSeen {
 
 // Who may change this server: the session that holds the managers' named lock there.
 struct ManagerLockSeen {
-  enum class Holder { kNotAsked, kNobody, kOurs, kOther };
+  enum class Holder {
+    kNotAsked,
+    kNobody,
+    kOurs,
+    kOursBefore,  // a session of this manager that it has lost, and that the server still keeps
+    kOther,
+  };
   Holder holder = Holder::kNotAsked;
-  // Of kOther only: the server's number of that connection, and "user@host:port" as the server
-  // tells it (empty: gone in between).
+  // Of kOursBefore and kOther only: the server's number of that connection, and "user@host:port" as
+  // the server tells it (empty: gone in between).
   std::uint64_t connection = 0;
   std::string who;
 

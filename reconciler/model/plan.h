@@ -200,6 +200,8 @@ enum class FindingCode {
   kPaused,
   kFenced,
   kStepFailed,
+  kAnotherManagerActs,
+  kNotAllLocked,
 };
 
 struct Finding {
@@ -228,6 +230,7 @@ enum class BlockReason {
   kAccessDenied,  // the server lives; our account is refused
   kPaused,        // a person keeps us off the cluster or off the node
   kCoolDown,      // the last failover is too recent, and this one has no proof of death
+  kNotAllLocked,  // another manager may act on a node that this one does not hold
 };
 
 struct Blocked {

@@ -116,6 +116,13 @@ Result<DatabaseState> SqlDatabaseNode::AskState(Deadline deadline) {
     state.replication->received = state.executed.Union(tail.holds);
     state.replication->applied_all = tail.complete && !tail.first_unapplied;
   }
+  if (locked_) {
+    last_holder_ = session_->connection_id();
+    run_of_last_holder_ = state.run_id;
+  } else if (manager_lock.holder == ManagerLockSeen::Holder::kOther &&
+             manager_lock.connection == last_holder_ && state.run_id == run_of_last_holder_) {
+    manager_lock.holder = ManagerLockSeen::Holder::kOursBefore;
+  }
   state.manager_lock = manager_lock;
   state.tls_cipher = session_->tls_cipher();
   return state;
@@ -312,6 +319,7 @@ Status SqlDatabaseNode::SetSemiSync(SemiSyncRole role, Deadline deadline) {
 Status SqlDatabaseNode::WriteMarker(Epoch epoch, const NodeName& writer, WallTime now,
                                     Deadline deadline) {
   PHA_TRY(MayChange());
+  if (!options_.lock_name.empty()) PHA_TRY(Ready(deadline));
   PHA_ASSIGN_OR_RETURN(const std::string table, HeartbeatTable(options_.schema));
   if (!marker_session_ || marker_session_->broken()) {
     PHA_ASSIGN_OR_RETURN(marker_session_, Session::Connect(options_.session, deadline));
@@ -327,24 +335,33 @@ Status SqlDatabaseNode::WriteMarker(Epoch epoch, const NodeName& writer, WallTim
   const std::string number = std::to_string(epoch.number);
   const std::string name = QuoteLiteral(writer.text);
   const std::string written = std::to_string(now.time_since_epoch().count());
+  // Asked by the server itself, so that a manager that was frozen just now writes nothing.
+  const std::string still_ours =
+      options_.lock_name.empty()
+          ? "SET @pandora_ha_ours=1; "
+          : "SET @pandora_ha_ours=" +
+                HoldsManagerLock(options_.lock_name, session_->connection_id()) + "; ";
+  const auto write = [&](const std::string& sql) -> Result<bool> {
+    PHA_ASSIGN_OR_RETURN(const ResultSets done,
+                         marker_session_->QueryAll(still_ours + sql, deadline));
+    if (done.stopped_by) return *done.stopped_by;
+    return done.tables.back().matched > 0;
+  };
+  PHA_ASSIGN_OR_RETURN(const bool updated,
+                       write("UPDATE " + table + " SET epoch=" + number + ", writer=" + name +
+                             ", written_at_ms=" + written + " WHERE id=1 AND epoch<=" + number +
+                             " AND @pandora_ha_ours" + open));
+  if (updated) return Ok();
   PHA_ASSIGN_OR_RETURN(
-      const Rows updated,
-      marker_session_->Query("UPDATE " + table + " SET epoch=" + number + ", writer=" + name +
-                                 ", written_at_ms=" + written + " WHERE id=1 AND epoch<=" + number +
-                                 open,
-                             deadline));
-  if (updated.matched > 0) return Ok();
-  PHA_ASSIGN_OR_RETURN(
-      const Rows inserted,
-      marker_session_->Query("INSERT IGNORE INTO " + table +
-                                 " (id, epoch, writer, written_at_ms) SELECT 1, " + number + ", " +
-                                 name + ", " + written + " FROM DUAL WHERE 1=1" + open,
-                             deadline));
-  if (inserted.matched > 0) return Ok();
-  return Error{ErrorCode::kConflict, "the marker row at " + Where() +
-                                         " was not written: it has an epoch above " + number +
-                                         ", because another manager promoted a primary since, or "
-                                         "the server is read-only"};
+      const bool inserted,
+      write("INSERT IGNORE INTO " + table + " (id, epoch, writer, written_at_ms) SELECT 1, " +
+            number + ", " + name + ", " + written + " FROM DUAL WHERE @pandora_ha_ours" + open));
+  if (inserted) return Ok();
+  return Error{ErrorCode::kConflict,
+               "the marker row at " + Where() + " was not written: it has an epoch above " +
+                   number +
+                   ", or the lock is not held any more, because another manager promoted a primary "
+                   "since; or the server is read-only"};
 }
 
 // ---- Provisioning.

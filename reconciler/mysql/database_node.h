@@ -37,11 +37,10 @@ DatabaseNodeOptions WithManagerLock(DatabaseNodeOptions options, const ClusterSp
 // returns only when the old session's last statement is over) or has expired, and its next change
 // is refused here. Changes of several statements stop at the point where the session goes.
 //
-// Not protected: the heartbeat row. WriteMarker() asks for the lock like every change, but writes
-// on a connection of its own, because the write may wait for an acknowledgement for ever. The row
-// protects itself: an epoch below the one in it is not written. The beater has no lock at all and
-// relies on that alone.
-// Neither are what the lock cannot see: a person, or a manager that was given no lock_name.
+// WriteMarker() writes on a connection of its own, because the write may wait for an
+// acknowledgement for ever; the server asks for the lock in the same round trip. The beater has no
+// lock at all: it relies on the row alone, where an epoch below the one in it is not written.
+// Not protected is what the lock cannot see: a person, and a manager that was given no lock_name.
 //
 // Finds out by itself which family and version answers, anew on every connection. Uses at most two
 // connections: one for looks and steps, one for the marker row, which may block for as long as no

@@ -65,6 +65,10 @@ std::string KillManagerLockHolder(const std::string& name) {
          "), CONNECTION_ID()); KILL @pandora_ha_kill";
 }
 
+std::string HoldsManagerLock(const std::string& name, std::uint64_t connection) {
+  return "COALESCE(IS_USED_LOCK(" + QuoteLiteral(name) + "),0)=" + std::to_string(connection);
+}
+
 std::string ReleaseManagerLock(const std::string& name) {
   return "DO RELEASE_LOCK(" + QuoteLiteral(name) + ")";
 }

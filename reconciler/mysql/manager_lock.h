@@ -32,6 +32,8 @@ std::string AskWhoIs(std::uint64_t connection);
 std::string TakeManagerLock(const std::string& name);
 // Ends whichever other session holds it at that moment; error 1094 when there is none.
 std::string KillManagerLockHolder(const std::string& name);
+// An expression: 1 while that connection has it, else 0.
+std::string HoldsManagerLock(const std::string& name, std::uint64_t connection);
 std::string ReleaseManagerLock(const std::string& name);
 
 }  // namespace pandora_ha

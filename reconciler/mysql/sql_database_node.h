@@ -88,6 +88,10 @@ class SqlDatabaseNode final : public DatabaseNode {
   std::unique_ptr<Session> marker_session_;
   std::unique_ptr<Dialect> dialect_;
   bool locked_ = false;  // session_ holds the lock; dies with it
+  // The last session of ours that held it, which the server may keep after we have lost it, and the
+  // run of the server that numbered it.
+  std::uint64_t last_holder_ = 0;
+  std::string run_of_last_holder_;
   std::atomic<int> descriptor_{-1};
 };
 

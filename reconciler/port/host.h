@@ -26,6 +26,12 @@ class Host {
   virtual Status Start(const StartOptions& options, Deadline deadline) = 0;
   // Ends the process with SIGKILL, waits for its end and inhibits every later start but ours.
   virtual Status Fence(Deadline deadline) = 0;
+
+  // From now on the owner takes orders from this manager only; a connection that somebody else has
+  // opened before is refused until it claims, too.
+  virtual Status Claim(Deadline deadline) = 0;
+  // This manager claimed last, as far as is known.
+  virtual bool Claimed() const = 0;
 };
 
 }  // namespace pandora_ha

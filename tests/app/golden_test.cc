@@ -161,6 +161,15 @@ std::vector<Scene> Scenes() {
            w.state(3).replication->received = *GtidSet::Parse(Flavor::kMariaDb, "0-1-100,0-3-101");
          });
        }},
+      {"blocked_NotAllLocked",
+       [] {
+         return With(3, [](World& w) {
+           w.Kill(1);
+           w.Silence(3);
+           w.OutOfReach(3);
+           w.state(2).manager_lock.holder = ManagerLockSeen::Holder::kOurs;
+         });
+       }},
       {"blocked_UnprovenFence", [] { return With(2, LosePrimary); }},
       {"blocked_NoWitness",
        [] {

@@ -152,6 +152,14 @@ bool Script::SayOption(const std::string& name, const std::string& key, const st
     state.server_uuid = value;
   } else if (key == "flavor") {
     state.version.flavor = OneOf(value, {Flavor::kMySql, Flavor::kMariaDb});
+  } else if (key == "lock") {
+    using Holder = ManagerLockSeen::Holder;
+    const bool other = value != "ours" && value != "nobody" && value != "lost";
+    state.manager_lock.who = other ? value : "";
+    state.manager_lock.holder = other               ? Holder::kOther
+                                : value == "ours"   ? Holder::kOurs
+                                : value == "nobody" ? Holder::kNobody
+                                                    : Holder::kOursBefore;
   } else if (key == "run") {
     state.run_id = value;
   } else if (key == "acknowledgers") {

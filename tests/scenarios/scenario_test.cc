@@ -49,7 +49,8 @@ struct Outcome {
 };
 
 bool Answers(const std::string& line) {
-  return line == "decide" || line.rfind("apply", 0) == 0 || line.rfind("let it run", 0) == 0;
+  return line == "decide" || line.rfind("apply", 0) == 0 || line.rfind("let it run", 0) == 0 ||
+         line.rfind("stand by", 0) == 0;
 }
 
 // The text between ---- and the next blank line; `i` moves behind it.

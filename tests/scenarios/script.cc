@@ -280,6 +280,12 @@ std::string Script::Play(const std::string& line) {
   } else if (Is(words, {"decide"})) {
     const Observation seen = DecideOnce();
     return Print(seen, decision_, &remembered_);
+  } else if (Starts(words, {"stand", "by"})) {
+    const Observation seen = world_.Look();
+    decision_ = StandBy(world_.spec, seen, memory_, line.substr(9));
+    for (const Finding& finding : decision_.findings) coverage_.findings.insert(finding.code);
+    memory_ = decision_.memory;
+    return Print(seen, decision_, &remembered_);
   } else if (words[0] == "apply") {
     return Apply(words.size() > 1 ? std::stoul(words[1]) : decision_.plan.steps.size());
   } else if (Starts(words, {"let", "it", "run"})) {

@@ -114,6 +114,33 @@ TEST(SupervisorTest, AStartIsAcceptedAtOnceAndAFenceEndsItAtOnce) {
   EXPECT_TRUE(client.State()->process.fenced);
 }
 
+// Invariant 9: a manager that was frozen and replaced must not kill or start a server when it
+// thaws.
+TEST(SupervisorTest, WhoeverClaimedLastIsObeyedAndTheOthersAreRefused) {
+  const LocalServer server(Installed());
+  const auto first = server.NewManager(), second = server.NewManager();
+  EXPECT_FALSE(first->Claimed());
+  ASSERT_TRUE(first->Claim(server.Soon()).ok());
+  EXPECT_TRUE(first->Claimed());
+  ASSERT_TRUE(first->Start({}, server.Soon()).ok());
+  ASSERT_TRUE(first->WaitFor(IsRunning, server.Soon()));
+  ASSERT_TRUE(second->WaitFor([](const auto& state) { return state.known(); }, server.Soon()));
+  ASSERT_TRUE(second->Claim(server.Soon()).ok());
+  ASSERT_TRUE(first->WaitFor([](const auto& state) { return !state->claimed; }, server.Soon()));
+  for (const Status& status :
+       {first->Fence(server.Soon()), first->Kill(server.Soon()), first->Start({}, server.Soon())}) {
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ(status.error().code, ErrorCode::kConflict) << status.error().message;
+  }
+  EXPECT_EQ(first->Process()->phase, ProcessState::Phase::kRunning) << "it still sees";
+  const auto third = server.NewManager();
+  ASSERT_TRUE(third->WaitFor([](const auto& state) { return state.known(); }, server.Soon()));
+  ASSERT_TRUE(first->Claim(server.Soon()).ok());
+  EXPECT_FALSE(second->Fence(server.Soon()).ok());
+  EXPECT_FALSE(third->Fence(server.Soon()).ok());
+  EXPECT_TRUE(first->Fence(server.Soon()).ok());
+}
+
 TEST(SupervisorTest, MalformedInputIsAnsweredAndHarmsNobody) {
   const LocalServer server(Installed());
   const auto manager = server.NewManager();

@@ -73,6 +73,7 @@ class FakeHost : public Host {
  public:
   ProcessState process{ProcessState::Phase::kRunning, 1, "", {}, true, false, true};
   bool known = true;
+  bool claimed = false;
 
   Seen<ProcessState> Process() const override {
     return known ? Seen<ProcessState>::Known(process, {})
@@ -84,6 +85,11 @@ class FakeHost : public Host {
     process.phase = ProcessState::Phase::kEnded;
     return Ok();
   }
+  Status Claim(Deadline) override {
+    claimed = true;
+    return Ok();
+  }
+  bool Claimed() const override { return claimed; }
 };
 
 class FakePublisher : public Publisher {

@@ -87,8 +87,8 @@ TestCluster::~TestCluster() {
   }
 }
 
-void TestCluster::StartManager() {
-  ManagerOptions options{spec_, passwords_, directory_ + "/state", {PANDORA_HA_TEST_SUPERVISOR}};
+void TestCluster::StartManager(const std::string& state) {
+  ManagerOptions options{spec_, passwords_, directory_ + state, {PANDORA_HA_TEST_SUPERVISOR}};
   auto made = Manager::Make(std::move(options), noticeboard_, SystemClock());
   ASSERT_TRUE(made.ok()) << made.error().message;
   manager_ = *std::move(made);
@@ -128,6 +128,11 @@ void TestCluster::KillManagerProcess() {
   kill(manager_process_, SIGKILL);
   waitpid(manager_process_, nullptr, 0);
   manager_process_ = 0;
+}
+
+void TestCluster::SignalManagerProcess(int signal) const {
+  ASSERT_GT(manager_process_, 0);
+  ASSERT_EQ(kill(manager_process_, signal), 0);
 }
 
 bool TestCluster::WaitFor(const std::string& what,

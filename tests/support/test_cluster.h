@@ -37,7 +37,7 @@ class TestCluster {
   explicit TestCluster(const TestedFlavor& flavor, int nodes = 2, const Adjust& adjust = {});
   ~TestCluster();
 
-  void StartManager();
+  void StartManager(const std::string& state = "/state");
   // Servers and supervisors go on.
   void StopManager();
   // A manager in a process of its own, so that it can be killed as a crash would. This process sees
@@ -47,6 +47,9 @@ class TestCluster {
   void KillManagerProcess();
   // When it ended by itself by then.
   bool WaitForManagerProcessEnd(Seconds at_most);
+  void SignalManagerProcess(int signal) const;
+  // Beside the process: a manager in this process with a state directory of its own.
+  void StartSecondManager() { StartManager("/state2"); }
 
   // Waits for a snapshot that satisfies `wanted`; else fails the test with what was seen last.
   bool WaitFor(const std::string& what, const std::function<bool(const Snapshot&)>& wanted,

@@ -70,6 +70,13 @@ Status LocalHost::Ask(SupervisorVerb verb, Deadline deadline) {
 Status LocalHost::Fence(Deadline deadline) {
   return Ask(SupervisorVerb::kFence, deadline);
 }
+Status LocalHost::Claim(Deadline deadline) {
+  return Ask(SupervisorVerb::kClaim, deadline.Within(kAcceptWithin));
+}
+bool LocalHost::Claimed() const {
+  const Seen<SupervisorState> state = client_.State();
+  return state.known() && state->claimed;
+}
 Status LocalHost::Stop(Deadline deadline) {
   return Ask(SupervisorVerb::kStop, deadline);
 }

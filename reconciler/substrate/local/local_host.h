@@ -35,6 +35,8 @@ class LocalHost final : public Host {
   // deadline.
   Status Start(const StartOptions& options, Deadline deadline) override;
   Status Fence(Deadline deadline) override;
+  Status Claim(Deadline deadline) override;
+  bool Claimed() const override;
 
   // A clean shutdown. It acknowledges what waits for an acknowledgement (docs/invariants.md): for
   // the end of a demonstration, never for a failover.

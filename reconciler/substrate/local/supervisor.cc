@@ -30,6 +30,8 @@ struct Client {
   Descriptor socket;
   std::string in, out;
   bool gone = false;
+  bool claimed = false;  // the last to claim
+  bool deposed = false;  // another one claimed since
 };
 
 // A request whose work is under way.
@@ -106,7 +108,7 @@ void Supervisor::Accept() {
   Descriptor socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!socket.open() || !PeerIsUs(socket.get())) return;
   clients_.push_back({std::move(socket), {}, {}});
-  Send(clients_.back(), PrintState({server_.state(), getpid()}));
+  Send(clients_.back(), PrintState({server_.state(), getpid(), false}));
 }
 
 void Supervisor::Read(Client& client) {
@@ -139,8 +141,22 @@ void Supervisor::Begin(Client& client, const SupervisorRequest& request) {
     Send(client, PrintAnswer(request.id, Error{ErrorCode::kConflict, "this supervisor is ending"}));
     return;
   }
+  if (client.deposed && request.verb != SupervisorVerb::kClaim) {
+    Send(client, PrintAnswer(request.id, Error{ErrorCode::kConflict,
+                                               "not done: another manager has taken over the "
+                                               "server's process since"}));
+    return;
+  }
   const std::int64_t pid = server_.state().pid;
   switch (request.verb) {
+    case SupervisorVerb::kClaim:
+      for (Client& other : clients_) {
+        other.claimed = &other == &client;
+        other.deposed = !other.claimed;
+      }
+      PushState();
+      Send(client, PrintAnswer(request.id, Ok()));
+      return;
     case SupervisorVerb::kStart:
       Send(client, PrintAnswer(request.id, server_.Start(request)));
       return;
@@ -164,6 +180,7 @@ void Supervisor::Begin(Client& client, const SupervisorRequest& request) {
 std::optional<Status> Supervisor::Outcome(const Pending& request) const {
   switch (request.verb) {
     case SupervisorVerb::kStart:  // answered when it began
+    case SupervisorVerb::kClaim:
       return Ok();
     case SupervisorVerb::kStop:
     case SupervisorVerb::kFence:
@@ -193,8 +210,8 @@ void Supervisor::Settle() {
 }
 
 void Supervisor::PushState() {
-  const std::string line = PrintState({server_.state(), getpid()});
-  for (Client& client : clients_) Send(client, line);
+  for (Client& client : clients_)
+    Send(client, PrintState({server_.state(), getpid(), client.claimed}));
 }
 
 void Supervisor::Send(Client& client, const std::string& text) {

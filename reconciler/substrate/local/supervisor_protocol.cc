@@ -8,7 +8,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array<std::string_view, 5> kVerbs = {"start", "stop", "kill", "fence", "quit"};
+constexpr std::array<std::string_view, 6> kVerbs = {"start", "stop", "kill",
+                                                    "fence", "quit", "claim"};
 constexpr std::array<std::string_view, 3> kPhases = {"running", "ended", "neverStarted"};
 
 template <std::size_t N>
@@ -37,6 +38,7 @@ Result<T> Guarded(F parse) {
 SupervisorState StateFrom(const Json& json) {
   SupervisorState state;
   state.supervisor_pid = json.at("supervisorPid").get<std::int64_t>();
+  state.claimed = json.value("claimed", false);
   ProcessState& process = state.process;
   process.phase =
       static_cast<ProcessState::Phase>(IndexOf(kPhases, json.at("phase").get<std::string>()));
@@ -93,6 +95,7 @@ std::string PrintState(const SupervisorState& state) {
   const ProcessState& process = state.process;
   return Line({{"state",
                 {{"supervisorPid", state.supervisor_pid},
+                 {"claimed", state.claimed},
                  {"phase", kPhases[static_cast<std::size_t>(process.phase)]},
                  {"pid", process.pid},
                  {"howEnded", process.how_ended},

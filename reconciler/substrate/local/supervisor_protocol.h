@@ -26,7 +26,9 @@ constexpr std::size_t kLongestSupervisorLine = 64 * 1024;
 //   stop, kill  end the server (SIGTERM, SIGKILL); answered when it has ended
 //   fence       kill, and refuse every start without `unfence`, also after the supervisor's own end
 //   quit        end the supervisor; refused while the server runs
-enum class SupervisorVerb { kStart, kStop, kKill, kFence, kQuit };
+//   claim       from now on whoever is connected now, and is not the asker, is refused all of the
+//               above until it claims, too: a manager that was frozen and replaced orders nothing
+enum class SupervisorVerb { kStart, kStop, kKill, kFence, kQuit, kClaim };
 
 struct SupervisorRequest {
   std::uint64_t id = 0;
@@ -42,6 +44,7 @@ struct SupervisorRequest {
 struct SupervisorState {
   ProcessState process;
   std::int64_t supervisor_pid = 0;
+  bool claimed = false;  // by the connection that this is said to
 
   bool operator==(const SupervisorState&) const = default;
 };

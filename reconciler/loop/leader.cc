@@ -1,0 +1,58 @@
+#include "reconciler/loop/leader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "reconciler/base/log.h"
+
+namespace pandora_ha {
+namespace {
+
+// Two managers that start together need two rounds; the last one sees what became of it.
+constexpr int kMostRounds = 3;
+
+void Tell(const Status& done, const std::string& what, const NodeName& node) {
+  if (done.ok()) return;
+  Log(LogLevel::kWarning, what, {{"node", node.text}, {"error", done.error().message}});
+}
+
+}  // namespace
+
+bool Leader::Take(const Leadership& wanted, const Hands& hands) {
+  const Deadline deadline(hands.clock, hands.spec.database.detection.timeout);
+  const auto run = [&](const NodeName& node, NodeRunner::Task task, const std::string& otherwise) {
+    Tell(hands.nodes.at(node)->Run(std::move(task), deadline), otherwise, node);
+  };
+  for (const NodeName& node : wanted.evict) {
+    Log(LogLevel::kWarning, "The session that held the manager's lock is ended.",
+        {{"cluster", hands.spec.name}, {"node", node.text}});
+    run(
+        node, [](DatabaseNode& n, Deadline d) { return n.EvictHolder(d); },
+        "The session that holds the manager's lock could not be ended; the next look tries again.");
+  }
+  for (const NodeName& node : wanted.take) {
+    run(
+        node, [](DatabaseNode& n, Deadline d) { return n.TakeLock(d); },
+        "The manager's lock could not be taken; the next look tries again.");
+  }
+  bool claimed = false;
+  for (const auto& [node, host] : hands.hosts) {
+    if (!wanted.acts || !host->Process().known() || host->Claimed()) continue;
+    claimed = true;
+    Tell(host->Claim(deadline), "The server's process could not be claimed.", node);
+  }
+  return claimed || !wanted.evict.empty() || !wanted.take.empty();
+}
+
+Observation Leader::Settle(Observation seen, const Hands& hands, Observer& observer) {
+  Leadership now = Lead(hands.spec, seen, &free_since_);
+  for (int round = 0; machine_.Held() && round < kMostRounds && Take(now, hands); ++round) {
+    seen = observer.Look();
+    now = Lead(hands.spec, seen, &free_since_);
+  }
+  acts_ = now.acts;
+  holder_ = now.holder;
+  return seen;
+}
+
+}  // namespace pandora_ha
