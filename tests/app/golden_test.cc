@@ -165,9 +165,9 @@ std::vector<Scene> Scenes() {
        [] {
          return With(3, [](World& w) {
            w.Kill(1);
-           w.Silence(3);
-           w.OutOfReach(3);
-           w.state(2).manager_lock.holder = ManagerLockSeen::Holder::kOurs;
+           using Holder = ManagerLockSeen::Holder;
+           w.state(2).manager_lock.holder = Holder::kOurs;
+           w.state(3).manager_lock = {Holder::kOther, 17, "pandora_ha@10.0.0.9:4711"};
          });
        }},
       {"blocked_UnprovenFence", [] { return With(2, LosePrimary); }},
