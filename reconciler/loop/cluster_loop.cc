@@ -264,6 +264,7 @@ Duration ClusterLoop::StandBySince(Observation seen, TickTimes times) {
   FollowPublication(seen);
   times.acted = clock_.Now().mono;
   failing_ = false;
+  last_failure_.clear();
   const Duration wait = decision.look_again_in;
   Tell(std::move(seen), std::move(decision), {}, times);
   return wait;
