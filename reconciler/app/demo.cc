@@ -59,6 +59,10 @@ std::string DocumentText(const DemoOptions& options) {
          dir + "/data_in\"}\n";
 }
 
+std::string DocumentPath(const DemoOptions& options) {
+  return options.directory + "/" + kDocument;
+}
+
 Status WriteFile(const std::string& path, const std::string& text, mode_t mode) {
   std::ofstream file;
   const mode_t before = umask(0077);
@@ -83,7 +87,7 @@ Status PrepareDirectory(const DemoOptions& options) {
     const std::string path = options.directory + "/" + role + ".password";
     if (!fs::exists(path)) PHA_TRY(WriteFile(path, RandomPassword() + "\n", 0600));
   }
-  const std::string document = options.directory + "/" + kDocument;
+  const std::string document = DocumentPath(options);
   return fs::exists(document) ? Ok() : WriteFile(document, DocumentText(options), 0644);
 }
 
@@ -127,13 +131,14 @@ void PrintGuide(const ClusterSpec& spec, const DemoOptions& options, std::ostrea
       << std::flush;
 }
 
-std::string WriterLine(const DemoWriterCount& count, const std::string& verdict) {
+std::string WriterLine(const DemoWriterCount& count) {
   return "writer: " + std::to_string(count.acknowledged) + " rows acknowledged, longest pause " +
          FormatDuration(count.longest_pause) + ", " + std::to_string(count.cut) + " cut, " +
-         std::to_string(count.refused) + " refused | " + verdict;
+         std::to_string(count.refused) + " refused";
 }
 
-// One line that is rewritten on a terminal; elsewhere a line whenever the verdict changes.
+// A line whenever the verdict changes. On a terminal the writer's line below it is rewritten; it
+// must stay shorter than a terminal is wide, or it would scroll.
 void Watch(const Service& service, const std::string& cluster, const DemoWriter& writer,
            std::ostream& out) {
   const bool terminal = isatty(STDOUT_FILENO) != 0;
@@ -142,9 +147,10 @@ void Watch(const Service& service, const std::string& cluster, const DemoWriter&
     const auto last = service.noticeboard().Last(cluster);
     const std::string verdict = last ? last->status.verdict : "";
     if (terminal) {
-      out << "\r\x1b[K" << WriterLine(writer.Count(), verdict).substr(0, 200) << std::flush;
+      out << "\r\x1b[K" << (verdict != said ? verdict + "\n" : "") << WriterLine(writer.Count())
+          << "\r" << std::flush;  // a line of the log overwrites it
     } else if (verdict != said) {
-      out << WriterLine(writer.Count(), verdict) << std::endl;
+      out << WriterLine(writer.Count()) << " | " << verdict << std::endl;
     }
     said = verdict;
   }
@@ -184,9 +190,13 @@ int DemoCommand(const DemoOptions& asked, std::ostream& out, std::ostream& err) 
     err << "pandora-ha: " << message << "\n";
     return code;
   };
+  if (fs::exists(DocumentPath(options))) {
+    err << "demo: going on with what an earlier one left in " << options.directory
+        << ", with its fences and pauses; remove it to begin anew\n";
+  }
   if (const Status ready = PrepareDirectory(options); !ready.ok())
     return fail(ready.error().message, 1);
-  const LoadedSpec loaded = LoadSpecFile(options.directory + "/" + kDocument);
+  const LoadedSpec loaded = LoadSpecFile(DocumentPath(options));
   for (const Problem& problem : loaded.problems) err << FormatProblem(problem) << "\n";
   if (!loaded.ok()) return 2;
   const ClusterSpec& spec = *loaded.spec;
@@ -223,7 +233,12 @@ int DemoCommand(const DemoOptions& asked, std::ostream& out, std::ostream& err) 
   const Status ended = (*service)->StopServers(Deadline(SystemClock(), kStopWithin));
   if (!ended.ok()) return fail(ended.error().message, 1);
   service->reset();
-  if (!options.keep && code == 0) fs::remove_all(options.directory);
+  if (!options.keep && code == 0) {
+    fs::remove_all(options.directory);
+  } else {
+    err << "demo: the data is left in " << options.directory
+        << "; the next one goes on with it, unless you remove it\n";
+  }
   return code;
 }
 

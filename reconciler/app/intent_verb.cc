@@ -80,12 +80,23 @@ class Asking {
     const auto preview = Preview();
     if (!preview.ok()) return Fail(preview.error(), err_);
     const Style& style = options_.ask.style;
-    const json record = preview->value("intent", json::object());
+    json record = preview->value("intent", json::object());
+    const std::string state = TextOf(record, "state");
+    std::string change;
+    if (!IsOver(state) && ChangesRoles(options_.intent.wish)) {
+      if (const auto status = client_.Get(address_, Soon()); status.ok())
+        change =
+            RenderChange(*status, options_.intent.wish, TextOf(*preview, "nextPrimary"), style);
+    }
+    // Nothing is under way or done, and no time runs.
+    if (state == "done") record["state"] = "would be done";
+    if (!IsOver(state)) record["state"] = "would be taken up";
+    record.erase("giveUpAt");
     PrintDocument(options_.ask, *preview,
-                  RenderIntent(record, style) + RenderSteps(*preview, style) +
+                  RenderIntent(record, style) + change + RenderSteps(*preview, style) +
                       RenderBlocked(*preview, style) + "A dry run: nothing was kept or done.\n",
                   out_);
-    return IsOver(TextOf(record, "state")) ? CodeOf(TextOf(record, "state")) : kExitHealthy;
+    return IsOver(state) ? CodeOf(state) : kExitHealthy;
   }
 
   // 0: go on.

@@ -44,7 +44,8 @@ std::string Guards(const json& document) {
 
 Colour ColourOf(const std::string& state) {
   if (state == "done") return Colour::kGood;
-  return state == "pending" || state == "underWay" ? Colour::kNone : Colour::kWarning;
+  const bool warns = state == "refused" || state == "takenBack" || state == "superseded";
+  return warns ? Colour::kWarning : Colour::kNone;
 }
 
 }  // namespace

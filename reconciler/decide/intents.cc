@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "reconciler/decide/diagnose.h"
+#include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
 #include "reconciler/decide/switchover.h"
 
@@ -42,6 +43,15 @@ struct Taker {
     return false;
   }
 
+  // One that has died is no success.
+  void IsPrimaryAlready(const NodeName& node) {
+    const Evidence evidence = Judge(c.spec, c.seen, c.memory, node);
+    if (evidence.life == Life::kAlive)
+      return Done(node.text + " is the primary already; nothing was done.");
+    Refuse("Nothing was touched: " + node.text + " is the recorded primary and does not serve (" +
+           evidence.because + "); `pandora-ha failover` without --to replaces it.");
+  }
+
   // A change of primary begins from a cluster that somebody may act on, one at a time.
   bool MayChangePrimary(const std::optional<NodeName>& to) {
     if (to && !Declared(*to)) return false;
@@ -59,8 +69,8 @@ struct Taker {
     } else if (c.memory.promotion) {
       Refuse("A promotion is under way already (" + c.memory.promotion->because +
              "). Wait for its end; `pandora-ha explain` shows it.");
-    } else if (to == c.memory.primary) {
-      Done(to->text + " is the primary already; nothing was done.");
+    } else if (to && to == c.memory.primary) {
+      IsPrimaryAlready(*to);
     } else {
       return true;
     }
@@ -128,6 +138,16 @@ struct Taker {
       return Refuse(wish.node.text +
                     " is the primary; make another node primary first "
                     "(`pandora-ha switchover`), or say --even-primary.");
+    }
+    if (is_primary) {
+      const Election election = Elect(c.spec, c.seen, c.memory, wish.node);
+      if (!election.winner) {
+        std::string says = "Nothing was touched; nobody could take over: " + election.says;
+        for (const CandidateVerdict& verdict : election.verdicts) {
+          if (!verdict.eligible) says += " " + verdict.node.text + ": " + verdict.reason + ".";
+        }
+        return Refuse(std::move(says));
+      }
     }
     if (seen == nullptr || !seen->can_fence) {
       return Refuse("Nobody can end the server of " + wish.node.text +

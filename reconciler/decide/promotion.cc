@@ -1,6 +1,7 @@
 #include "reconciler/decide/promotion.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/evidence.h"
@@ -12,6 +13,19 @@
 
 namespace pandora_ha {
 namespace {
+
+// What a person holds us off from may be all that is missing.
+std::string HowToLetGo(const Context& c) {
+  std::string commands;
+  for (const DatabaseNodeSpec& node : c.spec.database.nodes) {
+    const NodeMemory& remembered = MemoryOf(std::as_const(c.memory), node.name);
+    if (!remembered.fenced && !remembered.paused) continue;
+    commands += (commands.empty() ? "`pandora-ha " : " or `pandora-ha ") +
+                std::string(remembered.fenced ? "unfence " : "resume ") + node.name.text + "`";
+  }
+  if (commands.empty()) return "an operator, after repairing the node it names";
+  return "an operator with " + commands + ", or after repairing the node it names";
+}
 
 std::string WhoCanHelp(const Context& c, BlockReason reason) {
   switch (reason) {
@@ -28,6 +42,7 @@ std::string WhoCanHelp(const Context& c, BlockReason reason) {
                  : "an operator: make the node that is right writable; it becomes primary, "
                    "and what the others have of their own is told";
     case BlockReason::kNoCandidate:
+      return HowToLetGo(c);
     case BlockReason::kStillReplicating:
     case BlockReason::kRestartAllowance:
     case BlockReason::kUnprovenFence:

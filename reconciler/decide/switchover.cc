@@ -146,6 +146,31 @@ void OpenTarget(Context& c, const DatabaseSeen& from) {
                             " (epoch " + std::to_string(c.memory.promotion->epoch.number) + ")";
 }
 
+// What a person may give up with --allow-data-loss.
+bool MayBeAccepted(BlockReason reason) {
+  switch (reason) {
+    case BlockReason::kAmbiguousCandidates:
+    case BlockReason::kUnprovenFence:
+    case BlockReason::kLeaseRunning:
+    case BlockReason::kNoWitness:
+    case BlockReason::kMayLoseRows:
+    case BlockReason::kNotAllLocked:
+      return true;
+    case BlockReason::kGatheringEvidence:
+    case BlockReason::kStillReplicating:
+    case BlockReason::kRestartAllowance:
+    case BlockReason::kNoCandidate:
+    case BlockReason::kSuspended:
+    case BlockReason::kSplitBrain:
+    case BlockReason::kEpochAhead:
+    case BlockReason::kAccessDenied:
+    case BlockReason::kPaused:
+    case BlockReason::kCoolDown:
+      return false;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<NodeName> SwitchoverTarget(const Context& c, const std::optional<NodeName>& to,
@@ -297,8 +322,13 @@ bool ForceFailover(Context& c) {
   }
   if (c.decision.blocked.empty() || !c.decision.plan.empty()) return true;
   std::string says = "Nothing was touched.";
-  for (const Blocked& blocked : c.decision.blocked) says += " " + blocked.says;
-  if (!wish->allow_data_loss) says += " --allow-data-loss accepts an unproven fence and lost rows.";
+  bool accepted = false;
+  for (const Blocked& blocked : c.decision.blocked) {
+    says += " " + blocked.says;
+    accepted = accepted || MayBeAccepted(blocked.reason);
+  }
+  if (accepted && !wish->allow_data_loss)
+    says += " --allow-data-loss accepts an unproven fence and lost rows.";
   c.memory.promotion.reset();
   c.memory.epoch = epoch;
   c.memory.clients_cut_from = cut_from;

@@ -278,7 +278,7 @@ void ClusterLoop::CountFailover(const Observation& seen, const Decision& decisio
       ++counters_.steps_failed;
   }
   const auto& promotion = decision.memory.promotion;
-  if (!promotion || !promotion->from) return;
+  if (!promotion || !promotion->from || promotion->planned) return;
   const DatabaseSeen* from = FindSeen(seen, *promotion->from);
   if (promotion->began == seen.taken_at.mono && from != nullptr) {
     timing_ = {};

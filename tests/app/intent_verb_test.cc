@@ -189,6 +189,17 @@ TEST_F(IntentVerbs, JsonIsOneDocumentAndNothingElse) {
   EXPECT_EQ((*ParseJson(out_.str()))["dryRun"], true);
 }
 
+TEST_F(IntentVerbs, ADryRunDoesNotSayThatAnythingIsUnderWay) {
+  options_.dry_run = true;
+  running_.would = [](const Intent& intent) {
+    return Record(intent, IntentState::kUnderWay, "Waiting.");
+  };
+  EXPECT_EQ(Run(), kExitHealthy);
+  EXPECT_THAT(out_.str(), AllOf(HasSubstr("would be taken up; asked by"), HasSubstr("AFTERWARDS"),
+                                HasSubstr("A dry run"), Not(HasSubstr("under way"))))
+      << out_.str();
+}
+
 TEST_F(IntentVerbs, StatusAndExplainShowWhatPeopleAskedFor) {
   World world;
   const WallTime since = world.seen.taken_at.wall;
