@@ -105,8 +105,7 @@ bool FinishTarget(Context& c, bool* over) {
     Replace(c, evidence.because);
     return true;
   }
-  if (Opened(*target, promotion.epoch) || evidence.life == Life::kDead ||
-      evidence.life == Life::kCutOff) {
+  if (Opened(c, *target) || evidence.life == Life::kDead || evidence.life == Life::kCutOff) {
     CompletePromotion(c);
     *over = true;
     return true;
@@ -160,12 +159,16 @@ bool HoldsEnoughLocks(Context& c) {
 
 }  // namespace
 
-bool Opened(const DatabaseSeen& node, Epoch epoch) {
-  if (!node.state.known() || !node.state->writable) return false;
-  const bool marked = node.state->heartbeat && node.state->heartbeat->epoch == epoch;
-  // A source that waits for its first acknowledgement cannot be marked yet.
-  return marked ||
-         (node.state->semi_sync.source_waiting && node.state->semi_sync.acknowledgers == 0);
+bool Opened(const Context& c, const DatabaseSeen& target) {
+  if (!target.state.known() || !target.state->writable) return false;
+  const DatabaseState& state = *target.state;
+  const Epoch epoch = c.memory.promotion->epoch;
+  const bool marked = state.heartbeat && state.heartbeat->epoch == epoch;
+  // A source that waits for its first acknowledgement cannot be marked yet, and one that a paused
+  // replica acknowledges at once has not been. Publishing is the last step.
+  const bool waits = state.semi_sync.source_waiting && state.semi_sync.acknowledgers == 0;
+  const PublicationSeen& published = c.seen.publication;
+  return marked || waits || (published.primary == target.name && published.epoch == epoch);
 }
 
 bool MayHaveServed(const Context& c) {

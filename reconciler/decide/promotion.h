@@ -30,8 +30,8 @@ void CompletePromotion(Context& c);
 // The old primary goes on, in an epoch that nobody else was opened in.
 void TakeBack(Context& c);
 
-// The node was opened in this epoch, and says so.
-bool Opened(const DatabaseSeen& node, Epoch epoch);
+// The target was opened by this promotion, and that can be seen.
+bool Opened(const Context& c, const DatabaseSeen& target);
 
 // Nobody has been opened by this promotion, as far as the target itself can tell.
 bool Unopened(const Context& c);

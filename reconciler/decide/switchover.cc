@@ -243,7 +243,7 @@ bool ContinueSwitchover(Context& c) {
   IntentRecord* record = FindIntent(c.memory, promotion.intent);
   const DatabaseSeen* from = FindSeen(c.seen, *promotion.from);
   const DatabaseSeen* target = FindSeen(c.seen, *promotion.wanted);
-  if (promotion.to && target != nullptr && Opened(*target, promotion.epoch)) {
+  if (promotion.to && target != nullptr && Opened(c, *target)) {
     CompletePromotion(c);
     return true;
   }
