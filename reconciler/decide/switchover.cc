@@ -17,8 +17,9 @@ namespace {
 constexpr Seconds kMostLag{10};
 // Bounded by the server's own lock timeout: what waits for a lock makes others wait behind it.
 constexpr Duration kCloseStep = Milliseconds(500);
-// Clients wait while the target catches up; longer than this they would notice.
+// For clients to end between two statements; who has not is cut.
 constexpr Duration kDrainClientsStep = Milliseconds(300);
+// Clients wait while the target catches up; longer than this they would notice.
 constexpr Seconds kMostWait{3};
 constexpr int kMostAttempts = 3;
 constexpr Duration kBetweenAttempts = Seconds(2);
@@ -47,8 +48,7 @@ std::string WhyNot(const Context& c, const NodeName& node) {
   return "";
 }
 
-// Clients wait from here on. Nothing else is touched while a transaction or a table lock would hold
-// up the change.
+// Clients wait from here on.
 void CloseOld(Context& c, bool end_transactions) {
   const Promotion& promotion = *c.memory.promotion;
   const NodeName& from = *promotion.from;
