@@ -86,18 +86,9 @@ int VersionVerb(OutputForm form, const std::vector<std::pair<std::string, std::s
     document[name] = version;
     text += name + " " + version + "\n";
   }
-  switch (form) {
-    case OutputForm::kJson:
-      out << PrintJson(document, 2) << "\n";
-      break;
-    case OutputForm::kYaml:
-      out << ToYaml(document);
-      break;
-    case OutputForm::kTable:
-    case OutputForm::kWide:
-      out << text;
-      break;
-  }
+  AskOptions options;
+  options.form = form;
+  PrintDocument(options, document, text, out);
   return kExitHealthy;
 }
 
