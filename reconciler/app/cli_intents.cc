@@ -168,7 +168,9 @@ void AddForm(CLI::App* verb, AskOptions* ask) {
 }
 
 void AddManager(CLI::App* verb, AskOptions* ask) {
-  verb->add_option("--socket", ask->socket_path, "the manager's socket")->capture_default_str();
+  verb->add_option("--socket", ask->socket_path, "the manager's socket")
+      ->envname("PANDORA_HA_SOCKET")
+      ->capture_default_str();
   verb->add_option("--cluster", ask->cluster, "which cluster, when the manager has several");
 }
 

@@ -43,9 +43,14 @@ Table::Cell Doing(const json& node) {
   return {replication, replication == "running" ? Colour::kGood : Colour::kWarning};
 }
 
+// "node1 (Madrid)" where the document gives it a label.
+std::string Called(const json& node) {
+  const std::string name = TextOf(node, "name"), label = TextOf(node, "label");
+  return label.empty() || label == name ? name : name + " (" + label + ")";
+}
+
 std::vector<Table::Cell> NodeRow(const json& node, bool wide) {
-  const std::string name = TextOf(node, "name");
-  std::vector<Table::Cell> row = {{name}, {TextOf(node, "role")}, Doing(node)};
+  std::vector<Table::Cell> row = {{Called(node)}, {TextOf(node, "role")}, Doing(node)};
   row.push_back({Lag(node)});
   row.push_back({OrDash(TextOf(node, "behind"))});
   row.push_back({OrDash(TextOf(node, "semiSync"))});

@@ -88,7 +88,9 @@ void DiagnosePrimary(const Situation& s, const DatabaseSeen& primary) {
     case Life::kAlive:
       break;
   }
-  if (!primary.state->writable) {
+  // A switchover closed it, which PromotionUnderWay says.
+  const bool by_us = s.memory.promotion && s.memory.promotion->planned;
+  if (!primary.state->writable && !by_us) {
     s.Add(FindingCode::kPrimaryReadOnly, primary.name,
           "The primary " + name + " is read-only, after a restart or by a person's hand.");
   }

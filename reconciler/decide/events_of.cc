@@ -264,7 +264,9 @@ class Chronicle {
       Add("Suspended", Severity::kInfo, std::nullopt, "spec.suspend was set.");
     if (before_.state == ClusterState::kSuspended)
       Add("Resumed", Severity::kInfo, std::nullopt, "spec.suspend was taken away.");
-    const Severity severity = after_.state == ClusterState::kHealthy ? Severity::kInfo
+    // A first start has not failed: it has no primary yet.
+    const bool starts = !before_.primary && !after_.primary && after_.blocked.empty();
+    const Severity severity = after_.state == ClusterState::kHealthy || starts ? Severity::kInfo
                               : after_.state == ClusterState::kDegraded ||
                                       after_.state == ClusterState::kSuspended ||
                                       after_.state == ClusterState::kResyncing
