@@ -25,6 +25,7 @@ TEST_P(LongWork, AReplicasFirstStartHoldsNoTick) {
   std::uint64_t last = looks_before;
   int ordered = 0;
   std::vector<Duration> ticks;
+  TimePoint began{}, answered{};
   EXPECT_TRUE(cluster.WaitFor("node3 answers", [&](const Snapshot& s) {
     const DatabaseSeen* node3 = FindSeen(s.seen, kNode3);
     if (node3 == nullptr || s.counters.looks == last) return false;
@@ -34,18 +35,23 @@ TEST_P(LongWork, AReplicasFirstStartHoldsNoTick) {
       return std::holds_alternative<StartServer>(step.action);
     });
     ordered += orders ? 1 : 0;
+    if (orders) began = s.times.began;
+    answered = s.times.looked;
     if (orders || (node3->process.known() && node3->process->starting))
       ticks.push_back(s.tick_took);
     return node3->contact == Contact::kAnswered;
   }));
   ASSERT_FALSE(ticks.empty());
   std::sort(ticks.begin(), ticks.end());
-  std::printf("%s: %zu ticks during the first start, median %s, longest %s\n", GetParam(),
-              ticks.size(), FormatDuration(ticks[ticks.size() / 2]).c_str(),
+  const Duration took = answered - began, median = ticks[ticks.size() / 2];
+  std::printf("%s: %zu ticks during a first start of %s, median %s, longest %s\n", GetParam(),
+              ticks.size(), FormatDuration(took).c_str(), FormatDuration(median).c_str(),
               FormatDuration(ticks.back()).c_str());
   EXPECT_GT(ticks.size(), 1u) << "the loop goes on while the data directory is made";
   EXPECT_EQ(ordered, 1) << "what is under way is not ordered again";
-  EXPECT_LT(ticks.back(), Milliseconds(100));
+  // Against the start itself, so that a busy machine, which slows both, changes nothing.
+  EXPECT_LT(median, took / 20);
+  EXPECT_LT(ticks.back(), took / 4);
   ASSERT_TRUE(WaitWhole(cluster));
   EXPECT_EQ(ExpectNothingLost(GetParam(), *writer).refused, 0u);
 }
