@@ -8,11 +8,14 @@
 #include <cstdio>
 #include <cstring>
 
+#include "reconciler/base/log.h"
+
 namespace pandora_ha {
 namespace {
 
 constexpr mode_t kPermissionBits = 0777;
 constexpr int kLockPollMilliseconds = 2;
+constexpr Seconds kStuckAfter{5};
 
 Error FileError(const std::string& what, const std::string& name) {
   const int number = errno;
@@ -22,6 +25,16 @@ Error FileError(const std::string& what, const std::string& name) {
 
 std::string TemporaryName(const std::string& name) {
   return "." + name + ".tmp";
+}
+
+std::string LockName(const std::string& name) {
+  return "." + name + ".lock";
+}
+
+Duration HeldFor(const struct stat& lock) {
+  const WallTime since{std::chrono::duration_cast<WallTime::duration>(
+      Seconds(lock.st_mtim.tv_sec) + std::chrono::nanoseconds(lock.st_mtim.tv_nsec))};
+  return SystemClock().Now().wall - since;
 }
 
 Status WriteAll(int file, const std::string& content, const std::string& name) {
@@ -110,10 +123,12 @@ Result<std::optional<SmallFile>> ReadSmallFile(const Descriptor& directory, cons
 }
 
 Status ReplaceFile(const Descriptor& directory, const std::string& name, const std::string& content,
-                   const FileRights& rights, Durability durability) {
+                   const FileRights& rights, Durability durability,
+                   const LastQuestion& before_rename) {
   const std::string temporary = TemporaryName(name);
   PHA_ASSIGN_OR_RETURN(const auto file, CreateTemporary(directory, name, rights));
   Status filled = FillTemporary(file.get(), content, temporary, durability);
+  if (filled.ok() && before_rename) filled = before_rename();
   if (filled.ok() &&
       renameat(directory.get(), temporary.c_str(), directory.get(), name.c_str()) != 0) {
     filled = FileError("put the new content in place of", name);
@@ -141,21 +156,41 @@ void RemoveLeftover(const Descriptor& directory, const std::string& name) {
   unlinkat(directory.get(), TemporaryName(name).c_str(), 0);
 }
 
+bool StillLocks(const Descriptor& directory, const std::string& name, const Descriptor& lock) {
+  struct stat named {
+  }, held{};
+  return fstatat(directory.get(), LockName(name).c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         fstat(lock.get(), &held) == 0 && named.st_ino == held.st_ino &&
+         named.st_dev == held.st_dev;
+}
+
 Result<Descriptor> LockFile(const Descriptor& directory, const std::string& name,
                             Deadline deadline) {
-  const std::string lock = "." + name + ".lock";
-  Descriptor file(openat(directory.get(), lock.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
-                         S_IRUSR | S_IWUSR));
-  if (!file.open()) return FileError("open", lock);
-  while (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) return FileError("lock", lock);
-    if (deadline.passed()) {
+  const std::string lock = LockName(name);
+  while (true) {
+    Descriptor file(openat(directory.get(), lock.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+                           S_IRUSR | S_IWUSR));
+    if (!file.open()) return FileError("open", lock);
+    const bool locked = flock(file.get(), LOCK_EX | LOCK_NB) == 0;
+    if (!locked && errno != EWOULDBLOCK && errno != EINTR) return FileError("lock", lock);
+    if (locked && StillLocks(directory, name, file)) {  // else it was broken just now
+      futimens(file.get(), nullptr);                    // since when it is held
+      return file;
+    }
+    // Not sooner: who has taken it just now writes the date a moment later.
+    struct stat facts {};
+    const bool stuck = !locked && deadline.passed() && fstat(file.get(), &facts) == 0 &&
+                       HeldFor(facts) > kStuckAfter && StillLocks(directory, name, file);
+    if (stuck) {
+      Log(LogLevel::kWarning, "A process has held a lock for too long and has lost it.",
+          {{"lock", lock}, {"held", FormatDuration(HeldFor(facts))}});
+      unlinkat(directory.get(), lock.c_str(), 0);
+    } else if (deadline.passed()) {
       return Error{ErrorCode::kConflict,
                    "Another process holds " + lock + "; only one manager may write " + name + "."};
     }
     poll(nullptr, 0, kLockPollMilliseconds);
   }
-  return file;
 }
 
 }  // namespace pandora_ha

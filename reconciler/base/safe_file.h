@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -44,10 +45,14 @@ Result<std::optional<SmallFile>> ReadSmallFile(const Descriptor& directory, cons
 
 enum class Durability { kSynced, kCacheOnly };  // kCacheOnly: lost by a power failure, never torn
 
+// Asked last, before something that cannot be taken back; an error stops it.
+using LastQuestion = std::function<Status()>;
+
 // Replaces the file by rename of ".NAME.tmp". The owner and group are set as far as this process
 // may. SyncDirectory() makes the rename itself durable.
 Status ReplaceFile(const Descriptor& directory, const std::string& name, const std::string& content,
-                   const FileRights& rights, Durability durability);
+                   const FileRights& rights, Durability durability,
+                   const LastQuestion& before_rename = {});
 // What a new file gets when ReplaceFile() is asked for `wanted`: an ordinary user cannot give files
 // to others, nor to a group that is not his.
 Result<FileRights> AttainableRights(const Descriptor& directory, const std::string& name,
@@ -58,8 +63,12 @@ Status SyncDirectory(const Descriptor& directory);
 void RemoveLeftover(const Descriptor& directory, const std::string& name);
 
 // Keeps other processes out while it lives (flock on ".NAME.lock"). kConflict when the deadline
-// passes.
+// passes. A process that has held it for longer than 5 s is frozen or waits for its disk for ever:
+// it has lost the lock, at the deadline.
 Result<Descriptor> LockFile(const Descriptor& directory, const std::string& name,
                             Deadline deadline);
+// Asked between the writing of a temporary file and its rename, so that a process that was frozen
+// and has lost its lock changes nothing when it thaws.
+bool StillLocks(const Descriptor& directory, const std::string& name, const Descriptor& lock);
 
 }  // namespace pandora_ha

@@ -12,12 +12,14 @@
 #include <thread>
 
 #include "reconciler/base/log.h"
+#include "reconciler/publish/presence.h"
 #include "reconciler/publish/sidecar.h"
 
 namespace pandora_ha {
 namespace {
 
 constexpr int kReadAgainMilliseconds = 1000;
+constexpr int kReadAgainInDrainMilliseconds = 2;
 constexpr mode_t kOthersMayWrite = 0002;
 
 }  // namespace
@@ -54,7 +56,9 @@ class Follower::Impl {
                         IN_MOVED_TO | IN_DELETE | IN_ONLYDIR);
       const Status followed = Follow();
       Report(followed.ok() ? "" : followed.error().message);
-      const int ready = poll(wait, 2, kReadAgainMilliseconds);
+      const bool draining = done_ && done_->drain;
+      const int ready =
+          poll(wait, 2, draining ? kReadAgainInDrainMilliseconds : kReadAgainMilliseconds);
       if (ready > 0 && wait[0].revents != 0) return;
       char events[4096];
       while (read(notify_.get(), events, sizeof events) > 0) continue;
@@ -76,16 +80,37 @@ class Follower::Impl {
   }
 
   Status Follow() {
-    PHA_ASSIGN_OR_RETURN(const Sidecar sidecar, Read());
-    if (done_ && *done_ == sidecar) return Ok();
-    PHA_TRY(Tell(sidecar));
-    done_ = sidecar;
-    return Ok();
+    const auto read = Read();
+    if (!read.ok() && !done_) return read.error();
+    Sidecar sidecar = read.ok() ? *read : *done_;
+    if (sidecar.drain && clock_.Now().wall >= sidecar.drain->until) sidecar.drain.reset();
+    if (!done_ || *done_ != sidecar) {
+      PHA_TRY(Tell(sidecar));
+      done_ = sidecar;
+    }
+    ShowWhetherPresent();
+    return read.ok() ? Ok() : Status(read.error());
+  }
+
+  // Present while clients may be forwarded: the manager waits for those that a drain has to end.
+  void ShowWhetherPresent() {
+    const bool idle = done_->withdrawn || done_->drain;
+    if (idle && (done_->withdrawn || endpoint_.Statistics().sessions_now == 0)) {
+      presence_ = Descriptor();
+    } else if (!idle && !presence_.open()) {
+      // Without it this endpoint is only cut sooner; the next reading tries again.
+      if (auto shown = ShowPresence(path_.directory)) presence_ = *std::move(shown);
+    }
   }
 
   Status Tell(const Sidecar& sidecar) {
     const bool newer = !done_ || done_->primary.epoch <= sidecar.primary.epoch;
     if (sidecar.withdrawn && newer) return endpoint_.Withdraw();
+    if (sidecar.drain && newer) {
+      const Status begun = endpoint_.Drain(sidecar.drain->grace, Deadline(clock_, {}));
+      const bool some_left = !begun.ok() && begun.error().code == ErrorCode::kTimeout;
+      return some_left ? Ok() : begun;
+    }
     if (sidecar.lease.count() == 0) {
       PHA_TRY(endpoint_.Publish(sidecar.primary));
       return endpoint_.SetLease(Duration::zero());
@@ -117,6 +142,7 @@ class Follower::Impl {
   const Descriptor notify_;
   const Descriptor stop_;
   std::optional<Sidecar> done_;  // what the endpoint was told last
+  Descriptor presence_;
   mutable std::mutex mutex_;
   std::string problem_;
   std::thread thread_;  // last: it uses all of the above

@@ -21,6 +21,9 @@ namespace pandora_ha {
 // that truth has an end, counted from the manager's writing by wall time (clocks must agree to well
 // within the lease; a time in the future counts as now). A stale sidecar read at the start never
 // begins to forward.
+//
+// A drain in the sidecar drains the endpoint (Endpoint::Drain). A mark whose time is over, because
+// the manager died before it withdrew, is as none: clients go on to the same primary.
 class Follower {
  public:
   // `hosts_file` is the path of pandora_ha_hosts.conf. `endpoint` and `clock` must outlive it. kIo

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 
+#include "reconciler/publish/presence.h"
+
 namespace pandora_ha {
 namespace {
 
 constexpr std::size_t kLongestHost = 253;
 constexpr mode_t kOthersMayWrite = 0002;
+// After the end of a drain; a manager that has not withdrawn by then has died.
+constexpr Seconds kWithdrawnWithin{1};
 
 // Pandora takes the file's text as it is; the console splits it at commas.
 Status CheckHost(const std::string& host) {
@@ -92,10 +96,19 @@ Result<FileRights> HostsFile::RightsFor(const Descriptor& directory, const Found
   return AttainableRights(directory, path_.name, rights);
 }
 
-Status HostsFile::WriteSidecar(const Descriptor& directory, const Sidecar& sidecar,
+Status HostsFile::Replace(const Opened& opened, const std::string& name, const std::string& text,
+                          const FileRights& rights, Durability durability) const {
+  return ReplaceFile(opened.directory, name, text, rights, durability, [&]() -> Status {
+    if (StillLocks(opened.directory, path_.name, opened.lock)) return Ok();
+    return Error{ErrorCode::kConflict,
+                 "This manager was held up while it wrote " + path_.directory + "/" + name +
+                     ", and another one has taken over since; nothing was changed there."};
+  });
+}
+
+Status HostsFile::WriteSidecar(const Opened& opened, const Sidecar& sidecar,
                                Durability durability) const {
-  return ReplaceFile(directory, sidecar_name_, PrintSidecar(sidecar), sidecar.hosts_rights,
-                     durability);
+  return Replace(opened, sidecar_name_, PrintSidecar(sidecar), sidecar.hosts_rights, durability);
 }
 
 Status HostsFile::Publish(const PublishedPrimary& primary) {
@@ -106,7 +119,8 @@ Status HostsFile::Publish(const PublishedPrimary& primary) {
   PHA_TRY(CheckMayPublish(found, primary));
   highest_ = primary.epoch;
   const bool told = found.sidecar && found.sidecar->primary == primary &&
-                    !found.sidecar->withdrawn && found.sidecar->lease == options_.lease;
+                    !found.sidecar->withdrawn && !found.sidecar->drain &&
+                    found.sidecar->lease == options_.lease;
   if (told && options_.lease.count() == 0 && ProblemOf(found).empty()) return Ok();
 
   Sidecar sidecar;
@@ -116,10 +130,27 @@ Status HostsFile::Publish(const PublishedPrimary& primary) {
   sidecar.lease = options_.lease;
   sidecar.sha256 = Sha256(primary.address.host);
   PHA_ASSIGN_OR_RETURN(sidecar.hosts_rights, RightsFor(directory, found));
-  PHA_TRY(WriteSidecar(directory, sidecar, Durability::kSynced));
-  PHA_TRY(ReplaceFile(directory, path_.name, primary.address.host, sidecar.hosts_rights,
-                      Durability::kSynced));
+  PHA_TRY(WriteSidecar(opened, sidecar, Durability::kSynced));
+  PHA_TRY(
+      Replace(opened, path_.name, primary.address.host, sidecar.hosts_rights, Durability::kSynced));
   return SyncDirectory(directory);
+}
+
+Status HostsFile::Drain(Duration grace, Deadline deadline) {
+  Descriptor directory;
+  {
+    const std::lock_guard lock(mutex_);
+    PHA_ASSIGN_OR_RETURN(Opened opened, Open());
+    auto& sidecar = opened.found.sidecar;
+    if (!sidecar || sidecar->withdrawn) return Ok();
+    PHA_TRY(CheckMayPublish(opened.found, sidecar->primary));
+    sidecar->drain = {
+        std::chrono::ceil<Milliseconds>(grace),
+        clock_.Now().wall + std::chrono::ceil<Milliseconds>(deadline.left()) + kWithdrawnWithin};
+    PHA_TRY(WriteSidecar(opened, *sidecar, Durability::kCacheOnly));
+    directory = std::move(opened.directory);
+  }
+  return AwaitAbsence(directory, deadline);
 }
 
 Status HostsFile::Withdraw() {
@@ -129,8 +160,9 @@ Status HostsFile::Withdraw() {
   if (!sidecar || sidecar->withdrawn) return Ok();
   PHA_TRY(CheckMayPublish(opened.found, sidecar->primary));
   sidecar->withdrawn = true;
+  sidecar->drain.reset();
   sidecar->written_at = clock_.Now().wall;
-  PHA_TRY(WriteSidecar(opened.directory, *sidecar, Durability::kSynced));
+  PHA_TRY(WriteSidecar(opened, *sidecar, Durability::kSynced));
   return SyncDirectory(opened.directory);
 }
 
@@ -153,7 +185,7 @@ Status HostsFile::Renew(Epoch epoch, TimePoint known_at) {
   if (sidecar->lease == options_.lease && (options_.lease.count() == 0 || young)) return Ok();
   sidecar->written_at = known;
   sidecar->lease = options_.lease;
-  return WriteSidecar(opened.directory, *sidecar, Durability::kCacheOnly);
+  return WriteSidecar(opened, *sidecar, Durability::kCacheOnly);
 }
 
 std::string HostsFile::ProblemOf(const Found& found) const {

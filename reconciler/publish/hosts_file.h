@@ -28,7 +28,8 @@ struct HostsFileOptions {
 // the difference is reported until the next Publish(). A withdrawal changes only the sidecar,
 // because Pandora cannot read "none" and an empty or missing file could be planted by an upload.
 //
-// Thread-safe; processes exclude each other by a lock file. Keeps no descriptor open between calls.
+// Thread-safe; processes exclude each other by a lock file; one that is frozen with it loses it
+// after 5 s and then replaces nothing. Keeps no descriptor open between calls.
 class HostsFile final : public Publisher {
  public:
   // Touches nothing but leftovers of a crash. `clock` must outlive it.
@@ -39,8 +40,9 @@ class HostsFile final : public Publisher {
   // another node under its epoch, or another cluster's directory. kRefused: a symbolic link in the
   // way.
   Status Publish(const PublishedPrimary& primary) override;
-  // Does nothing: the sidecar knows no "soon", and nobody would tell when its followers are done.
-  Status Drain(Duration, Deadline) override { return Ok(); }
+  // Writes the mark into the sidecar, and waits for the followers on this machine that have clients
+  // (presence.h). Others may see the mark too late; they cut with the withdrawal.
+  Status Drain(Duration grace, Deadline deadline) override;
   // Nothing to do when nothing has been published.
   Status Withdraw() override;
   // From the files as they are now: a change by anybody else is a problem.
@@ -64,8 +66,9 @@ class HostsFile final : public Publisher {
   Result<Found> Look(const Descriptor& directory) const;
   Status CheckMayPublish(const Found& found, const PublishedPrimary& primary) const;
   Result<FileRights> RightsFor(const Descriptor& directory, const Found& found) const;
-  Status WriteSidecar(const Descriptor& directory, const Sidecar& sidecar,
-                      Durability durability) const;
+  Status Replace(const Opened& opened, const std::string& name, const std::string& text,
+                 const FileRights& rights, Durability durability) const;
+  Status WriteSidecar(const Opened& opened, const Sidecar& sidecar, Durability durability) const;
   std::string ProblemOf(const Found& found) const;
 
   const HostsFileOptions options_;

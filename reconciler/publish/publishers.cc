@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <future>
+#include <map>
 
 namespace pandora_ha {
 namespace {
@@ -29,8 +31,14 @@ Status Publishers::Publish(const PublishedPrimary& primary) {
   return TellAll(parts_, [&](Publisher& part) { return part.Publish(primary); });
 }
 
+// All at once: each waits for clients of its own.
 Status Publishers::Drain(Duration grace, Deadline deadline) {
-  return TellAll(parts_, [&](Publisher& part) { return part.Drain(grace, deadline); });
+  std::map<Publisher*, std::future<Status>> drains;
+  for (Publisher* part : parts_) {
+    drains[part] = std::async(std::launch::async,
+                              [part, grace, deadline] { return part->Drain(grace, deadline); });
+  }
+  return TellAll(parts_, [&](Publisher& part) { return drains.at(&part).get(); });
 }
 
 Status Publishers::Withdraw() {

@@ -15,7 +15,7 @@ std::string SidecarName(const std::string& hosts_file) {
 }
 
 std::string PrintSidecar(const Sidecar& sidecar) {
-  const nlohmann::ordered_json json = {
+  nlohmann::ordered_json json = {
       {"cluster", sidecar.cluster},
       {"epoch", sidecar.primary.epoch.number},
       {"node", sidecar.primary.node.text},
@@ -30,6 +30,10 @@ std::string PrintSidecar(const Sidecar& sidecar) {
         {"group", sidecar.hosts_rights.group},
         {"mode", sidecar.hosts_rights.mode}}},
   };
+  if (sidecar.drain) {
+    json["drain"] = {{"graceMilliseconds", sidecar.drain->grace.count()},
+                     {"until", FormatWallTime(sidecar.drain->until)}};
+  }
   // A name that is not UTF-8 must not throw away a publication.
   return json.dump(2, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
 }
@@ -49,7 +53,13 @@ Result<Sidecar> ParseSidecar(const std::string& text, const std::string& where) 
     out.sha256 = file.at("sha256").get<std::string>();
     out.hosts_rights = {file.at("owner").get<uid_t>(), file.at("group").get<gid_t>(),
                         file.at("mode").get<mode_t>()};
-    if (ParseWallTime(json.at("written").get<std::string>(), &out.written_at)) return out;
+    bool dates = ParseWallTime(json.at("written").get<std::string>(), &out.written_at);
+    if (const auto drain = json.find("drain"); drain != json.end()) {
+      out.drain.emplace();
+      out.drain->grace = Milliseconds(drain->at("graceMilliseconds").get<std::int64_t>());
+      dates = dates && ParseWallTime(drain->at("until").get<std::string>(), &out.drain->until);
+    }
+    if (dates) return out;
   } catch (const nlohmann::json::exception&) {
   }
   return Error{ErrorCode::kInvalid,

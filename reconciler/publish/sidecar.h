@@ -5,6 +5,7 @@
 // .zip only, and Pandora reads nothing else there.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "reconciler/base/clock.h"
@@ -22,6 +23,16 @@ struct Sidecar {
   Milliseconds lease{0};    // how long from written_at it may be believed; 0: until the next one
   std::string sha256;       // of the hosts file's content, hex
   FileRights hosts_rights;  // as the hosts file was written
+  // A planned change is about to begin: followers let nobody new in, and from `grace` after they
+  // see it on they end their clients between two statements. A withdrawal or a publication follows
+  // before `until`, by the writing manager's clock; else that manager has died, and the mark is
+  // void.
+  struct Drain {
+    Milliseconds grace{0};
+    WallTime until{};
+    bool operator==(const Drain&) const = default;
+  };
+  std::optional<Drain> drain = std::nullopt;
 
   bool operator==(const Sidecar&) const = default;
 };
@@ -30,7 +41,8 @@ struct Sidecar {
 std::string SidecarName(const std::string& hosts_file);
 
 std::string PrintSidecar(const Sidecar& sidecar);
-// `where` names the file in the error. Every field must be there; unknown ones are ignored.
+// `where` names the file in the error. Every field but `drain` must be there; unknown ones are
+// ignored.
 Result<Sidecar> ParseSidecar(const std::string& text, const std::string& where);
 
 std::string Sha256(const std::string& text);

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -146,6 +147,48 @@ TEST_F(FollowTest, DoesNotBelieveAStaleLeaseAtItsStart) {
   EXPECT_THAT(follower_->Problem(), testing::HasSubstr("no manager renews it"));
   EXPECT_EQ(endpoint_->Statistics().sessions_total, 0u);
   EXPECT_EQ(endpoint_->Current().primary, std::nullopt);
+}
+
+TEST_F(FollowTest, DrainsWhenTheSidecarSaysSoAndTheManagerIsToldWhenItIsDone) {
+  HostsFile file(options_, SystemClock());
+  const auto in = [](Duration time) { return Deadline(SystemClock(), time); };
+  ASSERT_TRUE(Publish(file, "node1", a_.address(), 1).ok());
+  TimePoint start = SystemClock().Now().mono;
+  EXPECT_TRUE(file.Drain(Milliseconds(10), in(Seconds(2))).ok()) << "nobody follows";
+  EXPECT_LT(SystemClock().Now().mono - start, Milliseconds(200));
+  ASSERT_TRUE(Publish(file, "node1", a_.address(), 1).ok());
+  Follow();
+  Peer client = Peer::ConnectTo(endpoint_->listen());
+  ASSERT_EQ(client.Receive(1), "A");
+  start = SystemClock().Now().mono;
+  EXPECT_TRUE(file.Drain(Milliseconds(300), in(Seconds(5))).ok());
+  EXPECT_GE(SystemClock().Now().mono - start, Milliseconds(300));
+  EXPECT_EQ(client.WaitForEnd(), Peer::End::kFin);
+  EXPECT_EQ(endpoint_->Statistics().sessions_drained, 1u);
+  EXPECT_TRUE(Shows(std::nullopt, 1));
+  // Taken back: the next ones go through again.
+  ASSERT_TRUE(Publish(file, "node1", a_.address(), 1).ok());
+  EXPECT_EQ(Peer::ConnectTo(endpoint_->listen()).Receive(1), "A");
+  // A follower that hangs in it delays no longer than the deadline.
+  const auto present = OpenDirectory((directory_ / "conf").string());
+  ASSERT_EQ(flock(present->get(), LOCK_SH), 0);
+  const Status drained = file.Drain(Milliseconds(0), in(Milliseconds(100)));
+  ASSERT_FALSE(drained.ok());
+  EXPECT_EQ(drained.error().code, ErrorCode::kTimeout);
+}
+
+TEST_F(FollowTest, ADrainWhoseManagerDiedIsOverAtItsEnd) {
+  HostsFile file(options_, SystemClock());
+  ASSERT_TRUE(Publish(file, "node1", a_.address(), 1).ok());
+  Follow();
+  ASSERT_TRUE(Shows(NodeName("node1"), 1));
+  ASSERT_TRUE(file.Drain(Milliseconds(0), Deadline(SystemClock(), Milliseconds(300))).ok());
+  EXPECT_TRUE(Shows(std::nullopt, 1));
+  // Nobody withdraws: who waits goes on to the same primary.
+  const TimePoint start = SystemClock().Now().mono;
+  EXPECT_EQ(Peer::ConnectTo(endpoint_->listen()).Receive(1), "A");
+  EXPECT_GT(SystemClock().Now().mono - start, Milliseconds(500));
+  EXPECT_LT(SystemClock().Now().mono - start, Milliseconds(1800));
 }
 
 TEST_F(FollowTest, WaitsForADirectoryThatIsNotThereYet) {

@@ -241,6 +241,30 @@ TEST_F(HostsFileTest, WaitsForAnotherWriterOnlySoLong) {
   EXPECT_TRUE(file.Publish(Primary("node1", "10.0.1.11", 1)).ok());
 }
 
+TEST_F(HostsFileTest, AFrozenWriterLosesTheLockAndReplacesNothingAfterItsThaw) {
+  options_.lock_wait = Milliseconds(20);
+  HostsFile file(options_, SystemClock());
+  ASSERT_TRUE(file.Publish(Primary("node1", "10.0.1.11", 1)).ok());
+  const Descriptor directory = *OpenDirectory(directory_.string());
+  const auto frozen = LockFile(directory, "pandora_ha_hosts.conf", Deadline(SystemClock(), {}));
+  ASSERT_TRUE(frozen.ok());
+  EXPECT_EQ(CodeOf(file.Publish(Primary("node2", "10.8.1.11", 2))), ErrorCode::kConflict);
+  const timespec long_ago[2] = {{time(nullptr) - 6, 0}, {time(nullptr) - 6, 0}};
+  ASSERT_EQ(futimens(frozen->get(), long_ago), 0);
+  EXPECT_TRUE(file.Publish(Primary("node2", "10.8.1.11", 2)).ok());
+  EXPECT_FALSE(StillLocks(directory, "pandora_ha_hosts.conf", *frozen));
+  // What it was about to do.
+  const Status thawed =
+      ReplaceFile(directory, "pandora_ha_hosts.conf", "10.0.1.11", {geteuid(), getegid(), 0640},
+                  Durability::kSynced, [&]() -> Status {
+                    if (StillLocks(directory, "pandora_ha_hosts.conf", *frozen)) return Ok();
+                    return Error{ErrorCode::kConflict, "replaced"};
+                  });
+  EXPECT_EQ(CodeOf(thawed), ErrorCode::kConflict);
+  EXPECT_EQ(file.Current().primary, NodeName("node2"));
+  EXPECT_EQ(file.Current().problem, "");
+}
+
 TEST_F(HostsFileTest, RenewsOnlyItsOwnEpoch) {
   options_.lease = Milliseconds(5000);
   HostsFile file(options_, SystemClock());
