@@ -39,6 +39,15 @@ struct Performer {
   const Hands& hands;
   Deadline deadline;
 
+  // Nobody else refuses what clients are told by a manager that was frozen and replaced. The steps
+  // that tell them are shorter than the time after which another one takes over.
+  Status InTime() const {
+    if (!deadline.passed()) return Ok();
+    return Error{ErrorCode::kRefused,
+                 "Clients were told nothing: this manager was held up for longer than the step may "
+                 "take, and another one may have taken over."};
+  }
+
   Status operator()(const StartServer& a) const {
     PHA_ASSIGN_OR_RETURN(Host * host, HostOf(hands, a.node));
     return host->Start({a.discard_unacknowledged}, deadline);
@@ -59,12 +68,16 @@ struct Performer {
     });
   }
   Status operator()(const DrainClients&) const {
+    PHA_TRY(InTime());
     const Status drained = hands.publisher.Drain(kDrainGrace, deadline);
     // Who is left is cut by the next step, which is asked for in any case.
     const bool some_left = !drained.ok() && drained.error().code == ErrorCode::kTimeout;
     return some_left ? Ok() : drained;
   }
-  Status operator()(const WithdrawPublication&) const { return hands.publisher.Withdraw(); }
+  Status operator()(const WithdrawPublication&) const {
+    PHA_TRY(InTime());
+    return hands.publisher.Withdraw();
+  }
   Status operator()(const StopReceiving& a) const {
     return OnNode(hands, a.node, deadline,
                   [](DatabaseNode& n, Deadline d) { return n.StopReceiving(d); });
@@ -98,6 +111,7 @@ struct Performer {
                   });
   }
   Status operator()(const Publish& a) const {
+    PHA_TRY(InTime());
     PHA_ASSIGN_OR_RETURN(const Address address, AddressOf(hands, a.node));
     return hands.publisher.Publish({a.node, address, a.epoch});
   }

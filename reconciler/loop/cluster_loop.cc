@@ -220,7 +220,9 @@ Duration ClusterLoop::Tick() {
   renew();
   const Report report = Apply(decision.plan, parts_.hands, renew);
   times.acted = clock_.Now().mono;
-  if (decision.beat) parts_.beater.Beat(*memory_.primary, memory_.epoch);
+  // Not after a long time: a manager that was frozen in a step may have been replaced meanwhile.
+  if (decision.beat && times.acted - times.looked < spec.database.detection.Budget())
+    parts_.beater.Beat(*memory_.primary, memory_.epoch);
   failing_ = !report.complete;
   last_failure_ = FirstFailure(report);
   CountFailover(seen, decision, report);

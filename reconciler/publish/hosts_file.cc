@@ -11,6 +11,8 @@ constexpr std::size_t kLongestHost = 253;
 constexpr mode_t kOthersMayWrite = 0002;
 // After the end of a drain; a manager that has not withdrawn by then has died.
 constexpr Seconds kWithdrawnWithin{1};
+// Shorter than the time after which another manager takes over from one that is frozen.
+constexpr Seconds kLongestWrite{4};
 
 // Pandora takes the file's text as it is; the console splits it at commas.
 Status CheckHost(const std::string& host) {
@@ -52,6 +54,7 @@ Result<HostsFile::Found> HostsFile::Look(const Descriptor& directory) const {
 
 Result<HostsFile::Opened> HostsFile::Open() const {
   Opened opened;
+  opened.since = clock_.Now().mono;
   PHA_ASSIGN_OR_RETURN(opened.directory, OpenDirectory(path_.directory));
   PHA_ASSIGN_OR_RETURN(
       opened.lock, LockFile(opened.directory, path_.name, Deadline(clock_, options_.lock_wait)));
@@ -99,10 +102,11 @@ Result<FileRights> HostsFile::RightsFor(const Descriptor& directory, const Found
 Status HostsFile::Replace(const Opened& opened, const std::string& name, const std::string& text,
                           const FileRights& rights, Durability durability) const {
   return ReplaceFile(opened.directory, name, text, rights, durability, [&]() -> Status {
-    if (StillLocks(opened.directory, path_.name, opened.lock)) return Ok();
+    const bool in_time = clock_.Now().mono - opened.since < kLongestWrite;
+    if (in_time && StillLocks(opened.directory, path_.name, opened.lock)) return Ok();
     return Error{ErrorCode::kConflict,
                  "This manager was held up while it wrote " + path_.directory + "/" + name +
-                     ", and another one has taken over since; nothing was changed there."};
+                     ", and another one may have taken over since; nothing was changed there."};
   });
 }
 
@@ -115,7 +119,8 @@ Status HostsFile::Publish(const PublishedPrimary& primary) {
   PHA_TRY(CheckHost(primary.address.host));
   const std::lock_guard lock(mutex_);
   PHA_ASSIGN_OR_RETURN(const Opened opened, Open());
-  const auto& [directory, file_lock, found] = opened;
+  const auto& directory = opened.directory;
+  const auto& found = opened.found;
   PHA_TRY(CheckMayPublish(found, primary));
   highest_ = primary.epoch;
   const bool told = found.sidecar && found.sidecar->primary == primary &&

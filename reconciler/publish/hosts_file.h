@@ -61,6 +61,7 @@ class HostsFile final : public Publisher {
   struct Opened {
     Descriptor directory, lock;
     Found found;
+    TimePoint since{};
   };
   Result<Opened> Open() const;
   Result<Found> Look(const Descriptor& directory) const;

@@ -69,6 +69,16 @@ TEST_F(ExecutorTest, AnOrderedPlanStopsAtTheFirstStepThatIsNotDone) {
   EXPECT_EQ(node2_.asked, (std::vector<std::string>{"ApplyReceived", "LeaveReplication"}));
 }
 
+TEST_F(ExecutorTest, ClientsAreToldNothingByAStepWhoseTimeIsOver) {
+  for (const Action& action :
+       {Action(Publish{kOne, Epoch(2)}), Action(WithdrawPublication{}), Action(DrainClients{})}) {
+    Plan plan{"a change", true, {Make(action)}};
+    plan.steps[0].deadline = Duration::zero();
+    EXPECT_EQ(Outcomes(Apply(plan, hands_)), (std::vector{kFailed})) << Describe(action);
+  }
+  EXPECT_TRUE(publisher_.published.empty());
+}
+
 // A full disk below the hosts file must not stand between a dead primary and the next one.
 TEST_F(ExecutorTest, AStepThatMayFailStopsNothing) {
   node1_.answers["SetReadOnly"] = Error{ErrorCode::kIo, "no space left on device"};

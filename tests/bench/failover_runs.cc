@@ -192,6 +192,8 @@ TightWriter::Connect FailoverRuns::Client(Way way, const NodeName& primary) cons
             return Error{ErrorCode::kUnreachable, "the old primary is gone"};
           };
     case Way::kEndpoint:
+    case Way::kHung:
+    case Way::kOutside:
       to.address = *cluster_->spec().endpoint.listen;
       break;
     case Way::kHostsFile:
@@ -260,11 +262,28 @@ Status FailoverRuns::WaitForTheMoment(const Pair& pair, const TightWriter& write
   return Error{ErrorCode::kTimeout, "the writer is not acknowledged, or the replica lags"};
 }
 
+void FailoverRuns::Manage(bool owner) {
+  cluster_->StopManager();
+  cluster_->spec().substrate = owner ? SubstrateKind::kLocal : SubstrateKind::kHosts;
+  // Nobody can prove anything there, and another policy would wait for a person.
+  cluster_->spec().failover_policy =
+      owner ? FailoverPolicy::kConsistency : FailoverPolicy::kAvailability;
+  last_kill_ = Now();
+  cluster_->StartManager();
+}
+
 Result<Killing> FailoverRuns::Kill(Way way) {
-  PHA_ASSIGN_OR_RETURN(const Pair pair, MakeReady());
+  PHA_ASSIGN_OR_RETURN(Pair pair, MakeReady());
+  if (way == Way::kOutside) {
+    Manage(false);
+    PHA_ASSIGN_OR_RETURN(pair, MakeReady());
+  }
   if (way != Way::kFloor) {
     auto killing = KillUnderManager(pair, way);
+    // Else the next one, of which nothing may prove that the primary is dead, would be too soon.
+    cluster_->WaitForEnd(cluster_->HandIn(Acknowledge{}));
     last_kill_ = Now();
+    if (way == Way::kOutside) Manage(true);
     return killing;
   }
   cluster_->StopManager();
@@ -309,8 +328,9 @@ Result<Killing> FailoverRuns::KillUnderManager(const Pair& pair, Way way) {
   const Recorder recorder(*cluster_);
   const std::uint64_t done = cluster_->Last()->counters.failovers_done;
   PHA_TRY(WaitForTheMoment(pair, writer));
+  const bool hangs = way == Way::kHung;
   const TimePoint killed = Now();
-  cluster_->Signal(pair.primary, SIGKILL);
+  cluster_->Signal(pair.primary, hangs ? SIGSTOP : SIGKILL);
   const bool back = WaitUntil(kFailoverWithin, [&] {
     return writer.back_at() != TimePoint{} && cluster_->Last()->counters.failovers_done > done;
   });
@@ -323,7 +343,8 @@ Result<Killing> FailoverRuns::KillUnderManager(const Pair& pair, Way way) {
   Killing killing;
   killing.total = MillisecondsBetween(killed, writer.back_at());
   const auto snapshots = recorder.all();
-  const Story story(killed, broken.get(), writer, snapshots, pair.primary);
+  const TimePoint broke = broken.get();
+  const Story story(killed, hangs ? killed : broke, writer, snapshots, pair.primary);
   if (story.complete()) {
     killing.phases = story.Phases();
     killing.timeline = story.Timeline();

@@ -13,8 +13,15 @@
 
 namespace pandora_ha::bench {
 
-enum class Way { kFloor, kEndpoint, kHostsFile };
-inline constexpr std::array kWays = {Way::kFloor, Way::kEndpoint, Way::kHostsFile};
+enum class Way {
+  kFloor,      // no manager
+  kEndpoint,   // kill -9 that the process's owner sees, a client of the endpoint
+  kHostsFile,  // the same, a client of the hosts file
+  kHung,       // SIGSTOP, a client of the endpoint
+  kOutside,    // kill -9 where nobody owns the process (substrate hosts), a client of the endpoint
+};
+inline constexpr std::array kWays = {Way::kFloor, Way::kEndpoint, Way::kHostsFile, Way::kHung,
+                                     Way::kOutside};
 
 // A moment of one failover, in microseconds since the kill.
 struct Moment {
@@ -36,6 +43,8 @@ class FailoverRuns {
   // Brings the cluster to a state from which a promotion loses nothing, kills the primary and
   // times what follows. An error says what did not come about.
   Result<Killing> Kill(Way way);
+  // What the clusters declare, for the goals. REQUIRES: one Kill().
+  const DetectionSpec& detection() const { return cluster_->spec().database.detection; }
   // How often a cluster had to be made anew because the last one did not become healthy again.
   int rebuilt() const { return rebuilt_; }
 
@@ -45,6 +54,8 @@ class FailoverRuns {
   };
 
   Result<Pair> MakeReady();
+  // Another manager, which owns the servers' processes or does not.
+  void Manage(bool owner);
   // The writer writes, and the replica's relay log is empty at this moment.
   Status WaitForTheMoment(const Pair& pair, const TightWriter& writer) const;
   Result<Killing> KillForFloor(const Pair& pair);

@@ -17,16 +17,20 @@ Control* control = nullptr;
 
 namespace {
 
-void Crash() {
-  kill(getpid(), SIGKILL);
-  while (true) pause();
+void Strike() {
+  if (control->struck.exchange(1) != 0) return;
+  const bool freeze = control->blow == Blow::kFreeze;
+  kill(getpid(), freeze ? SIGSTOP : SIGKILL);
+  // Not a step further on the way to the stop.
+  while (control->thawed == 0) {
+  }
 }
 
 // Waits without sleeping: a scheduler's tick is longer than many an action.
-void CrashAfter(TimePoint began, Duration wait) {
+void StrikeAfter(TimePoint began, Duration wait) {
   while (SystemClock().Now().mono - began < wait) {
   }
-  Crash();
+  Strike();
 }
 
 }  // namespace
@@ -40,17 +44,17 @@ Status Perform(const Action& action, const Hands& hands, Deadline deadline) {
   const int number = control->begun++;
   const auto slot = static_cast<std::size_t>(number);
   if (slot >= crash::kMostActions) return PerformReally(action, hands, deadline);
-  const bool here = number == control->crash_at;
+  const bool here = number == control->strike_at;
   control->kind[slot] = static_cast<int>(action.index());
-  if (here && control->where == crash::Where::kBefore) crash::Crash();
+  if (here && control->where == crash::Where::kBefore) crash::Strike();
   const TimePoint began = SystemClock().Now().mono;
-  std::jthread killer;
+  std::jthread striker;
   if (here && control->where == crash::Where::kInside)
-    killer = std::jthread(crash::CrashAfter, began, Duration(control->inside_after));
+    striker = std::jthread(crash::StrikeAfter, began, Duration(control->inside_after));
   Status status = PerformReally(action, hands, deadline);
   control->took[slot] = (SystemClock().Now().mono - began).count();
   ++control->ended;
-  if (here) crash::Crash();
+  if (here) crash::Strike();
   return status;
 }
 

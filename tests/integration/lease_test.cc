@@ -1,96 +1,27 @@
 // What clients see when their manager hangs: real programs, one frozen.
-#include <fcntl.h>
-#include <sys/wait.h>
-
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 
-#include "reconciler/substrate/local/process.h"
 #include "tests/integration/on_servers.h"
+#include "tests/support/programs.h"
 
 namespace pandora_ha {
 namespace {
 
 constexpr Seconds kLease{3};
 
-// `pandora-ha WORDS`, killed at the end.
-class Program {
- public:
-  Program(const std::vector<std::string>& words, const std::string& log) {
-    const Descriptor output(open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-    SpawnOptions spawn;
-    spawn.argv = {PANDORA_HA_PROGRAM};
-    spawn.argv.insert(spawn.argv.end(), words.begin(), words.end());
-    spawn.output = output.get();
-    auto pid = Spawn(spawn);
-    EXPECT_TRUE(pid.ok()) << pid.error().message;
-    if (pid.ok()) pid_ = *pid;
-  }
-  ~Program() {
-    Signal(SIGKILL);
-    if (pid_ > 0) waitpid(pid_, nullptr, 0);
-  }
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-  void Signal(int number) const {
-    if (pid_ > 0) kill(pid_, number);
-  }
-
- private:
-  pid_t pid_ = 0;
-};
-
 class PublicationLease : public OnServers {
  protected:
-  // The cluster's document, for a manager without an endpoint of its own.
-  static std::string Document(const TestCluster& cluster, const std::string& policy) {
-    const ClusterSpec& spec = cluster.spec();
-    const std::string& dir = cluster.directory();
-    std::string text =
-        "apiVersion: ha.pandorafms.io/v1alpha1\nkind: PandoraCluster\nmetadata: {name: test}\n"
-        "spec:\n  substrate: local\n  failoverPolicy: " +
-        policy + "\n  local: {directory: \"" + spec.local->directory +
-        "\", flavor: " + (spec.local->flavor == Flavor::kMySql ? "mysql" : "mariadb") +
-        (spec.local->server_root.empty() ? ""
-                                         : ", serverRoot: \"" + spec.local->server_root + "\"") +
-        "}\n  lease: {seconds: " + std::to_string(kLease.count()) + "}\n  dataIn: {path: \"" +
-        spec.data_in->path +
-        "\"}\n  database:\n    detection: {intervalMilliseconds: 200, timeoutMilliseconds: 500, "
-        "connectRetries: 2}\n    replication: {durability: async}\n    nodes:\n";
-    for (const DatabaseNodeSpec& node : spec.database.nodes) {
-      text += "    - {name: " + node.name.text + ", address: " + node.address +
-              ", serverId: " + std::to_string(node.server_id) + "}\n";
-    }
-    text += "    credentials:\n";
-    const auto account = [&](const std::string& role, const Account& who, const Secret& password) {
-      const std::string file = dir + "/" + role + ".password";
-      EXPECT_TRUE(WritePrivateFile(file, password.Reveal()).ok());
-      text +=
-          "      " + role + ": {user: " + who.user + ", passwordFrom: {file: \"" + file + "\"}}\n";
-    };
-    const Credentials& who = spec.database.credentials;
-    account("admin", who.admin, cluster.passwords().admin);
-    account("replication", who.replication, cluster.passwords().replication);
-    account("application", who.application, cluster.passwords().application);
-    return text;
-  }
-
   // The manager and, apart from it, the endpoint; returns when rows go through.
-  void StartPrograms(const std::string& policy) {
-    const TestCluster& cluster = cluster_.emplace(*flavor_);
-    const std::string& dir = cluster.directory();
-    const std::string config = dir + "/cluster.yaml";
-    std::ofstream(config) << Document(cluster, policy);
-    const std::string log = dir + "/programs.log";
-    manager_.emplace(std::vector<std::string>{"run", "--config", config, "--state", dir + "/state",
-                                              "--socket", dir + "/api.sock", "--listen",
-                                              cluster.spec().endpoint.listen->host + ":8480"},
-                     log);
-    endpoint_.emplace(
-        std::vector<std::string>{"endpoint", "--hosts-file", HostsFilePath(cluster.spec()),
-                                 "--listen", ToString(*cluster.spec().endpoint.listen)},
-        log);
+  void StartPrograms(FailoverPolicy policy) {
+    const TestCluster& cluster = cluster_.emplace(*flavor_, 2, [policy](ClusterSpec& spec) {
+      spec.failover_policy = policy;
+      spec.lease.duration = kLease;
+      spec.database.detection.timeout = Milliseconds(500);
+      spec.database.replication.durability = DurabilityMode::kAsync;
+    });
+    const std::string log = cluster.directory() + "/programs.log";
+    manager_.emplace(RunManager(cluster, DocumentOf(cluster, false)), log);
+    endpoint_.emplace(RunEndpoint(cluster, *cluster.spec().endpoint.listen), log);
     writer_ = cluster.NewWriter();
     ASSERT_TRUE(WaitUntil(
         "the first row", [&] { return writer_->Count().acknowledged > 0; }, Seconds(90)))
@@ -115,7 +46,7 @@ class PublicationLease : public OnServers {
 ON_SERVERS(PublicationLease, "MariaDB", "MySQL");
 
 TEST_P(PublicationLease, AFrozenManagersClientsAreHeldAfterTheLeaseAndGoOnAfterItsThaw) {
-  StartPrograms("consistency");
+  StartPrograms(FailoverPolicy::kConsistency);
   if (HasFatalFailure()) return;
   manager_->Signal(SIGSTOP);
   const TimePoint frozen = SystemClock().Now().mono;
@@ -135,7 +66,7 @@ TEST_P(PublicationLease, AFrozenManagersClientsAreHeldAfterTheLeaseAndGoOnAfterI
 }
 
 TEST_P(PublicationLease, SlowTicksCutNobody) {
-  StartPrograms("consistency");
+  StartPrograms(FailoverPolicy::kConsistency);
   if (HasFatalFailure()) return;
   // Looks at the replica run out of time, for more than two leases.
   const pid_t replica = cluster_->ServerPid(kNode2);
@@ -154,7 +85,7 @@ TEST_P(PublicationLease, SlowTicksCutNobody) {
 }
 
 TEST_P(PublicationLease, UnderAvailabilityThereIsNone) {
-  StartPrograms("availability");
+  StartPrograms(FailoverPolicy::kAvailability);
   if (HasFatalFailure()) return;
   manager_->Signal(SIGSTOP);
   const Deadline frozen(SystemClock(), kLease + Seconds(2));

@@ -20,6 +20,13 @@ bool HasFinding(const Snapshot& snapshot, FindingCode code, const NodeName& abou
   });
 }
 
+bool StandsBy(const Snapshot& snapshot) {
+  const auto& all = snapshot.status.findings;
+  return std::any_of(all.begin(), all.end(), [](const Finding& finding) {
+    return finding.code == FindingCode::kAnotherManagerActs;
+  });
+}
+
 bool HasBlock(const Snapshot& snapshot, BlockReason reason) {
   const auto& all = snapshot.status.blocked;
   return std::any_of(all.begin(), all.end(),

@@ -34,6 +34,8 @@ class OnServers : public ::testing::TestWithParam<const char*> {
 std::string FileText(const std::string& path);
 
 bool HasFinding(const Snapshot& snapshot, FindingCode code, const NodeName& about);
+// Another manager acts.
+bool StandsBy(const Snapshot& snapshot);
 bool HasBlock(const Snapshot& snapshot, BlockReason reason);
 // Since the manager started; no snapshot in between is missed.
 std::uint64_t Raised(const TestCluster& cluster, FindingCode code);

@@ -1,4 +1,6 @@
 // Other ends of a primary's process than kill -9 with a failover.
+#include <algorithm>
+
 #include "tests/integration/on_servers.h"
 
 namespace pandora_ha {
@@ -25,6 +27,38 @@ TEST_P(PrimaryProcess, KilledWithAnAllowanceItIsRestartedInPlace) {
   ASSERT_TRUE(WaitWhole(cluster));
   EXPECT_EQ(cluster.Primary(), kNode1);
   EXPECT_EQ(cluster.Last()->counters.failovers_done, 0u);
+  ExpectNothingLost(GetParam(), *writer);
+  ExpectSameRows(cluster);
+}
+
+// Killed as soon as it is back, again and again: first as primary, then as replica.
+TEST_P(PrimaryProcess, FlappingItIsReplacedOnce) {
+  constexpr int kKills = 5;
+  TestCluster cluster(*flavor_, 2,
+                      [](ClusterSpec& spec) { spec.database.restart.allow = Seconds(10); });
+  cluster.StartManager();
+  ASSERT_TRUE(WaitWhole(cluster));
+  const auto writer = cluster.NewWriter();
+  ASSERT_TRUE(WaitAcknowledged(*writer, 100));
+  for (int i = 0; i < kKills; ++i) {
+    const pid_t before = cluster.ServerPid(kNode1);
+    cluster.Signal(kNode1, SIGKILL);
+    ASSERT_TRUE(WaitUntil(
+        "node1 is back",
+        [&] {
+          return cluster.ServerPid(kNode1) != before && cluster.Value(kNode1, "SELECT 1") == "1";
+        },
+        Seconds(60)));
+  }
+  ASSERT_TRUE(WaitWhole(cluster));
+  ASSERT_TRUE(WaitAcknowledged(*writer, 100));
+  EXPECT_EQ(cluster.Primary(), kNode2);
+  EXPECT_EQ(cluster.Last()->counters.failovers_done, 1u);
+  const auto history = cluster.History();
+  ASSERT_TRUE(history.ok());
+  EXPECT_EQ(std::count_if(history->begin(), history->end(),
+                          [](const Event& event) { return event.reason == "FailoverDone"; }),
+            1);
   ExpectNothingLost(GetParam(), *writer);
   ExpectSameRows(cluster);
 }

@@ -1,6 +1,10 @@
 // Real servers, a real manager, clients through the endpoint: another node is made primary on
 // purpose, there and back.
+#include <array>
+
+#include "reconciler/publish/sidecar.h"
 #include "tests/integration/on_servers.h"
+#include "tests/support/programs.h"
 
 namespace pandora_ha {
 namespace {
@@ -74,6 +78,88 @@ TEST_P(SwitchoverUnderLoad, AKeptConnectionIsOnlyMadeAnew) {
   EXPECT_LE(count.cut, pauses_.size()) << count.last_error;
   EXPECT_EQ(count.refused, 0u) << count.last_error;
   EXPECT_EQ(count.unconnected, 0u) << count.last_error;
+}
+
+// Behind a `pandora-ha endpoint` that follows the sidecar, a program of its own.
+class SwitchoverBehindAFollower : public SwitchoverUnderLoad {
+ protected:
+  // Clients use the follower from now on.
+  void Follow(TestCluster& cluster) {
+    Address& listen = *cluster.spec().endpoint.listen;
+    ++listen.port;
+    follower_.emplace(RunEndpoint(cluster, listen), cluster.directory() + "/programs.log");
+    ASSERT_TRUE(WaitUntil("the follower", [&] { return Connect(cluster).ok(); }));
+  }
+  static Result<std::unique_ptr<Session>> Connect(const TestCluster& cluster) {
+    return Session::Connect({*cluster.spec().endpoint.listen,
+                             cluster.spec().database.credentials.application.user,
+                             cluster.passwords().application,
+                             {}},
+                            Deadline(SystemClock(), Seconds(5)));
+  }
+  static std::string Sidecar(const TestCluster& cluster) {
+    return FileText(SidecarName(HostsFilePath(cluster.spec())));
+  }
+
+  std::optional<Program> follower_;
+};
+ON_SERVERS(SwitchoverBehindAFollower, "MariaDB", "MySQL");
+
+TEST_P(SwitchoverBehindAFollower, AClientThatConnectsAnewSeesNoError) {
+  TestCluster cluster(*flavor_);
+  cluster.StartManager();
+  ASSERT_TRUE(WaitWhole(cluster));
+  Follow(cluster);
+  if (HasFatalFailure()) return;
+  const auto writer = cluster.NewClient(true);
+  ThereAndBack(cluster, *writer);
+  if (HasFatalFailure()) return;
+  const auto lost = cluster.CountLost(*writer);
+  ASSERT_TRUE(lost.ok()) << lost.error().message;
+  const ClientWriterCount count = writer->Count();
+  Report("connecting anew to a follower", count, *lost);
+  EXPECT_EQ(*lost, 0u);
+  EXPECT_EQ(count.errors(), 0u) << count.last_error;
+}
+
+TEST_P(SwitchoverBehindAFollower, AManagerThatDiesInADrainHoldsNobody) {
+  TestCluster cluster(*flavor_);
+  cluster.StartManager();
+  ASSERT_TRUE(WaitWhole(cluster));
+  cluster.StopManager();
+  std::array<int, 2> go{};
+  ASSERT_EQ(pipe(go.data()), 0);
+  cluster.StartManagerProcess([&] {
+    char word = 0;
+    if (read(go[0], &word, 1) == 1) cluster.HandIn(Switchover{kNode2});
+  });
+  Follow(cluster);
+  if (HasFatalFailure()) return;
+  // It is waited for: in a transaction.
+  auto session = Connect(cluster);
+  ASSERT_TRUE(session.ok()) << session.error().message;
+  const Deadline deadline(SystemClock(), Seconds(20));
+  ASSERT_TRUE((*session)->Execute("CREATE TABLE pandora.t (id INT PRIMARY KEY)", deadline).ok());
+  ASSERT_TRUE((*session)->Execute("BEGIN", deadline).ok());
+  ASSERT_TRUE((*session)->Execute("INSERT INTO pandora.t VALUES (1)", deadline).ok());
+  ASSERT_EQ(write(go[1], "x", 1), 1);
+  ASSERT_TRUE(WaitUntil("the drain is told", [&] {
+    return Sidecar(cluster).find("graceMilliseconds") != std::string::npos;
+  }));
+  cluster.KillManagerProcess();
+  const TimePoint killed = SystemClock().Now().mono;
+  EXPECT_NE(Sidecar(cluster).find("graceMilliseconds"), std::string::npos) << "killed too late";
+  const auto anew = Connect(cluster);
+  ASSERT_TRUE(anew.ok()) << anew.error().message;
+  const Duration held = SystemClock().Now().mono - killed;
+  std::printf("%s: a new client was held for %s\n", GetParam(), FormatDuration(held).c_str());
+  EXPECT_GT(held, Milliseconds(100));
+  EXPECT_LT(held, Seconds(2));
+  const Status committed = (*session)->Execute("COMMIT", deadline);
+  EXPECT_TRUE(committed.ok()) << committed.error().message;
+  close(go[0]);
+  close(go[1]);
+  follower_.reset();  // its address is that of the manager which ends the servers
 }
 
 }  // namespace

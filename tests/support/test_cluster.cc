@@ -102,25 +102,29 @@ void TestCluster::StopManager() {
   manager_.reset();
 }
 
-void TestCluster::StartManagerProcess(const std::function<void()>& then) {
+void TestCluster::StartManagerProcess(const std::function<void()>& then, const std::string& state) {
   ASSERT_FALSE(manager_);
   manager_process_ = fork();
   ASSERT_GE(manager_process_, 0);
   if (manager_process_ > 0) return;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  StartManager();
+  StartManager(state);
   if (manager_ && then) then();
   if (manager_) thread_.join();
   _exit(1);
 }
 
-bool TestCluster::WaitForManagerProcessEnd(Seconds at_most) {
+bool TestCluster::WaitUntilManagerProcessIsStruck(Seconds at_most) {
   const Deadline deadline(SystemClock(), at_most);
   while (manager_process_ > 0 && !deadline.passed()) {
-    if (waitpid(manager_process_, nullptr, WNOHANG) == manager_process_) manager_process_ = 0;
+    int how = 0;
+    if (waitpid(manager_process_, &how, WNOHANG | WUNTRACED) == manager_process_) {
+      if (!WIFSTOPPED(how)) manager_process_ = 0;
+      return true;
+    }
     usleep(1000);
   }
-  return manager_process_ == 0;
+  return false;
 }
 
 void TestCluster::KillManagerProcess() {

@@ -43,13 +43,14 @@ class TestCluster {
   // A manager in a process of its own, so that it can be killed as a crash would. This process sees
   // no snapshot of it. `then` runs in that process beside the manager. REQUIRES: no other manager
   // runs, and this process has one thread.
-  void StartManagerProcess(const std::function<void()>& then = {});
+  void StartManagerProcess(const std::function<void()>& then = {},
+                           const std::string& state = "/state");
   void KillManagerProcess();
-  // When it ended by itself by then.
-  bool WaitForManagerProcessEnd(Seconds at_most);
+  // When it has ended, or was stopped, by then.
+  bool WaitUntilManagerProcessIsStruck(Seconds at_most);
   void SignalManagerProcess(int signal) const;
   // Beside the process: a manager in this process with a state directory of its own.
-  void StartSecondManager() { StartManager("/state2"); }
+  void StartSecondManager(const std::string& state = "/state2") { StartManager(state); }
 
   // Waits for a snapshot that satisfies `wanted`; else fails the test with what was seen last.
   bool WaitFor(const std::string& what, const std::function<bool(const Snapshot&)>& wanted,
