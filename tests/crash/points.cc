@@ -93,9 +93,11 @@ bool StruckManager::MakeWhole() {
 
 // In the manager's process.
 void StruckManager::Manage(Change change, const NodeName& to) {
+  // The noticeboard still shows what the last manager saw.
+  const TimePoint began = SystemClock().Now().mono;
   const auto whole = [&] {
     const auto last = cluster_->Last();
-    return last && IsWhole(*last);
+    return last && last->times.began > began && IsWhole(*last) && !StandsBy(*last);
   };
   while (!whole()) usleep(1000);
   control_->ready = 1;
