@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace pandora_ha {
@@ -56,6 +57,13 @@ Result<Sidecar> ParseSidecar(const std::string& text, const std::string& where) 
                where +
                    " is not what a manager wrote, so the published epoch is unknown. If no other "
                    "manager publishes there, remove it."};
+}
+
+Result<TimePoint> KnownAt(const Sidecar& sidecar, const Instant& now, const std::string& where) {
+  const Duration age = std::max(Duration::zero(), Duration(now.wall - sidecar.written_at));
+  if (age < sidecar.lease) return now.mono - age;
+  return Error{ErrorCode::kRefused, where + " is " + FormatDuration(age) + " old, its lease was " +
+                                        FormatDuration(sidecar.lease) + ": no manager renews it."};
 }
 
 std::string Sha256(const std::string& text) {

@@ -1,0 +1,35 @@
+#include "reconciler/mysql/relay_page.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace pandora_ha {
+
+std::string NextRelayFile(const std::string& file) {
+  const std::size_t dot = file.rfind('.');
+  if (dot == std::string::npos) return "";
+  char number[32];
+  std::snprintf(number, sizeof number, "%06ld", std::atol(file.c_str() + dot + 1) + 1);
+  return file.substr(0, dot + 1) + number;
+}
+
+void AddRelayPage(const Rows& rows, const std::string& file, const GtidSet& executed,
+                  RelayTail* tail) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const RowReader row(rows, i);
+    if (row.Text("Event_type") != "Gtid") continue;
+    // The event before "GTID 0-1-8" may say BEGIN.
+    const std::string info = row.Text("Info");
+    const std::size_t word = info.find("GTID ");
+    if (word == std::string::npos) continue;
+    const std::string name = info.substr(word + 5, info.find(' ', word + 5) - word - 5);
+    const auto gtid = GtidSet::Parse(Flavor::kMariaDb, name);
+    if (!gtid) continue;
+    tail->holds = tail->holds.Union(*gtid);
+    if (!tail->first_unapplied && !executed.Contains(*gtid)) {
+      tail->first_unapplied = RelayPlace{file, row.Number("Pos").value_or(kFirstRelayPosition)};
+    }
+  }
+}
+
+}  // namespace pandora_ha
