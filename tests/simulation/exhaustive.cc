@@ -7,7 +7,7 @@ namespace pandora_ha::simulation {
 namespace {
 
 constexpr int kMostRecoveryLooks = 90;
-constexpr int kRestLooks = 6;  // at rest for so many in a row
+constexpr int kRestLooks = 3;  // of a manager that acts, in a row
 
 // Two independent halves: at a few million states a collision is out of the question.
 struct Key {
@@ -36,8 +36,8 @@ class Search {
 
   Exploration Run() {
     SmallWorld first(spec_, kind_, bad_);
-    for (int i = 0; i < 40 && !first.broken(); ++i) first.Do(Turn(i), nullptr);
-    if (first.broken() || !first.rests()) {
+    for (int i = 0; i < 41 && !first.broken(); ++i) first.Do(Turn(i), nullptr);
+    if (first.broken() || !first.acted() || !first.rests()) {
       Fail(first.broken().value_or(Broken{0, "the cluster does not become healthy", ""}), -1, {});
       return std::move(out_);
     }
@@ -129,7 +129,7 @@ class Search {
       if (quiet == 0) walked.push_back(key);
       events.push_back(Turn(i));
       next.Do(events.back(), nullptr);
-      quiet = next.rests() ? quiet + 1 : 0;
+      if (next.acted()) quiet = next.rests() ? quiet + 1 : 0;
     }
     if (next.broken()) return Fail(*next.broken(), way, {}, events);
     if (quiet < kRestLooks)

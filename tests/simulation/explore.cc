@@ -8,7 +8,12 @@
 
 namespace {
 
-using namespace pandora_ha::simulation;  // NOLINT: a main of the tests
+using pandora_ha::simulation::Bounds;
+using pandora_ha::simulation::Exploration;
+using pandora_ha::simulation::KindNamed;
+using pandora_ha::simulation::KnownBad;
+using pandora_ha::simulation::kSmall;
+using pandora_ha::simulation::WorldKind;
 
 int Usage() {
   std::fputs(
@@ -80,8 +85,8 @@ int main(int argc, char** argv) {
   const auto elapsed = [&] {
     return static_cast<double>((clock.Now().mono - start).count()) / 1e6;
   };
-  const Exploration found = Explore(options.kind, options.bad, options.bounds,
-                                    [&] { return elapsed() > options.seconds; });
+  const Exploration found = pandora_ha::simulation::Explore(
+      options.kind, options.bad, options.bounds, [&] { return elapsed() > options.seconds; });
   Print(found, options, elapsed());
   const bool done =
       found.closed || (options.bounds.depth > 0 && found.depth >= options.bounds.depth);

@@ -104,7 +104,7 @@ std::string SmallWorld::Canonical(bool with_faults) const {
     out << t.gtid << t.marker << t.provisions << t.by_client << t.acknowledged << t.superseded
         << t.promised;
   out << "publication" << world_.publication.primary << world_.publication.epoch << world_.newest
-      << nodes_cut_ << last_actor_ << asked_ << std::max(writes_ - (with_faults ? 0 : faults_), 0);
+      << nodes_cut_ << last_actor_ << asked_ << faults_ - writes_;
   for (std::size_t i = 0; i < kSmall; ++i) {
     out << "node" << lock_[i] << claim_[i] << cut_[0][i] << cut_[1][i];
     const Mind& m = minds_[i];

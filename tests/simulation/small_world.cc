@@ -1,6 +1,7 @@
 #include "tests/simulation/small_world.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "reconciler/decide/invariants.h"
 
@@ -315,14 +316,13 @@ void SmallWorld::Look(int manager, How how, int at) {
     seen = LookOnce(manager);
     now = Lead(*spec_, seen, &m.free_since);
   }
-  m.acts = now.acts;
+  m.acts = acted_ = now.acts;
   m.holder = now.holder;
   if (!m.acts) {
     m.self.inbox.clear();
     m.self.memory = StandBy(*spec_, seen, m.self.memory, m.holder).memory;
     FollowPublication(seen);
     steps_ = 0;
-    rests_ = true;
     Say("stands by" + (m.holder.empty() ? "" : ": " + m.holder));
     return;
   }

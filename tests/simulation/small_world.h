@@ -65,9 +65,12 @@ class SmallWorld {
 
   const std::optional<Broken>& broken() const { return broken_; }
   int faults() const { return faults_; }
-  // Of the last kLook: how many steps its plan had, and whether it was rest (see IsRest).
+  // Of the last kLook: how many steps its plan had, and whether it found nothing to do or to wait
+  // for but a person.
   int steps() const { return steps_; }
   bool rests() const { return rests_; }
+  // The manager of the last kLook acted, and did not only stand by.
+  bool acted() const { return acted_; }
   const std::string& state() const { return state_; }
   // Equal texts: nothing that can follow tells the two apart. Times count from now, and beyond a
   // dozen seconds they are alike.
@@ -118,7 +121,7 @@ class SmallWorld {
   std::set<std::uint64_t> loss_said_;
   std::optional<Broken> broken_;
   int steps_ = 0;
-  bool rests_ = false;
+  bool rests_ = false, acted_ = false;
   std::string state_;
   std::vector<std::string>* trace_ = nullptr;
 };
