@@ -1,16 +1,23 @@
 #include "reconciler/mysql/relay_page.h"
 
+#include <charconv>
+#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
+#include <limits>
 
 namespace pandora_ha {
 
 std::string NextRelayFile(const std::string& file) {
   const std::size_t dot = file.rfind('.');
   if (dot == std::string::npos) return "";
-  char number[32];
-  std::snprintf(number, sizeof number, "%06ld", std::atol(file.c_str() + dot + 1) + 1);
-  return file.substr(0, dot + 1) + number;
+  std::uint32_t number = 0;
+  const char* const end = file.data() + file.size();
+  const auto [stop, error] = std::from_chars(file.data() + dot + 1, end, number);
+  if (error != std::errc() || stop != end || number == std::numeric_limits<std::uint32_t>::max())
+    return "";
+  char next[16];
+  std::snprintf(next, sizeof next, "%06u", number + 1);
+  return file.substr(0, dot + 1) + next;
 }
 
 void AddRelayPage(const Rows& rows, const std::string& file, const GtidSet& executed,
