@@ -63,7 +63,9 @@ bool ParseWallTime(const std::string& text, WallTime* out) {
   }
   parts.tm_year -= 1900;
   parts.tm_mon -= 1;
-  *out = WallTime(Seconds(timegm(&parts)) + Milliseconds(fraction));
+  const WallTime time(Seconds(timegm(&parts)) + Milliseconds(fraction));
+  if (FormatWallTime(time) != text) return false;  // the 31st of June, a minute 99
+  *out = time;
   return true;
 }
 

@@ -13,6 +13,11 @@ using Ranges = std::vector<Range>;
 
 constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
 
+// Ends at the greatest number: too many to count must not become few.
+std::uint64_t Sum(std::uint64_t a, std::uint64_t b) {
+  return b > kMax - a ? kMax : a + b;
+}
+
 Ranges Normalised(Ranges ranges) {
   std::sort(ranges.begin(), ranges.end(),
             [](const Range& a, const Range& b) { return a.first < b.first; });
@@ -214,7 +219,7 @@ std::uint64_t GtidSet::CountMissingIn(const GtidSet& other) const {
   std::uint64_t count = 0;
   if (flavor_ == Flavor::kMySql) {
     for (const auto& [source, ranges] : missing.sources_) {
-      for (const Range& range : ranges) count += range.last - range.first + 1;
+      for (const Range& range : ranges) count = Sum(count, range.last - range.first + 1);
     }
     return count;
   }
@@ -229,8 +234,10 @@ std::uint64_t GtidSet::CountMissingIn(const GtidSet& other) const {
           std::max(fork[domain], std::min(ranges.back().last, theirs->second.back().last));
     }
   }
-  for (const auto& [domain, number] : last) count += number - fork[domain];
-  return missing.empty() ? 0 : count;
+  if (missing.empty()) return 0;
+  for (const auto& [domain, number] : last) count = Sum(count, number - fork[domain]);
+  // One server's numbers may hide what another wrote before them.
+  return std::max<std::uint64_t>(count, 1);
 }
 
 std::string GtidSet::ToString() const {

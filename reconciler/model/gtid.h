@@ -56,7 +56,7 @@ class GtidSet {
   // How many transactions of `this` are missing in `other`. For MySQL exact. For MariaDB the
   // numbers of a domain are shared by its servers, so the answer is the distance, per domain, from
   // the last number both know to the last number of `this`: exact as long as the server wrote no
-  // gaps.
+  // gaps. Never 0 while anything is missing.
   std::uint64_t CountMissingIn(const GtidSet& other) const;
 
   // Stable: the same set prints the same text, which Parse of the same family reads back. MariaDB

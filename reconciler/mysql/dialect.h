@@ -13,6 +13,7 @@
 #include "reconciler/model/observation.h"
 #include "reconciler/model/plan.h"
 #include "reconciler/mysql/capabilities.h"
+#include "reconciler/mysql/relay_page.h"
 #include "reconciler/mysql/session.h"
 
 namespace pandora_ha {
@@ -29,11 +30,6 @@ struct SourceToFollow {
   std::string user;
   Secret password;
   std::optional<std::string> ca_file;  // on the replica's machine; set: verified TLS
-};
-
-struct RelayPlace {
-  std::string file;
-  std::int64_t position = 0;
 };
 
 // How a replica stands, with what only this folder needs beside what the model keeps.

@@ -5,18 +5,11 @@
 // and nowhere else.
 #pragma once
 
-#include <optional>
-
 #include "reconciler/mysql/dialect.h"
+#include "reconciler/mysql/relay_page.h"
 #include "reconciler/mysql/session.h"
 
 namespace pandora_ha {
-
-struct RelayTail {
-  GtidSet holds;                              // transactions found from the recorded place on
-  std::optional<RelayPlace> first_unapplied;  // none: all of them are executed
-  bool complete = true;                       // false: it is too long to be read in one go
-};
 
 // Reads from `standing.executed_to` to the end, file after file. An unreadable end counts as the
 // end. Both threads must be stopped.

@@ -115,16 +115,10 @@ class Follower::Impl {
       PHA_TRY(endpoint_.Publish(sidecar.primary));
       return endpoint_.SetLease(Duration::zero());
     }
-    const Instant now = clock_.Now();
-    const Duration age = std::max(Duration::zero(), Duration(now.wall - sidecar.written_at));
-    if (age >= sidecar.lease) {
-      return Error{ErrorCode::kRefused, "The sidecar in " + path_.directory + " is " +
-                                            FormatDuration(age) + " old, its lease was " +
-                                            FormatDuration(sidecar.lease) +
-                                            ": no manager renews it."};
-    }
+    PHA_ASSIGN_OR_RETURN(const TimePoint known_at,
+                         KnownAt(sidecar, clock_.Now(), "The sidecar in " + path_.directory));
     PHA_TRY(endpoint_.SetLease(sidecar.lease));
-    return endpoint_.PublishKnownAt(sidecar.primary, now.mono - age);
+    return endpoint_.PublishKnownAt(sidecar.primary, known_at);
   }
 
   void Report(const std::string& problem) {

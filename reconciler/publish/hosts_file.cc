@@ -94,8 +94,8 @@ Result<FileRights> HostsFile::RightsFor(const Descriptor& directory, const Found
     rights = found.sidecar->hosts_rights;
   } else if (found.hosts) {
     rights = found.hosts->rights;
-    rights.mode &= static_cast<mode_t>(~kOthersMayWrite);
   }
+  rights.mode &= static_cast<mode_t>(~kOthersMayWrite);
   return AttainableRights(directory, path_.name, rights);
 }
 

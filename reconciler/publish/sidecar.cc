@@ -2,6 +2,8 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace pandora_ha {
@@ -38,34 +40,77 @@ std::string PrintSidecar(const Sidecar& sidecar) {
   return json.dump(2, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+namespace {
+
+constexpr Milliseconds kLongestLease = std::chrono::hours(24);
+constexpr mode_t kMostMode = 0777;
+
+// json's own conversions wrap what is negative or too large and cut fractions.
+template <class T>
+bool ReadWhole(const nlohmann::json& value, T most, T* out) {
+  if (!value.is_number_unsigned()) return false;
+  const auto number = value.get<std::uint64_t>();
+  if (number > static_cast<std::uint64_t>(most)) return false;
+  *out = static_cast<T>(number);
+  return true;
+}
+
+bool ReadNumbers(const nlohmann::json& json, Sidecar* out) {
+  const auto& file = json.at("hostsFile");
+  FileRights& rights = out->hosts_rights;
+  // The greatest owner and group mean "unchanged" to chown.
+  constexpr auto kMostId = std::numeric_limits<uid_t>::max() - 1;
+  std::int64_t lease = 0;
+  const bool whole = ReadWhole(json.at("epoch"), std::numeric_limits<std::uint64_t>::max(),
+                               &out->primary.epoch.number) &&
+                     ReadWhole(json.at("port"), std::numeric_limits<std::uint16_t>::max(),
+                               &out->primary.address.port) &&
+                     ReadWhole(json.at("leaseMilliseconds"), kLongestLease.count(), &lease) &&
+                     ReadWhole(file.at("owner"), kMostId, &rights.owner) &&
+                     ReadWhole(file.at("group"), kMostId, &rights.group) &&
+                     ReadWhole(file.at("mode"), kMostMode, &rights.mode);
+  out->lease = Milliseconds(lease);
+  return whole;
+}
+
+bool ReadDrain(const nlohmann::json& json, Sidecar* out) {
+  const auto drain = json.find("drain");
+  if (drain == json.end()) return true;
+  std::int64_t grace = 0;
+  out->drain.emplace();
+  const bool whole = ReadWhole(drain->at("graceMilliseconds"), kLongestLease.count(), &grace) &&
+                     ParseWallTime(drain->at("until").get<std::string>(), &out->drain->until);
+  out->drain->grace = Milliseconds(grace);
+  return whole;
+}
+
+}  // namespace
+
 Result<Sidecar> ParseSidecar(const std::string& text, const std::string& where) {
   try {
     const auto json = nlohmann::json::parse(text);
     Sidecar out;
     out.cluster = json.at("cluster").get<std::string>();
-    out.primary.epoch = Epoch(json.at("epoch").get<std::uint64_t>());
     out.primary.node = NodeName(json.at("node").get<std::string>());
     out.primary.address.host = json.at("address").get<std::string>();
-    out.primary.address.port = json.at("port").get<std::uint16_t>();
     out.withdrawn = json.at("withdrawn").get<bool>();
-    out.lease = Milliseconds(json.at("leaseMilliseconds").get<std::int64_t>());
-    const auto& file = json.at("hostsFile");
-    out.sha256 = file.at("sha256").get<std::string>();
-    out.hosts_rights = {file.at("owner").get<uid_t>(), file.at("group").get<gid_t>(),
-                        file.at("mode").get<mode_t>()};
-    bool dates = ParseWallTime(json.at("written").get<std::string>(), &out.written_at);
-    if (const auto drain = json.find("drain"); drain != json.end()) {
-      out.drain.emplace();
-      out.drain->grace = Milliseconds(drain->at("graceMilliseconds").get<std::int64_t>());
-      dates = dates && ParseWallTime(drain->at("until").get<std::string>(), &out.drain->until);
-    }
-    if (dates) return out;
+    out.sha256 = json.at("hostsFile").at("sha256").get<std::string>();
+    if (ReadNumbers(json, &out) && ReadDrain(json, &out) &&
+        ParseWallTime(json.at("written").get<std::string>(), &out.written_at))
+      return out;
   } catch (const nlohmann::json::exception&) {
   }
   return Error{ErrorCode::kInvalid,
                where +
                    " is not what a manager wrote, so the published epoch is unknown. If no other "
                    "manager publishes there, remove it."};
+}
+
+Result<TimePoint> KnownAt(const Sidecar& sidecar, const Instant& now, const std::string& where) {
+  const Duration age = std::max(Duration::zero(), Duration(now.wall - sidecar.written_at));
+  if (age < sidecar.lease) return now.mono - age;
+  return Error{ErrorCode::kRefused, where + " is " + FormatDuration(age) + " old, its lease was " +
+                                        FormatDuration(sidecar.lease) + ": no manager renews it."};
 }
 
 std::string Sha256(const std::string& text) {

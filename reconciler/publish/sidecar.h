@@ -45,6 +45,10 @@ std::string PrintSidecar(const Sidecar& sidecar);
 // ignored.
 Result<Sidecar> ParseSidecar(const std::string& text, const std::string& where);
 
+// When its manager knew it to be true, on this machine's clock: counted by wall time, and a time in
+// the future counts as now. kRefused: its lease is over. REQUIRES: it has a lease
+Result<TimePoint> KnownAt(const Sidecar& sidecar, const Instant& now, const std::string& where);
+
 std::string Sha256(const std::string& text);
 
 }  // namespace pandora_ha

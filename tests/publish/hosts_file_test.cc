@@ -330,5 +330,39 @@ TEST_F(HostsFileTest, IsNeverSeenTorn) {
   EXPECT_GT(changes, 50u) << "the reader did not run beside the writer";
 }
 
+// Both clocks in hand.
+class JumpingClock final : public Clock {
+ public:
+  Instant Now() const override { return now; }
+  std::string BootId() const override { return "boot"; }
+  Instant now{TimePoint(Seconds(1000)), WallTime(Seconds(1795366981))};
+};
+
+// The writer's clock is set back: what it wrote before lies in the future, and is written anew at once.
+TEST_F(HostsFileTest, RenewsAfterAClockThatWasSetBackOrForth) {
+  options_.lease = Seconds(15);
+  JumpingClock clock;
+  HostsFile file(options_, clock);
+  ASSERT_TRUE(file.Publish(Primary("node1", "10.0.0.1", 1)).ok());
+  for (const Seconds jump : {Seconds(-365 * 24 * 3600), Seconds(365 * 24 * 3600)}) {
+    clock.now.mono += Seconds(1);
+    clock.now.wall += jump;
+    ASSERT_TRUE(file.Renew(Epoch(1), clock.now.mono).ok());
+    EXPECT_EQ(ParseSidecar(ReadAll(sidecar_), sidecar_)->written_at, clock.now.wall);
+  }
+}
+
+// A follower counts by wall time: a leap forth ends the lease, one back never makes it longer than it is.
+TEST(KnownAt, NeverBelievesLongerThanTheLease) {
+  Sidecar sidecar;
+  const Instant now = JumpingClock().now;
+  sidecar.lease = Seconds(15);
+  sidecar.written_at = now.wall - Seconds(5);
+  EXPECT_EQ(*KnownAt(sidecar, now, ""), now.mono - Seconds(5));
+  EXPECT_EQ(*KnownAt(sidecar, {now.mono, now.wall - Seconds(3600)}, ""), now.mono);
+  EXPECT_EQ(KnownAt(sidecar, {now.mono, now.wall + Seconds(10)}, "it").error().code,
+            ErrorCode::kRefused);
+}
+
 }  // namespace
 }  // namespace pandora_ha

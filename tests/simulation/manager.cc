@@ -56,9 +56,9 @@ Observation Look(World& world, Manager& manager, const Pass& pass,
   if (silent) pass(world.spec().database.detection.timeout);
   pass(Milliseconds(1));
   seen.id = ++manager.looks;
-  seen.taken_at = {
-      world.now(),
-      WallTime(std::chrono::duration_cast<Milliseconds>(world.now().time_since_epoch()))};
+  seen.taken_at = {world.now(),
+                   WallTime(std::chrono::duration_cast<Milliseconds>(
+                       world.now().time_since_epoch() + world.wall_ahead[manager.index]))};
   for (int node = 0; node < nodes; ++node) {
     DatabaseSeen& database = seen.databases[static_cast<std::size_t>(node)];
     if (world.kind().substrate == SubstrateKind::kLocal) {

@@ -67,6 +67,23 @@ void AddAsks(std::uint64_t seed, Schedule* schedule) {
   }
 }
 
+void AddClocks(std::uint64_t seed, Schedule* schedule) {
+  Random random(seed ^ 0xc10c);
+  if (!random.Chance(30)) return;
+  const bool one_at_a_time = schedule->faults.front().when_healthy;
+  for (int count = random.Between(1, 3); count > 0; --count) {
+    Fault fault;
+    fault.kind = random.Chance(70) ? FaultKind::kClockJumps : FaultKind::kAskPauseFor;
+    fault.node = random.Below(schedule->kind.managers);
+    fault.other = random.Below(8);
+    fault.lasts = Milliseconds(random.Between(50, 20000));
+    fault.when_healthy = one_at_a_time;
+    fault.at = Milliseconds(one_at_a_time ? random.Below(4000) : 8000 + random.Below(45000));
+    auto& all = schedule->faults;
+    all.insert(all.begin() + random.Below(static_cast<int>(all.size()) + 1), fault);
+  }
+}
+
 }  // namespace
 
 bool KindNamed(const std::string& text, WorldKind* kind, std::string* unknown) {
@@ -131,26 +148,39 @@ Schedule MakeSchedule(std::uint64_t seed, const std::string& world) {
     schedule.faults.push_back(fault);
   }
   AddAsks(seed, &schedule);
+  AddClocks(seed, &schedule);
   return schedule;
 }
 
+Duration JumpOf(const Fault& fault) {
+  static constexpr Seconds kJumps[] = {Seconds(60), Seconds(3600), Seconds(24 * 3600),
+                                       Seconds(365 * 24 * 3600)};
+  const Duration jump = kJumps[fault.other / 2 % 4];
+  return fault.other % 2 == 0 ? jump : -jump;
+}
+
 std::string_view ToString(FaultKind kind) {
-  static constexpr std::string_view kNames[kFaultKinds + kAskKinds] = {
-      "kill",        "restart",        "kill-all",      "freeze",
-      "cut-manager", "cut-nodes",      "cut-one-way",   "isolate",
-      "acks-lost",   "denied",         "noise",         "stop-io",
-      "stop-sql",    "somebody-opens", "manager-crash", "manager-freeze",
-      "store-fails", "step-fails",     "step-lies",     "step-late",
-      "cut-witness", "ask-switchover", "ask-failover",  "ask-rash-failover",
-      "ask-pause",   "ask-pause-node", "ask-fence"};
+  static constexpr std::string_view kNames[kFaultKinds + kAskKinds + kClockKinds] = {
+      "kill",         "restart",        "kill-all",      "freeze",
+      "cut-manager",  "cut-nodes",      "cut-one-way",   "isolate",
+      "acks-lost",    "denied",         "noise",         "stop-io",
+      "stop-sql",     "somebody-opens", "manager-crash", "manager-freeze",
+      "store-fails",  "step-fails",     "step-lies",     "step-late",
+      "cut-witness",  "ask-switchover", "ask-failover",  "ask-rash-failover",
+      "ask-pause",    "ask-pause-node", "ask-fence",     "clock-jumps",
+      "ask-pause-for"};
   return kNames[static_cast<int>(kind)];
 }
 
 std::string Describe(const Fault& fault) {
   const bool of_manager =
       fault.kind == FaultKind::kManagerCrash || fault.kind == FaultKind::kManagerFreeze;
+  const bool of_clock = fault.kind == FaultKind::kClockJumps;
   std::string out = fault.when_healthy ? "once healthy + " : "at ";
   out += Millis(fault.at) + ": " + std::string(ToString(fault.kind)) + " ";
+  if (of_clock)
+    return out + "of manager" + std::to_string(fault.node + 1) + " by " + Millis(JumpOf(fault)) +
+           " for " + Millis(fault.lasts);
   out += of_manager ? "manager" + std::to_string(fault.node + 1) + " at hook " +
                           std::to_string(fault.other)
                     : Node(fault.node) + " (other: " + Node(fault.other) + ")";

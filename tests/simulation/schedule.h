@@ -37,9 +37,13 @@ enum class FaultKind {
   kAskPause,         // and resume
   kAskPauseNode,
   kAskFence,  // and unfence
+  // Clocks; drawn apart, too.
+  kClockJumps,   // the wall clock of a manager, and back; `other` is how far
+  kAskPauseFor,  // a pause that ends at a date, and resume
 };
 inline constexpr int kFaultKinds = 21;
 inline constexpr int kAskKinds = 6;
+inline constexpr int kClockKinds = 2;
 
 struct Fault {
   FaultKind kind{};
@@ -61,6 +65,9 @@ struct Schedule {
 bool KindNamed(const std::string& text, WorldKind* kind, std::string* unknown);
 
 Schedule MakeSchedule(std::uint64_t seed, const std::string& world);
+
+// How far the wall clock jumps, forth or back.
+Duration JumpOf(const Fault& fault);
 
 std::string_view ToString(FaultKind kind);
 std::string Describe(const Fault& fault);

@@ -216,6 +216,7 @@ class Simulation {
     if (outcome_.statistics.ticks % 4 == 0) {
       ++outcome_.statistics.decisions;
       if (!(Decide(spec, seen, m.memory) == decision)) Break(-1, "equal inputs, two decisions");
+      CheckWallClock(m, seen, decision);
     }
     for (const Violation& violation : CheckInvariants(spec, seen, m.memory, decision))
       Break(violation.invariant, "CheckInvariants: " + violation.says);
@@ -232,6 +233,21 @@ class Simulation {
         decision.plan.empty() ? -1 : static_cast<int>(decision.plan.steps[0].action.index());
     outcome_.statistics.pairs.insert({static_cast<int>(decision.state), first});
     return decision;
+  }
+
+  // Only a person's date, the end of a pause, is counted by the wall clock. Without one, the same
+  // is decided a year later.
+  void CheckWallClock(const Manager& m, const Observation& seen, const Decision& decision) {
+    const auto dated = [](const std::optional<Guard>& guard) { return guard && guard->until; };
+    const bool any = std::any_of(m.memory.nodes.begin(), m.memory.nodes.end(),
+                                 [&](const auto& node) { return dated(node.second.paused); });
+    if (any || dated(m.memory.paused) || !seen.intents.empty()) return;
+    Observation later = seen;
+    later.taken_at.wall += std::chrono::hours(365 * 24);
+    const Decision same = Decide(world_.spec(), later, m.memory);
+    if (!(same.plan == decision.plan && same.blocked == decision.blocked &&
+          same.state == decision.state && same.look_again_in == decision.look_again_in))
+      Break(-1, "the wall clock decided something");
   }
 
   void CountIntents(const Observation& seen, const Decision& decision) {
@@ -557,7 +573,11 @@ class Simulation {
       case FaultKind::kAskPause:
       case FaultKind::kAskPauseNode:
       case FaultKind::kAskFence:
+      case FaultKind::kAskPauseFor:
         Ask(f, begins);
+        break;
+      case FaultKind::kClockJumps:
+        world_.wall_ahead[f.node] += by * JumpOf(f);
         break;
       case FaultKind::kCutWitness:
         CutBoth(kWitness, f.other < world_.kind().nodes ? f.other : kFirstManager, by);
@@ -574,7 +594,8 @@ class Simulation {
   // Nothing that was promised may be lost by it.
   static bool IsHarmless(FaultKind kind) {
     return kind == FaultKind::kAskSwitchover || kind == FaultKind::kAskFailover ||
-           kind == FaultKind::kAskPause;
+           kind == FaultKind::kAskPause || kind == FaultKind::kAskPauseFor ||
+           kind == FaultKind::kClockJumps;
   }
 
   void Ask(const Fault& f, bool begins) {
@@ -584,6 +605,8 @@ class Simulation {
     if (f.kind == FaultKind::kAskFailover && begins) wish = ForcedFailover{node, false};
     if (f.kind == FaultKind::kAskRashFailover && begins) wish = ForcedFailover{node, true};
     if (f.kind == FaultKind::kAskPause) wish = begins ? Wish(Pause{}) : Wish(Resume{});
+    if (f.kind == FaultKind::kAskPauseFor)
+      wish = begins ? Wish(Pause{std::nullopt, Seconds(3)}) : Wish(Resume{});
     if (f.kind == FaultKind::kAskPauseNode)
       wish = begins ? Wish(Pause{node, {}}) : Wish(Resume{node});
     if (f.kind == FaultKind::kAskFence)

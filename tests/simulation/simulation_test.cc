@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -109,6 +110,52 @@ TEST(Simulation, EveryKnownBadIsCaught) {
                 ElapsedSince(start), how->says.c_str());
   }
   std::printf("known-bad switches caught: %d/%zu\n", caught, cases.size());
+}
+
+// For a minute a server dies every six seconds and is back soon; `both`: each of the two in turn.
+Schedule Flapping(const char* world, Duration down, bool both) {
+  Schedule schedule;
+  schedule.seed = 1;
+  std::string unknown;
+  EXPECT_TRUE(KindNamed(world, &schedule.kind, &unknown)) << unknown;
+  for (int i = 0; i < 10; ++i) {
+    Fault fault;
+    fault.kind = FaultKind::kKill;
+    fault.node = both ? i % 2 : 0;
+    fault.at = Seconds(10 + 6 * i);
+    fault.lasts = down;
+    schedule.faults.push_back(fault);
+  }
+  return schedule;
+}
+
+bool Mentions(const std::vector<std::string>& trace, const std::string& words) {
+  return std::any_of(trace.begin(), trace.end(), [&](const std::string& line) {
+    return line.find(words) != std::string::npos;
+  });
+}
+
+// The first opening is that of the first start. A proven death moves the primary at once, and the
+// node that goes on dying is then a replica.
+TEST(Simulation, AFlappingNodeMovesThePrimaryOnce) {
+  for (const char* world : {"two,local,inhibit,consistency,semisync",
+                            "two,hosts,availability,async", "two,hosts,consistency,async"}) {
+    for (const Duration down : {Duration(Milliseconds(500)), Duration(Seconds(5))}) {
+      const Schedule schedule = Flapping(world, down, false);
+      const Outcome outcome = simulation::Run(schedule, {}, false);
+      EXPECT_FALSE(outcome.broken) << Report(schedule, {}, "");
+      EXPECT_LE(outcome.statistics.promotions, 2u) << world;
+    }
+  }
+}
+
+// Without a proof of death the second change waits for a person, and that is said.
+TEST(Simulation, TwoFlappingNodesMeetTheCoolDown) {
+  const Schedule schedule = Flapping("two,hosts,availability,async", Seconds(5), true);
+  const Outcome outcome = simulation::Run(schedule, {}, true);
+  EXPECT_FALSE(outcome.broken) << Report(schedule, {}, "");
+  EXPECT_EQ(outcome.statistics.promotions, 2u);
+  EXPECT_TRUE(Mentions(outcome.trace, "blocked CoolDown"));
 }
 
 TEST(Simulation, AFailingScheduleIsShrunkAndStillFails) {

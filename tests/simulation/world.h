@@ -155,7 +155,8 @@ class World {
   // The lease holder's durable memory; tells what was promised when a commit was acknowledged.
   const Memory* recorded = nullptr;
   bool promotion_waived = false;
-  bool calm = false;  // clients pause, so that the end state can be compared
+  Duration wall_ahead[2] = {};  // of each manager's wall clock
+  bool calm = false;            // clients pause, so that the end state can be compared
   std::vector<Transaction> transactions;
   std::vector<int> promised;  // acknowledged under semiSync in force
   std::uint64_t acknowledged = 0;

@@ -1,6 +1,7 @@
 #include "reconciler/substrate/local/supervisor_protocol.h"
 
 #include <array>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace pandora_ha {
@@ -20,6 +21,16 @@ int IndexOf(const std::array<std::string_view, N>& words, const std::string& wor
   throw std::invalid_argument("unknown word '" + word + "'");
 }
 
+constexpr std::int64_t kLongestAllowance = 24 * 3600;
+constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max() / 2;  // room to count on
+
+// A whole number from 0 to `most`: json's own conversions wrap and cut.
+std::int64_t Whole(const Json& value, std::int64_t most) {
+  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > static_cast<std::uint64_t>(most))
+    throw std::invalid_argument("a number that cannot be");
+  return value.get<std::int64_t>();
+}
+
 std::string Line(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -37,14 +48,14 @@ Result<T> Guarded(F parse) {
 
 SupervisorState StateFrom(const Json& json) {
   SupervisorState state;
-  state.supervisor_pid = json.at("supervisorPid").get<std::int64_t>();
+  state.supervisor_pid = Whole(json.at("supervisorPid"), kMost);
   state.claimed = json.value("claimed", false);
   ProcessState& process = state.process;
   process.phase =
       static_cast<ProcessState::Phase>(IndexOf(kPhases, json.at("phase").get<std::string>()));
-  process.pid = json.at("pid").get<std::int64_t>();
+  process.pid = Whole(json.at("pid"), kMost);
   process.how_ended = json.at("howEnded").get<std::string>();
-  process.ended_at = TimePoint(Duration(json.at("endedAtMicroseconds").get<std::int64_t>()));
+  process.ended_at = TimePoint(Duration(Whole(json.at("endedAtMicroseconds"), kMost)));
   process.restart_inhibited = json.at("restartInhibited").get<bool>();
   process.fenced = json.at("fenced").get<bool>();
   process.initialised = json.at("initialised").get<bool>();
@@ -72,13 +83,13 @@ Result<SupervisorRequest> ParseRequest(std::string_view line) {
   return Guarded<SupervisorRequest>([&] {
     const Json json = Json::parse(line);
     SupervisorRequest request;
-    request.id = json.at("id").get<std::uint64_t>();
+    request.id = static_cast<std::uint64_t>(Whole(json.at("id"), kMost));
     request.verb = static_cast<SupervisorVerb>(IndexOf(kVerbs, json.at("do").get<std::string>()));
     if (request.verb != SupervisorVerb::kStart) return request;
     request.unfence = json.at("unfence").get<bool>();
     request.serve = json.at("serve").get<std::vector<std::string>>();
     request.serve_again = json.at("serveAgain").get<std::vector<std::string>>();
-    request.restart_allowed = Seconds(json.at("restartSeconds").get<std::int64_t>());
+    request.restart_allowed = Seconds(Whole(json.at("restartSeconds"), kLongestAllowance));
     const Json& make = json.at("initialise");
     request.initialise.argv = make.at("argv").get<std::vector<std::string>>();
     request.initialise.before = make.at("before").get<std::string>();
@@ -121,14 +132,14 @@ Result<SupervisorMessage> ParseMessage(std::string_view line) {
     const Json json = Json::parse(line);
     SupervisorMessage message;
     if (json.contains("state")) message.state = StateFrom(json.at("state"));
-    if (json.contains("id")) message.answer_to = json.at("id").get<std::uint64_t>();
+    if (json.contains("id"))
+      message.answer_to = static_cast<std::uint64_t>(Whole(json.at("id"), kMost));
     if (json.contains("error")) {
       const Json& error = json.at("error");
-      const int code = error.at("code").get<int>();
-      if (code < 0 || code > static_cast<int>(ErrorCode::kInternal))
-        throw std::invalid_argument("error code");
-      message.error = Error{static_cast<ErrorCode>(code), error.at("message").get<std::string>(),
-                            error.at("number").get<int>()};
+      const auto code = Whole(error.at("code"), static_cast<std::int64_t>(ErrorCode::kInternal));
+      message.error =
+          Error{static_cast<ErrorCode>(code), error.at("message").get<std::string>(),
+                static_cast<int>(Whole(error.at("number"), std::numeric_limits<int>::max()))};
     }
     return message;
   });
