@@ -3,6 +3,8 @@
 #pragma once
 
 #include <array>
+#include <utility>  // boost/asio/awaitable.hpp needs it and does not say so
+
 #include <boost/asio.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
