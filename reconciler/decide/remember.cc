@@ -3,18 +3,24 @@
 #include <algorithm>
 #include <utility>
 
+#include "reconciler/decide/election.h"
+#include "reconciler/decide/evidence.h"
+
 namespace pandora_ha {
 namespace {
 
-void RememberContact(const DatabaseSeen& database, TimePoint now, NodeMemory* node) {
+void RememberContact(const DatabaseSeen& database, NodeMemory* node) {
   if (database.contact == Contact::kAnswered) {
-    node->failed_looks = 0;
-    node->unanswered_since.reset();
     node->starts = 0;
     node->start_not_before.reset();
+  }
+  if (ShowsLife(database.contact)) {
+    node->failed_looks = 0;
+    node->unanswered_since.reset();
   } else if (database.attempts != node->attempts_counted) {
     ++node->failed_looks;
-    if (!node->unanswered_since) node->unanswered_since = database.unanswered_since.value_or(now);
+    // Not DatabaseSeen::unanswered_since: a refusal in between is no answer, but a sign of life.
+    if (!node->unanswered_since) node->unanswered_since = database.state.at();
   }
   node->attempts_counted = database.attempts;
 }
@@ -145,7 +151,7 @@ Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& 
   if (memory.primary) RememberWitnesses(seen, &MemoryOf(memory, *memory.primary));
   for (const DatabaseSeen& database : seen.databases) {
     NodeMemory& node = MemoryOf(memory, database.name);
-    RememberContact(database, seen.taken_at.mono, &node);
+    RememberContact(database, &node);
     RememberRun(database, &node);
     if (memory.primary == database.name) continue;
     RememberChannel(database, &node);

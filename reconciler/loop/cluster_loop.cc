@@ -279,10 +279,10 @@ void ClusterLoop::CountFailover(const Observation& seen, const Decision& decisio
   }
   const auto& promotion = decision.memory.promotion;
   if (!promotion || !promotion->from || promotion->planned) return;
-  const DatabaseSeen* from = FindSeen(seen, *promotion->from);
-  if (promotion->began == seen.taken_at.mono && from != nullptr) {
+  if (promotion->began == seen.taken_at.mono) {
+    const auto& since = MemoryOf(decision.memory, *promotion->from).unanswered_since;
     timing_ = {};
-    timing_.detect = seen.taken_at.mono - from->unanswered_since.value_or(seen.taken_at.mono);
+    timing_.detect = seen.taken_at.mono - since.value_or(seen.taken_at.mono);
   }
   for (std::size_t i = 0; i < report.steps.size(); ++i) {
     const Action& action = decision.plan.steps[i].action;
