@@ -11,6 +11,7 @@
 #include "reconciler/decide/lost_tail.h"
 #include "reconciler/decide/promotion.h"
 #include "reconciler/decide/remember.h"
+#include "reconciler/decide/semi_sync.h"
 #include "reconciler/decide/state.h"
 #include "reconciler/decide/switchover.h"
 #include "reconciler/decide/upkeep.h"
@@ -45,6 +46,7 @@ void Adopt(Context& c, const ForeignEpoch& foreign) {
   c.memory.promotion.reset();
   c.memory.primary_executed = {};
   c.memory.primary_lost = {};
+  c.memory.primary_waited = false;
   c.memory.loss.reset();
   c.memory.clients_cut_from.reset();
   c.memory.durability_in_force = DurabilityMode::kAsync;
@@ -250,6 +252,7 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
   Decision decision;
   decision.memory = Remember(spec, seen, memory);
   Context c{spec, seen, memory, decision.memory, decision};
+  TakeRights(c);
   TakeUpIntents(c);
   const bool still = spec.suspend || c.memory.paused;
   const bool some_paused =

@@ -106,9 +106,11 @@ void JudgeHistory(const DatabaseSeen& database, const DatabaseState& primary_sta
 
 // A primary that answers with less than before has lost it, whoever opened it: the lost numbers may
 // be used again, so what it had is kept and not overwritten.
-void RememberPrimary(const GtidSet& executed, Memory* memory) {
-  memory->primary_lost = memory->primary_lost.Union(memory->primary_executed.Subtract(executed));
-  memory->primary_executed = memory->primary_executed.Union(executed);
+void RememberPrimary(const DatabaseState& state, Memory* memory) {
+  memory->primary_lost =
+      memory->primary_lost.Union(memory->primary_executed.Subtract(state.executed));
+  memory->primary_executed = memory->primary_executed.Union(state.executed);
+  memory->primary_waited = state.semi_sync.source_waiting;
 }
 
 // The old primary is back and compared: what was an estimate is a number, or nothing.
@@ -146,7 +148,7 @@ Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& 
   // Only an open primary's word counts: a read-only one may have come back with less.
   const bool primary_open =
       primary != nullptr && primary->state.known() && primary->state->writable;
-  if (primary_open) RememberPrimary(primary->state->executed, &memory);
+  if (primary_open) RememberPrimary(*primary->state, &memory);
   RememberCutClients(seen, &memory);
   if (memory.primary) RememberWitnesses(seen, &MemoryOf(memory, *memory.primary));
   for (const DatabaseSeen& database : seen.databases) {
