@@ -138,6 +138,15 @@ void RememberCutClients(const Observation& seen, Memory* memory) {
 
 }  // namespace
 
+void ForgetLooks(Memory* memory) {
+  for (auto& [name, node] : memory->nodes) {
+    node.failed_looks = 0;
+    node.attempts_counted = 0;
+    node.unanswered_since.reset();
+    node.unwitnessed_since.reset();
+  }
+}
+
 Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& before) {
   Memory memory = before;
   memory.cluster = spec.name;

@@ -8,6 +8,7 @@
 #include "reconciler/decide/decide.h"
 #include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/invariants.h"
+#include "reconciler/decide/remember.h"
 #include "reconciler/decide/status_of.h"
 #include "reconciler/observe/in_the_way.h"
 
@@ -74,8 +75,7 @@ Status ClusterLoop::Start() {
   }
   memory_.cluster = cluster;
   if (memory_.boot_id != clock_.BootId()) ForgetMonotonicDates();
-  // Looks are counted from one again by a new process.
-  for (auto& [name, node] : memory_.nodes) node.attempts_counted = 0;
+  ForgetLooks(&memory_);
   return Ok();
 }
 
@@ -90,9 +90,6 @@ void ClusterLoop::ForgetMonotonicDates() {
     record.not_before = {};
   }
   for (auto& [name, node] : memory_.nodes) {
-    node.failed_looks = 0;
-    node.unanswered_since.reset();
-    node.unwitnessed_since.reset();
     node.arrival_changed = {};
     node.executed = {};
     node.not_acknowledging_since.reset();
