@@ -73,6 +73,8 @@ void JudgeOlderAnswer(const DatabaseSeen& database, const GtidSet& primary, Node
   const GtidSet& executed = database.state->executed;
   const TimePoint at = database.state.at();
   if (primary.Contains(executed)) {
+    // Copied anew: what it held before, it need not have again.
+    if (node->history == History::kDiverged) node->received = HeldBy(*database.state);
     node->history = History::kContained;
     node->errant = {};
     node->executed = executed;
