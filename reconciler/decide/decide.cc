@@ -293,15 +293,30 @@ const DatabaseSeen* OnlyMarkedWriter(const Observation& seen) {
   return marked ? writer : nullptr;
 }
 
+namespace {
+
+// Whether somebody else made the one that is open primary. One that our primary replaced may be the
+// only one that is seen for a moment: a lower epoch tells it.
+bool MayFollow(const Context& c, const DatabaseSeen& open) {
+  const Memory& memory = c.memory;
+  const Epoch marked = open.state->heartbeat->epoch;
+  if (!memory.primary || marked > memory.epoch) return true;
+  if (memory.promotion && memory.promotion->from == open.name) return Unopened(c);
+  return marked == memory.epoch && (memory.promotion || memory.primary != open.name);
+}
+
+}  // namespace
+
 Decision StandBy(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
                  const std::string& holder) {
   Decision decision;
   decision.memory = Remember(spec, seen, memory);
   Context c{spec, seen, memory, decision.memory, decision};
   if (const DatabaseSeen* open = OnlyMarkedWriter(seen)) {
-    const Epoch epoch = std::max(decision.memory.epoch, open->state->heartbeat->epoch);
-    const bool known = decision.memory.primary == open->name && !decision.memory.promotion;
-    if (!known || epoch > decision.memory.epoch) Adopt(c, {epoch, open->name, open->name.text});
+    if (MayFollow(c, *open)) {
+      const Epoch epoch = std::max(decision.memory.epoch, open->state->heartbeat->epoch);
+      Adopt(c, {epoch, open->name, open->name.text});
+    }
   }
   for (auto& [name, node] : decision.memory.nodes) node.lossless = false;
   decision.findings = Diagnose(spec, seen, decision.memory);
