@@ -130,16 +130,24 @@ bool ClusterLoop::Remember(const Memory& decided) {
   const bool intent = unstored_ || !SameIntent(memory_, decided);
   if (intent || (now - stored_at_ >= kStoreQuietChangesEvery && memory_ != decided)) {
     const Status stored = parts_.store.WriteMemory(decided);
-    if (!stored.ok() && intent) {
-      Log(LogLevel::kError, "The memory could not be stored, so nothing is done.",
-          {{"error", stored.error().message}});
+    KeepStoreProblem(stored.ok() ? "" : stored.error().message);
+    if (stored.ok()) {
+      stored_at_ = now;
+      unstored_ = false;
+    } else if (intent) {
       return false;
     }
-    stored_at_ = now;
-    unstored_ = unstored_ && !stored.ok();
   }
   memory_ = decided;
   return true;
+}
+
+void ClusterLoop::KeepStoreProblem(std::string problem) {
+  if (problem == store_problem_) return;
+  store_problem_ = std::move(problem);
+  if (store_problem_.empty()) return;
+  Log(LogLevel::kError, "The memory could not be stored.",
+      {{"cluster", parts_.hands.spec.name}, {"error", store_problem_}});
 }
 
 // Publications are believed for a lease only (policies consistency and witness), so that clients
@@ -208,8 +216,16 @@ Duration ClusterLoop::Tick() {
   times.decided = clock_.Now().mono;
   if (!Remember(decision.memory)) {
     Refuse(&decision,
-           "The memory could not be stored, so nothing is done; look at the disk of the state "
-           "directory.");
+           "The memory could not be stored, so nothing is done; look at the disk of the "
+           "state directory (" +
+               store_problem_ + ").");
+  } else if (!store_problem_.empty()) {
+    // Before a failover needs it.
+    decision.findings.push_back(
+        MakeFinding(FindingCode::kStepFailed, std::nullopt,
+                    "The memory could not be stored, so that a failover would not be made; look at "
+                    "the disk of the state directory (" +
+                        store_problem_ + ")."));
   }
   BoundSteps(spec, &decision.plan);
   times.remembered = clock_.Now().mono;
