@@ -63,15 +63,21 @@ void AddOpeningSteps(Context& c, const NodeName& node, const std::string& becaus
     c.Do(ApplyReceived{node}, "nothing that was received may be left out", kDrainStep);
   if (state.replication) c.Do(LeaveReplication{node}, because, kQuickStep, before_opening);
   const SemiSyncRole role = OpeningRole(c);
+  // While commits wait for an acknowledgement that nobody can give yet, the provisioning would wait
+  // too, and with it the account that the first replica needs: it comes first, still read-only.
+  const bool waits = role == SemiSyncRole::kSource;
+  const bool early = waits && !state.provisioned;
+  if (early && state.semi_sync.source_enabled && c.memory.promotion)
+    c.Do(SetSemiSync{node, SemiSyncRole::kSourceDegraded}, because, kQuickStep);
+  const std::string unprepared = "the database is not prepared yet";
+  if (early) c.Do(Provision{node}, unprepared, kStartStep, before_opening);
   if (role != SemiSyncRole::kOff || state.semi_sync.source_enabled) {
     c.Do(SetSemiSync{node, role}, because, kQuickStep);
   }
   c.Do(OpenWritable{node, c.memory.epoch}, because, kQuickStep, std::move(before_opening));
-  // While commits wait for an acknowledgement that nobody can give yet, the provisioning and the
-  // marker would wait too: clients are admitted first (they wait by the same rule) and the marker
+  if (!state.provisioned && !early) c.Do(Provision{node}, unprepared, kStartStep);
+  // The marker would wait, too: clients are admitted first (they wait by the same rule), and it
   // follows with the first acknowledgement.
-  const bool waits = role == SemiSyncRole::kSource;
-  if (!state.provisioned) c.Do(Provision{node}, "the database is not prepared yet", kStartStep);
   if (!waits) c.Do(WriteMarker{node, c.memory.epoch}, because, kQuickStep);
   c.Do(Publish{node, c.memory.epoch}, because, kQuickStep, {IsWritable{node}});
 }

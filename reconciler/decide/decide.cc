@@ -11,6 +11,7 @@
 #include "reconciler/decide/lost_tail.h"
 #include "reconciler/decide/promotion.h"
 #include "reconciler/decide/remember.h"
+#include "reconciler/decide/semi_sync.h"
 #include "reconciler/decide/state.h"
 #include "reconciler/decide/switchover.h"
 #include "reconciler/decide/upkeep.h"
@@ -45,6 +46,7 @@ void Adopt(Context& c, const ForeignEpoch& foreign) {
   c.memory.promotion.reset();
   c.memory.primary_executed = {};
   c.memory.primary_lost = {};
+  c.memory.primary_waited = false;
   c.memory.loss.reset();
   c.memory.clients_cut_from.reset();
   c.memory.durability_in_force = DurabilityMode::kAsync;
@@ -250,6 +252,7 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
   Decision decision;
   decision.memory = Remember(spec, seen, memory);
   Context c{spec, seen, memory, decision.memory, decision};
+  TakeRights(c);
   TakeUpIntents(c);
   const bool still = spec.suspend || c.memory.paused;
   const bool some_paused =
@@ -290,15 +293,30 @@ const DatabaseSeen* OnlyMarkedWriter(const Observation& seen) {
   return marked ? writer : nullptr;
 }
 
+namespace {
+
+// Whether somebody else made the one that is open primary. One that our primary replaced may be the
+// only one that is seen for a moment: a lower epoch tells it.
+bool MayFollow(const Context& c, const DatabaseSeen& open) {
+  const Memory& memory = c.memory;
+  const Epoch marked = open.state->heartbeat->epoch;
+  if (!memory.primary || marked > memory.epoch) return true;
+  if (memory.promotion && memory.promotion->from == open.name) return Unopened(c);
+  return marked == memory.epoch && (memory.promotion || memory.primary != open.name);
+}
+
+}  // namespace
+
 Decision StandBy(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
                  const std::string& holder) {
   Decision decision;
   decision.memory = Remember(spec, seen, memory);
   Context c{spec, seen, memory, decision.memory, decision};
   if (const DatabaseSeen* open = OnlyMarkedWriter(seen)) {
-    const Epoch epoch = std::max(decision.memory.epoch, open->state->heartbeat->epoch);
-    const bool known = decision.memory.primary == open->name && !decision.memory.promotion;
-    if (!known || epoch > decision.memory.epoch) Adopt(c, {epoch, open->name, open->name.text});
+    if (MayFollow(c, *open)) {
+      const Epoch epoch = std::max(decision.memory.epoch, open->state->heartbeat->epoch);
+      Adopt(c, {epoch, open->name, open->name.text});
+    }
   }
   for (auto& [name, node] : decision.memory.nodes) node.lossless = false;
   decision.findings = Diagnose(spec, seen, decision.memory);

@@ -82,6 +82,23 @@ TimePoint RestartedUntil(const ClusterSpec& spec, const DatabaseSeen& node) {
 
 }  // namespace
 
+bool ShowsLife(Contact contact) {
+  switch (contact) {
+    case Contact::kAnswered:
+    case Contact::kDenied:
+    case Contact::kTlsRefused:
+    case Contact::kBusy:
+      return true;
+    case Contact::kNeverTried:
+    case Contact::kRefusedPort:
+    case Contact::kHungUp:
+    case Contact::kSilent:
+    case Contact::kUnroutable:
+      break;
+  }
+  return false;
+}
+
 Evidence Judge(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
                const NodeName& node) {
   const DatabaseSeen* database = FindSeen(seen, node);
@@ -93,20 +110,9 @@ Evidence Judge(const ClusterSpec& spec, const Observation& seen, const Memory& m
   const TimePoint back_by = RestartedUntil(spec, *database);
   if (seen.taken_at.mono < back_by)
     return {Life::kRestarting, "its process ended and is being restarted in place", back_by};
-  switch (database->contact) {
-    case Contact::kAnswered:
-      return {Life::kAlive, "it answers", std::nullopt};
-    case Contact::kDenied:
-    case Contact::kTlsRefused:
-    case Contact::kBusy:
-      return {Life::kRefusesUs, "it refuses us: " + database->contact_error, std::nullopt};
-    case Contact::kNeverTried:
-    case Contact::kRefusedPort:
-    case Contact::kHungUp:
-    case Contact::kSilent:
-    case Contact::kUnroutable:
-      break;
-  }
+  if (database->contact == Contact::kAnswered) return {Life::kAlive, "it answers", std::nullopt};
+  if (ShowsLife(database->contact))
+    return {Life::kRefusesUs, "it refuses us: " + database->contact_error, std::nullopt};
   const NodeMemory& remembered = MemoryOf(memory, node);
   const int needed = spec.database.detection.connect_retries + 1;
   const std::string contact(ToString(database->contact));

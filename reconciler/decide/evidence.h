@@ -36,6 +36,9 @@ struct Evidence {
 // brought nothing for so long is silent.
 inline constexpr Duration kChannelSilence = Milliseconds(1200);
 
+// It answered, or refused us: either way something lives there.
+bool ShowsLife(Contact contact);
+
 // `memory` already counts the present look (see Remember).
 Evidence Judge(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
                const NodeName& node);

@@ -20,14 +20,6 @@ struct Check {
   }
 };
 
-template <class A>
-const A* Find(const Plan& plan) {
-  for (const Step& step : plan.steps) {
-    if (const A* action = std::get_if<A>(&step.action)) return action;
-  }
-  return nullptr;
-}
-
 bool Requires(const Step& step, const NodeName& node) {
   return std::any_of(step.requires_.begin(), step.requires_.end(), [&](const Condition& condition) {
     const auto* ended = std::get_if<ProcessEnded>(&condition);
@@ -35,6 +27,13 @@ bool Requires(const Step& step, const NodeName& node) {
     return (ended != nullptr && ended->node == node) ||
            (read_only != nullptr && read_only->node == node);
   });
+}
+
+// The predecessor can only have been ended by its own lease: nobody else could, and it is not seen.
+bool OnlyItsLease(const Check& check, const NodeName& from) {
+  const DatabaseSeen* seen = FindSeen(check.seen, from);
+  return check.spec.failover_policy == FailoverPolicy::kWitness && seen != nullptr &&
+         seen->self_fencing && !seen->can_fence && !seen->state.known();
 }
 
 // Invariants 1 and 3: opening one node asks again, at the last moment, that the node it replaces
@@ -47,10 +46,10 @@ void CheckOpening(Check& check, const Step& step, const OpenWritable& open) {
     const Promotion& promotion = *memory.promotion;
     check.Require(promotion.to == open.node, 3,
                   "a node is opened that the promotion does not name");
-    const bool by_lease = check.spec.failover_policy == FailoverPolicy::kWitness;
     check.Require(
-        !promotion.from || promotion.fence_waived || by_lease || Requires(step, *promotion.from), 3,
-        open.node.text + " is opened while nobody asks whether its predecessor has stopped");
+        !promotion.from || promotion.fence_waived || Requires(step, *promotion.from) ||
+            OnlyItsLease(check, *promotion.from),
+        3, open.node.text + " is opened while nobody asks whether its predecessor has stopped");
     check.Require(
         !promotion.fence_waived || promotion.loss_allowed ||
             check.spec.failover_policy == FailoverPolicy::kAvailability,
@@ -144,11 +143,15 @@ std::vector<Violation> CheckInvariants(const ClusterSpec& spec, const Observatio
     }
   }
   // Invariant 2: the right goes before the waiting goes.
-  const auto* semi_sync = Find<SetSemiSync>(decision.plan);
+  const bool degrades =
+      std::any_of(decision.plan.steps.begin(), decision.plan.steps.end(), [](const Step& step) {
+        const auto* semi_sync = std::get_if<SetSemiSync>(&step.action);
+        return semi_sync != nullptr && semi_sync->role == SemiSyncRole::kSourceDegraded;
+      });
   const bool rights = std::any_of(decision.memory.nodes.begin(), decision.memory.nodes.end(),
                                   [](const auto& entry) { return entry.second.lossless; });
-  check.Require(semi_sync == nullptr || semi_sync->role != SemiSyncRole::kSourceDegraded || !rights,
-                2, "the primary stops waiting while a replica still counts as lossless");
+  check.Require(!degrades || !rights, 2,
+                "the primary stops waiting while a replica still counts as lossless");
   check.Require((!spec.suspend && !decision.memory.paused) || decision.plan.empty(), 9,
                 "something is done while suspended or paused");
   for (const Step& step : decision.plan.steps) {

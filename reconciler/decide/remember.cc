@@ -3,18 +3,24 @@
 #include <algorithm>
 #include <utility>
 
+#include "reconciler/decide/election.h"
+#include "reconciler/decide/evidence.h"
+
 namespace pandora_ha {
 namespace {
 
-void RememberContact(const DatabaseSeen& database, TimePoint now, NodeMemory* node) {
+void RememberContact(const DatabaseSeen& database, NodeMemory* node) {
   if (database.contact == Contact::kAnswered) {
-    node->failed_looks = 0;
-    node->unanswered_since.reset();
     node->starts = 0;
     node->start_not_before.reset();
+  }
+  if (ShowsLife(database.contact)) {
+    node->failed_looks = 0;
+    node->unanswered_since.reset();
   } else if (database.attempts != node->attempts_counted) {
     ++node->failed_looks;
-    if (!node->unanswered_since) node->unanswered_since = database.unanswered_since.value_or(now);
+    // Not DatabaseSeen::unanswered_since: a refusal in between is no answer, but a sign of life.
+    if (!node->unanswered_since) node->unanswered_since = database.state.at();
   }
   node->attempts_counted = database.attempts;
 }
@@ -67,6 +73,8 @@ void JudgeOlderAnswer(const DatabaseSeen& database, const GtidSet& primary, Node
   const GtidSet& executed = database.state->executed;
   const TimePoint at = database.state.at();
   if (primary.Contains(executed)) {
+    // Copied anew: what it held before, it need not have again.
+    if (node->history == History::kDiverged) node->received = HeldBy(*database.state);
     node->history = History::kContained;
     node->errant = {};
     node->executed = executed;
@@ -100,9 +108,11 @@ void JudgeHistory(const DatabaseSeen& database, const DatabaseState& primary_sta
 
 // A primary that answers with less than before has lost it, whoever opened it: the lost numbers may
 // be used again, so what it had is kept and not overwritten.
-void RememberPrimary(const GtidSet& executed, Memory* memory) {
-  memory->primary_lost = memory->primary_lost.Union(memory->primary_executed.Subtract(executed));
-  memory->primary_executed = memory->primary_executed.Union(executed);
+void RememberPrimary(const DatabaseState& state, Memory* memory) {
+  memory->primary_lost =
+      memory->primary_lost.Union(memory->primary_executed.Subtract(state.executed));
+  memory->primary_executed = memory->primary_executed.Union(state.executed);
+  memory->primary_waited = state.semi_sync.source_waiting;
 }
 
 // The old primary is back and compared: what was an estimate is a number, or nothing.
@@ -130,6 +140,15 @@ void RememberCutClients(const Observation& seen, Memory* memory) {
 
 }  // namespace
 
+void ForgetLooks(Memory* memory) {
+  for (auto& [name, node] : memory->nodes) {
+    node.failed_looks = 0;
+    node.attempts_counted = 0;
+    node.unanswered_since.reset();
+    node.unwitnessed_since.reset();
+  }
+}
+
 Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& before) {
   Memory memory = before;
   memory.cluster = spec.name;
@@ -140,12 +159,12 @@ Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& 
   // Only an open primary's word counts: a read-only one may have come back with less.
   const bool primary_open =
       primary != nullptr && primary->state.known() && primary->state->writable;
-  if (primary_open) RememberPrimary(primary->state->executed, &memory);
+  if (primary_open) RememberPrimary(*primary->state, &memory);
   RememberCutClients(seen, &memory);
   if (memory.primary) RememberWitnesses(seen, &MemoryOf(memory, *memory.primary));
   for (const DatabaseSeen& database : seen.databases) {
     NodeMemory& node = MemoryOf(memory, database.name);
-    RememberContact(database, seen.taken_at.mono, &node);
+    RememberContact(database, &node);
     RememberRun(database, &node);
     if (memory.primary == database.name) continue;
     RememberChannel(database, &node);

@@ -13,4 +13,8 @@ namespace pandora_ha {
 // was decided (epoch, primary, promotion).
 Memory Remember(const ClusterSpec& spec, const Observation& seen, const Memory& before);
 
+// Looks are counted anew, by a manager that has just started: what an earlier process did not see
+// is no evidence of today.
+void ForgetLooks(Memory* memory);
+
 }  // namespace pandora_ha

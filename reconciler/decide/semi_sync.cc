@@ -48,20 +48,11 @@ bool CaughtUp(const Context& c, const DatabaseSeen& node) {
   return c.before.primary_waited && HeldBy(*node.state).Contains(c.before.primary_executed);
 }
 
-void UpdateRights(Context& c, const DatabaseSeen& primary) {
-  // What it has acknowledged since the last look, nobody else need have.
-  if (!primary.state->semi_sync.source_waiting) {
-    for (auto& [name, node] : c.memory.nodes) node.lossless = false;
-  }
+void GiveRights(Context& c, const DatabaseSeen& primary) {
+  if (!primary.state->semi_sync.source_waiting) return;
   for (const DatabaseSeen& node : c.seen.databases) {
-    if (node.name == primary.name) continue;
-    NodeMemory& remembered = MemoryOf(c.memory, node.name);
-    if (Acknowledges(c, node)) {
-      remembered.not_acknowledging_since.reset();
-      if (primary.state->semi_sync.source_waiting && CaughtUp(c, node)) remembered.lossless = true;
-    } else if (remembered.lossless && LosesRight(c, node, primary)) {
-      remembered.lossless = false;
-    }
+    if (node.name != primary.name && Acknowledges(c, node) && CaughtUp(c, node))
+      MemoryOf(c.memory, node.name).lossless = true;
   }
 }
 
@@ -95,10 +86,26 @@ void SwitchReplicasOn(Context& c, const DatabaseSeen& primary) {
 
 }  // namespace
 
+void TakeRights(Context& c) {
+  if (!c.memory.primary || c.memory.promotion) return;
+  const DatabaseSeen* primary = FindSeen(c.seen, *c.memory.primary);
+  if (primary == nullptr || !primary->state.known() || !primary->state->writable) return;
+  for (const DatabaseSeen& node : c.seen.databases) {
+    if (node.name == primary->name) continue;
+    NodeMemory& remembered = MemoryOf(c.memory, node.name);
+    // What the primary has acknowledged since the last look, nobody else need have.
+    if (!primary->state->semi_sync.source_waiting) remembered.lossless = false;
+    if (Acknowledges(c, node)) {
+      remembered.not_acknowledging_since.reset();
+    } else if (remembered.lossless && LosesRight(c, node, *primary)) {
+      remembered.lossless = false;
+    }
+  }
+}
+
 void KeepSemiSync(Context& c, const DatabaseSeen& primary) {
   const ReplicationSpec& replication = c.spec.database.replication;
   const SemiSyncSeen& semi_sync = primary.state->semi_sync;
-  c.memory.primary_waited = semi_sync.source_waiting;
   if (replication.durability == DurabilityMode::kAsync) {
     c.memory.durability_in_force = DurabilityMode::kAsync;
     for (auto& [name, node] : c.memory.nodes) node.lossless = false;
@@ -115,7 +122,7 @@ void KeepSemiSync(Context& c, const DatabaseSeen& primary) {
                                                   primary.name.text +
                                                   " does not wait for acknowledgements."));
   }
-  UpdateRights(c, primary);
+  GiveRights(c, primary);
   SwitchReplicasOn(c, primary);
   const bool any_right = std::any_of(c.memory.nodes.begin(), c.memory.nodes.end(),
                                      [](const auto& entry) { return entry.second.lossless; });

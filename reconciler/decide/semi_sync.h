@@ -10,7 +10,12 @@
 
 namespace pandora_ha {
 
-// REQUIRES: `primary` answered and is writable.
+// Takes the rights that the world has ended. With every look, also of a cluster that is paused or
+// suspended: a right is a claim about the world, and nobody keeps the world as it was.
+void TakeRights(Context& c);
+
+// Gives rights, and keeps the waiting as they demand.
+// REQUIRES: `primary` answered and is writable; TakeRights came before.
 void KeepSemiSync(Context& c, const DatabaseSeen& primary);
 
 }  // namespace pandora_ha

@@ -109,12 +109,12 @@ void KeepPublished(Context& c, const DatabaseSeen& primary) {
 
 void KeepMarked(Context& c, const DatabaseSeen& primary) {
   const DatabaseState& state = *primary.state;
+  const bool would_wait = state.semi_sync.source_waiting && state.semi_sync.acknowledgers == 0;
+  if (would_wait) return;
   if (!state.provisioned) {
     c.Do(Provision{primary.name}, "the database is not prepared yet", kStartStep);
     return;
   }
-  const bool would_wait = state.semi_sync.source_waiting && state.semi_sync.acknowledgers == 0;
-  if (would_wait) return;
   if (state.heartbeat && state.heartbeat->epoch == c.memory.epoch &&
       state.heartbeat->writer == primary.name) {
     c.decision.beat = true;

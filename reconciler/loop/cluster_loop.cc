@@ -8,6 +8,7 @@
 #include "reconciler/decide/decide.h"
 #include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/invariants.h"
+#include "reconciler/decide/remember.h"
 #include "reconciler/decide/status_of.h"
 #include "reconciler/observe/in_the_way.h"
 
@@ -74,8 +75,7 @@ Status ClusterLoop::Start() {
   }
   memory_.cluster = cluster;
   if (memory_.boot_id != clock_.BootId()) ForgetMonotonicDates();
-  // Looks are counted from one again by a new process.
-  for (auto& [name, node] : memory_.nodes) node.attempts_counted = 0;
+  ForgetLooks(&memory_);
   return Ok();
 }
 
@@ -90,9 +90,6 @@ void ClusterLoop::ForgetMonotonicDates() {
     record.not_before = {};
   }
   for (auto& [name, node] : memory_.nodes) {
-    node.failed_looks = 0;
-    node.unanswered_since.reset();
-    node.unwitnessed_since.reset();
     node.arrival_changed = {};
     node.executed = {};
     node.not_acknowledging_since.reset();
@@ -133,16 +130,24 @@ bool ClusterLoop::Remember(const Memory& decided) {
   const bool intent = unstored_ || !SameIntent(memory_, decided);
   if (intent || (now - stored_at_ >= kStoreQuietChangesEvery && memory_ != decided)) {
     const Status stored = parts_.store.WriteMemory(decided);
-    if (!stored.ok() && intent) {
-      Log(LogLevel::kError, "The memory could not be stored, so nothing is done.",
-          {{"error", stored.error().message}});
+    KeepStoreProblem(stored.ok() ? "" : stored.error().message);
+    if (stored.ok()) {
+      stored_at_ = now;
+      unstored_ = false;
+    } else if (intent) {
       return false;
     }
-    stored_at_ = now;
-    unstored_ = unstored_ && !stored.ok();
   }
   memory_ = decided;
   return true;
+}
+
+void ClusterLoop::KeepStoreProblem(std::string problem) {
+  if (problem == store_problem_) return;
+  store_problem_ = std::move(problem);
+  if (store_problem_.empty()) return;
+  Log(LogLevel::kError, "The memory could not be stored.",
+      {{"cluster", parts_.hands.spec.name}, {"error", store_problem_}});
 }
 
 // Publications are believed for a lease only (policies consistency and witness), so that clients
@@ -211,8 +216,16 @@ Duration ClusterLoop::Tick() {
   times.decided = clock_.Now().mono;
   if (!Remember(decision.memory)) {
     Refuse(&decision,
-           "The memory could not be stored, so nothing is done; look at the disk of the state "
-           "directory.");
+           "The memory could not be stored, so nothing is done; look at the disk of the "
+           "state directory (" +
+               store_problem_ + ").");
+  } else if (!store_problem_.empty()) {
+    // Before a failover needs it.
+    decision.findings.push_back(
+        MakeFinding(FindingCode::kStepFailed, std::nullopt,
+                    "The memory could not be stored, so that a failover would not be made; look at "
+                    "the disk of the state directory (" +
+                        store_problem_ + ")."));
   }
   BoundSteps(spec, &decision.plan);
   times.remembered = clock_.Now().mono;
@@ -281,10 +294,10 @@ void ClusterLoop::CountFailover(const Observation& seen, const Decision& decisio
   }
   const auto& promotion = decision.memory.promotion;
   if (!promotion || !promotion->from || promotion->planned) return;
-  const DatabaseSeen* from = FindSeen(seen, *promotion->from);
-  if (promotion->began == seen.taken_at.mono && from != nullptr) {
+  if (promotion->began == seen.taken_at.mono) {
+    const auto& since = MemoryOf(decision.memory, *promotion->from).unanswered_since;
     timing_ = {};
-    timing_.detect = seen.taken_at.mono - from->unanswered_since.value_or(seen.taken_at.mono);
+    timing_.detect = seen.taken_at.mono - since.value_or(seen.taken_at.mono);
   }
   for (std::size_t i = 0; i < report.steps.size(); ++i) {
     const Action& action = decision.plan.steps[i].action;

@@ -55,6 +55,7 @@ class ClusterLoop {
  private:
   void ForgetMonotonicDates();
   bool Remember(const Memory& decided);
+  void KeepStoreProblem(std::string problem);
   // Another manager acts: nothing is done and nothing is stored.
   Duration StandBySince(Observation seen, TickTimes times);
   void FollowPublication(const Observation& seen);
@@ -74,6 +75,7 @@ class ClusterLoop {
   bool unstored_ = false;  // the memory changed while another manager acted
   bool failing_ = false;   // the last plan was not completed
   std::string renew_problem_;
+  std::string store_problem_;  // why the memory was last not stored; empty: it was
   IntentInbox inbox_;
 
   std::mutex mutex_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/support/fake_ports.h"
 
 namespace pandora_ha {
@@ -113,6 +115,42 @@ class RenewalTest : public LoopTest {
     return publisher_.renewed.size();
   }
 };
+
+// Nothing that was decided has changed, so that nothing stops; but a failover could not be made.
+TEST_F(RenewalTest, AMemoryThatCannotBeStoredIsToldBeforeItIsNeeded) {
+  store_.memory->boot_id = SystemClock().BootId();
+  store_.memory->nodes[NodeName("node1")] = {};
+  store_.memory->nodes[NodeName("node2")].history = History::kContained;
+  store_.failing = true;
+  RenewedByATick();
+  const auto told = [&] {
+    const auto& findings = board_.Last("test")->decision.findings;
+    return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+      return finding.code == FindingCode::kStepFailed &&
+             finding.says.find("no space left on device") != std::string::npos;
+    });
+  };
+  EXPECT_TRUE(told());
+  EXPECT_FALSE(board_.Last("test")->decision.plan.empty()) << "what was decided before still holds";
+  loop_->Tick();
+  EXPECT_TRUE(told()) << "also between two tries";
+  store_.failing = false;
+  loop_->Tick();
+  EXPECT_FALSE(told());
+}
+
+// What was not seen while no manager ran is no evidence of today.
+TEST_F(RenewalTest, LooksOfAnEarlierProcessAreNotCounted) {
+  store_.memory->boot_id = SystemClock().BootId();
+  NodeMemory& node1 = store_.memory->nodes[NodeName("node1")];
+  node1.failed_looks = 500;
+  node1.unanswered_since = node1.unwitnessed_since = TimePoint(Seconds(1));
+  nodes_[0]->look = [](Deadline) { return Look{Contact::kHungUp, "reset", std::nullopt}; };
+  RenewedByATick();
+  const NodeMemory seen = board_.Last("test")->decision.memory.nodes.at(NodeName("node1"));
+  EXPECT_EQ(seen.failed_looks, 1);
+  EXPECT_GT(seen.unanswered_since, TimePoint(Seconds(1)));
+}
 
 TEST_F(RenewalTest, TheHolderRenewsOnceAndAfterEveryStep) {
   const std::size_t renewed = RenewedByATick();

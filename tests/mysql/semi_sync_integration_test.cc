@@ -112,6 +112,27 @@ TEST_P(SemiSyncTest, APromotedReplicaWaitsForTheOldPrimary) {
   EXPECT_OK(Mark(*pair.b, 4));
 }
 
+// The first start with `block`: in the other order the pair waits for itself.
+TEST_P(SemiSyncTest, WhatTheFirstReplicaNeedsIsMadeBeforeTheWaitingBegins) {
+  TestServer one(GetParam(), 1, 1), two(GetParam(), 2, 2);
+  const auto a = NodeFor(one), b = NodeFor(two);
+  EXPECT_OK(b->SetSemiSync(SemiSyncRole::kSource, In(Seconds(5))));
+  const Status waits = b->Provision(TestSpec(), TestPasswords(), In(Seconds(2)));
+  ASSERT_FALSE(waits.ok());
+  EXPECT_EQ(waits.error().code, ErrorCode::kTimeout) << waits.error().message;
+
+  TestServer fresh(GetParam(), 3, 3);
+  const auto replica = NodeFor(fresh);
+  EXPECT_OK(a->Provision(TestSpec(), TestPasswords(), In(Seconds(10))));
+  EXPECT_OK(a->SetSemiSync(SemiSyncRole::kSource, In(Seconds(5))));
+  EXPECT_OK(a->OpenWritable(In(Seconds(5))));
+  EXPECT_FALSE(Mark(*a, 1, Milliseconds(300)).ok()) << "nobody acknowledges yet";
+  EXPECT_OK(replica->SetSemiSync(SemiSyncRole::kReplica, In(Seconds(5))));
+  EXPECT_OK(replica->ReplicateFrom(one.address(), TestSpec().database.credentials.replication,
+                                   TestPasswords().replication, In(Seconds(10))));
+  EXPECT_TRUE(WaitUntil(Seconds(10), [&] { return MarkerSeenBy(*a) == Epoch(1); }));
+}
+
 TEST_P(SemiSyncTest, StopReceivingFromAFrozenPrimaryIsBounded) {
   Pair pair(GetParam());
   MakeSemiSync(pair);

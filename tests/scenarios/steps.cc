@@ -94,7 +94,8 @@ struct Performer {
     return "";
   }
   std::string operator()(const Provision&) const {
-    if (!state().writable) return name + " is read-only";
+    if (state().semi_sync.source_waiting && world.Acknowledgers(name) == 0)
+      return "creating them waits for an acknowledgement that nobody gives";
     state().provisioned = true;
     world.WriteOwn(name);
     return "";

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "reconciler/decide/election.h"
+
 namespace pandora_ha::scenarios {
 namespace {
 
@@ -100,6 +102,7 @@ DatabaseSeen World::LookAt(const NodeName& name, Node* node) {
     return seen;
   }
   DatabaseState state = node->state;
+  if (state.replication) state.replication->received = HeldBy(state);  // as the servers say it
   state.semi_sync.acknowledgers = node->says_acknowledgers.value_or(Acknowledgers(name.text));
   seen.state = Seen<DatabaseState>::Known(state, now);
   return seen;

@@ -174,7 +174,7 @@ bool Perform(World& world, const Manager& manager, const Action& action,
             return true;
           },
           [&](const Provision&) {
-            if (!reached || !server.writable || !idle()) return false;
+            if (!reached || !idle()) return false;
             world.WriteMarker(node, Epoch(), target, true);
             return idle();
           },

@@ -4,6 +4,7 @@
 
 #include "reconciler/decide/decide.h"
 #include "reconciler/decide/invariants.h"
+#include "reconciler/decide/remember.h"
 #include "tests/simulation/manager.h"
 
 namespace pandora_ha::simulation {
@@ -115,6 +116,7 @@ class Simulation {
     if (m.alive || world_.now() < m.returns_at) return;
     m.alive = true;
     m.memory = m.stored;
+    ForgetLooks(&m.memory);
     m.attempts.assign(m.attempts.size(), 0);
     m.unanswered_since.assign(m.unanswered_since.size(), std::nullopt);
     m.seen.reset();
