@@ -216,17 +216,23 @@ Duration LookAgainIn(const Context& c) {
                                 kUpkeepPause);
   }
   Duration wait = detection.interval;
-  // A switchover has just been taken up, and is looked at with other eyes.
-  const bool switching =
-      std::any_of(c.memory.intents.begin(), c.memory.intents.end(), [](const IntentRecord& r) {
-        return r.state == IntentState::kUnderWay && r.attempts == 0 &&
-               std::holds_alternative<Switchover>(r.intent.wish);
-      });
-  if (switching) wait = c.seen.in_the_way.known() ? kUpkeepPause : Duration::zero();
+  // A switchover waits for a calm moment. One that has just been taken up is looked at with other
+  // eyes at once.
+  const bool needs_help = PrimaryNeedsHelp(c);
+  for (const IntentRecord& record : c.memory.intents) {
+    const bool waits = record.state == IntentState::kUnderWay && record.attempts == 0 &&
+                       std::holds_alternative<Switchover>(record.intent.wish);
+    if (!waits || needs_help) continue;
+    const auto& before = c.before.intents;
+    const bool known = std::any_of(before.begin(), before.end(), [&](const IntentRecord& r) {
+      return r.intent.id == record.intent.id;
+    });
+    wait = known ? kUpkeepPause : Duration::zero();
+  }
   for (const Blocked& blocked : decision.blocked) {
     if (blocked.until) wait = std::min(wait, std::max(*blocked.until - c.now(), Duration::zero()));
   }
-  if (PrimaryNeedsHelp(c)) {
+  if (needs_help) {
     const NodeMemory& primary = MemoryOf(c.memory, *c.memory.primary);
     // The second look follows the first at once; the declared retries are a timeout apart.
     if (primary.failed_looks == 1 && MemoryOf(c.before, *c.memory.primary).failed_looks == 0)

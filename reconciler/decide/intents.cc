@@ -52,11 +52,23 @@ struct Taker {
            evidence.because + "); `pandora-ha failover` without --to replaces it.");
   }
 
+  bool PrimaryServes() const {
+    return c.memory.primary &&
+           Judge(c.spec, c.seen, c.memory, *c.memory.primary).life == Life::kAlive;
+  }
+
+  // A switchover that waits cannot come about once its primary is gone; a failover replaces it.
+  bool GivesWay(const IntentRecord& other) const {
+    return std::holds_alternative<ForcedFailover>(record.intent.wish) &&
+           std::holds_alternative<Switchover>(other.intent.wish) && !c.memory.promotion &&
+           !PrimaryServes();
+  }
+
   // A change of primary begins from a cluster that somebody may act on, one at a time.
   bool MayChangePrimary(const std::optional<NodeName>& to) {
     if (to && !Declared(*to)) return false;
     const IntentRecord* other = UnderWay(c.memory);
-    if (other != nullptr && other != &record) {
+    if (other != nullptr && !GivesWay(*other)) {
       Refuse("Another one is under way: " + Describe(other->intent.wish) + ", asked for by " +
              other->intent.by + ". Wait for its end; `pandora-ha status` shows it.");
     } else if (c.spec.suspend) {
@@ -101,18 +113,23 @@ struct Taker {
     if (wish.to && !Declared(*wish.to)) return;
     if (!c.spec.suspend && !c.memory.paused && TakesOver(wish)) return;
     if (!MayChangePrimary(wish.to)) return;
-    const NodeName primary = *c.memory.primary;
-    if (Judge(c.spec, c.seen, c.memory, primary).life != Life::kAlive) {
-      record.says = primary.text + " is being replaced.";
+    const std::string primary = c.memory.primary->text;
+    if (!PrimaryServes()) {
+      if (IntentRecord* waits = UnderWay(c.memory)) {
+        CloseIntent(c, *waits, IntentState::kSuperseded,
+                    primary + " failed meanwhile, and " + record.intent.by +
+                        " asked for a failover.");
+      }
+      record.says = primary + " is being replaced.";
       return;
     }
-    Refuse(primary.text +
+    Refuse(primary +
            " answers, so nothing was touched; `pandora-ha switchover` replaces a "
            "primary that lives, and loses nothing.");
   }
   void operator()(const Pause& wish) {
     if (wish.node && !Declared(*wish.node)) return;
-    if (UnderWay(c.memory) != nullptr && UnderWay(c.memory) != &record) {
+    if (UnderWay(c.memory) != nullptr) {
       return Refuse(
           "A change of primary that was asked for is under way; pausing now would leave "
           "clients without a writer. Ask again when it is over.");
@@ -213,6 +230,7 @@ void TakeUpIntents(Context& c) {
     EndGuard(c, &node.paused);
     EndGuard(c, &node.fenced);
   }
+  EndOverdueSwitchover(c);
   for (const Intent& intent : c.seen.intents) {
     if (FindIntent(c.memory, intent.id) != nullptr) continue;
     IntentRecord record{
