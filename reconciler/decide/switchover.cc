@@ -117,6 +117,9 @@ bool TakeSwitchoverBack(Context& c, IntentRecord* record, const std::string& why
 bool BecomeFailover(Context& c, IntentRecord* record, const Evidence& evidence) {
   Promotion& promotion = *c.memory.promotion;
   const NodeName from = *promotion.from;
+  // It lives, and no look proves more: what to do about it is told better without a switchover.
+  if (evidence.life == Life::kRefusesUs && Unopened(c))
+    return TakeSwitchoverBack(c, record, from.text + " is closed, and " + evidence.because + ".");
   if (evidence.life != Life::kDead && evidence.life != Life::kCutOff) {
     c.Block(BlockReason::kGatheringEvidence,
             "The switchover from " + from.text + " waits: " + evidence.because + ".",
