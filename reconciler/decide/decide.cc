@@ -127,6 +127,23 @@ void DecidePlan(Context& c) {
   if (!ForceFailover(c)) DecideFailover(c, evidence);
 }
 
+// Of a plan that is not carried out, what tells clients where the primary is that `memory` records:
+// it changes nothing in the cluster, and an endpoint that was just started knows it from nobody
+// else.
+Plan TellClientsOnly(Plan* held, const Memory& memory) {
+  Plan plan;
+  if (held->ordered || memory.promotion) return plan;
+  std::erase_if(held->steps, [&](const Step& step) {
+    const auto* publish = std::get_if<Publish>(&step.action);
+    const bool tells =
+        publish != nullptr && memory.primary == publish->node && memory.epoch == publish->epoch;
+    if (tells) plan.steps.push_back(step);
+    return tells;
+  });
+  if (!plan.empty()) plan.purpose = "tell clients where the primary is";
+  return plan;
+}
+
 // Hands off: what would be done is said, and nothing that was decided is kept.
 void HoldStill(Context& c, Memory undecided) {
   Decision& decision = c.decision;
@@ -136,15 +153,16 @@ void HoldStill(Context& c, Memory undecided) {
     decision.findings.push_back(MakeFinding(FindingCode::kSuspended, std::nullopt,
                                             "spec.suspend is set: nothing is changed."));
   }
-  if (decision.plan.empty()) return;
-  const std::string says = "otherwise this would be done now: " + decision.plan.purpose + ".";
+  Plan held = std::move(decision.plan);
+  decision.plan = TellClientsOnly(&held, c.memory);
+  if (held.empty()) return;
+  const std::string says = "otherwise this would be done now: " + held.purpose + ".";
   if (c.spec.suspend) {
     c.Block(BlockReason::kSuspended, "Suspended; " + says, "an operator, with suspend: false");
   } else {
     c.Block(BlockReason::kPaused, "Paused by " + c.memory.paused->by + "; " + says,
             c.memory.paused->by + ", or an operator with `pandora-ha resume`");
   }
-  decision.plan = {};
 }
 
 // A plan that needs a paused node is not begun; of another one the steps on that node are left out.

@@ -116,9 +116,9 @@ struct Taker {
     const std::string primary = c.memory.primary->text;
     if (!PrimaryServes()) {
       if (IntentRecord* waits = UnderWay(c.memory)) {
-        CloseIntent(c, *waits, IntentState::kSuperseded,
-                    primary + " failed meanwhile, and " + record.intent.by +
-                        " asked for a failover.");
+        CloseIntent(
+            c, *waits, IntentState::kSuperseded,
+            primary + " failed meanwhile, and " + record.intent.by + " asked for a failover.");
       }
       record.says = primary + " is being replaced.";
       return;
