@@ -104,7 +104,9 @@ void DecidePlan(Context& c) {
     return;
   }
   Evidence evidence = Judge(c.spec, c.seen, c.memory, *c.memory.primary);
-  if (MemoryOf(c.memory, *c.memory.primary).paused) {
+  const bool open =
+      evidence.life == Life::kAlive && FindSeen(c.seen, *c.memory.primary)->state->writable;
+  if (MemoryOf(c.memory, *c.memory.primary).paused && !open) {
     if (evidence.life != Life::kAlive) {
       c.Block(BlockReason::kPaused,
               "No failover from " + c.memory.primary->text + ": " +
@@ -116,7 +118,6 @@ void DecidePlan(Context& c) {
   if (evidence.life == Life::kAlive) {
     const std::string lost = LostTailOf(c.seen, c.memory, *c.memory.primary);
     if (lost.empty() && AdvanceSwitchover(c)) return;
-    const bool open = FindSeen(c.seen, *c.memory.primary)->state->writable;
     if (lost.empty() || (open && !ReplaceOpenPrimary(c, lost))) {
       DecideUpkeep(c);
       return;
@@ -168,8 +169,12 @@ void HoldStill(Context& c, Memory undecided) {
 // A plan that needs a paused node is not begun; of another one the steps on that node are left out.
 void LeavePausedAlone(Context& c, const Memory& undecided) {
   Plan& plan = c.decision.plan;
+  const auto paused = [&](const NodeName& node) {
+    return MemoryOf(std::as_const(c.memory), node).paused.has_value();
+  };
+  if (c.memory.primary && paused(*c.memory.primary)) c.decision.beat = false;
   const auto touches = [&](const Step& step) {
-    return MemoryOf(std::as_const(c.memory), TargetOf(step.action)).paused.has_value();
+    return !OnlyTellsClients(step.action) && paused(TargetOf(step.action));
   };
   const auto step = std::find_if(plan.steps.begin(), plan.steps.end(), touches);
   if (step == plan.steps.end()) return;
