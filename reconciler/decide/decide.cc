@@ -287,6 +287,7 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
   Memory undecided = still || some_paused ? c.memory : Memory{};
   DecidePlan(c);
   CloseOvertaken(c);
+  EndFenced(c);
   if (some_paused) LeavePausedAlone(c, undecided);
   if (decision.plan.empty()) decision.plan = {};  // a purpose without steps is none
   if (still) HoldStill(c, std::move(undecided));

@@ -52,6 +52,13 @@ struct Taker {
            evidence.because + "); `pandora-ha failover` without --to replaces it.");
   }
 
+  std::string Suspended() const {
+    return "spec.suspend is set; nothing is changed. Set suspend: false first.";
+  }
+  std::string Paused() const {
+    return "The cluster is paused by " + Why(*c.memory.paused) + ". `pandora-ha resume` ends it.";
+  }
+
   bool PrimaryServes() const {
     return c.memory.primary &&
            Judge(c.spec, c.seen, c.memory, *c.memory.primary).life == Life::kAlive;
@@ -72,10 +79,9 @@ struct Taker {
       Refuse("Another one is under way: " + Describe(other->intent.wish) + ", asked for by " +
              other->intent.by + ". Wait for its end; `pandora-ha status` shows it.");
     } else if (c.spec.suspend) {
-      Refuse("spec.suspend is set; nothing is changed. Set suspend: false first.");
+      Refuse(Suspended());
     } else if (c.memory.paused) {
-      Refuse("The cluster is paused by " + Why(*c.memory.paused) +
-             ". `pandora-ha resume` ends it.");
+      Refuse(Paused());
     } else if (!c.memory.primary && !c.memory.promotion) {
       Refuse("The cluster has no primary yet; the first start chooses one.");
     } else if (c.memory.promotion) {
@@ -148,6 +154,12 @@ struct Taker {
   }
   void operator()(const Fence& wish) {
     if (!Declared(wish.node)) return;
+    if (c.spec.suspend) return Refuse(Suspended());
+    if (c.memory.paused) return Refuse(Paused());
+    if (const auto& paused = MemoryOf(c.memory, wish.node).paused; paused) {
+      return Refuse("Nothing was touched: " + wish.node.text + " is paused by " + Why(*paused) +
+                    ". `pandora-ha resume " + wish.node.text + "` ends it.");
+    }
     const DatabaseSeen* seen = FindSeen(c.seen, wish.node);
     const bool is_primary = c.memory.primary == wish.node ||
                             (c.memory.promotion && c.memory.promotion->to == wish.node);
@@ -172,7 +184,8 @@ struct Taker {
                     "` keeps us from using it.");
     }
     MemoryOf(c.memory, wish.node).fenced = MakeGuard(c, record.intent, std::nullopt);
-    Done(wish.node.text + " is fenced: its server is ended and stays down until it is unfenced.");
+    Done(wish.node.text +
+         " is fenced: its server is being ended, and stays down until it is unfenced.");
   }
   void operator()(const Unfence& wish) {
     if (!Declared(wish.node)) return;

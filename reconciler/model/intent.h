@@ -42,8 +42,8 @@ struct Resume {
   std::optional<NodeName> node;
   bool operator==(const Resume&) const = default;
 };
-// The node's server is ended (or, where nobody can, kept read-only) and not started again until it
-// is unfenced. A primary is fenced only with `even_primary`: the failover follows by itself.
+// The node's server is ended and not started again until it is unfenced; refused where nobody can
+// end it for us. A primary is fenced only with `even_primary`: the failover follows by itself.
 struct Fence {
   NodeName node;
   bool even_primary = false;
