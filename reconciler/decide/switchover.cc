@@ -268,7 +268,16 @@ bool ContinueSwitchover(Context& c) {
       OpenTarget(c, *from);
       return false;
     }
-    if (of_target.life == Life::kDead && !MayHaveServed(c))
+    const bool beside = c.spec.failover_policy == FailoverPolicy::kAvailability;
+    if (!MayHaveServed(c) && of_target.life == Life::kCutOff && target->can_fence) {
+      c.Do(FenceServer{target->name}, gone, kFenceStep);
+      c.decision.plan.ordered = true;
+      c.decision.plan.purpose =
+          "end " + target->name.text + ", so that " + from->name.text + " can go on";
+      return false;
+    }
+    if (!MayHaveServed(c) &&
+        (of_target.life == Life::kDead || (of_target.life == Life::kCutOff && beside)))
       return TakeSwitchoverBack(c, record, gone);
     if (of_target.life == Life::kDead || of_target.life == Life::kCutOff) {
       CompletePromotion(c);
