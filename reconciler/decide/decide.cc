@@ -1,6 +1,7 @@
 #include "reconciler/decide/decide.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "reconciler/decide/context.h"
 #include "reconciler/decide/diagnose.h"
@@ -50,9 +51,12 @@ void Adopt(Context& c, const ForeignEpoch& foreign) {
   c.memory.durability_in_force = DurabilityMode::kAsync;
   for (auto& [name, node] : c.memory.nodes) {
     const DatabaseSeen* seen = FindSeen(c.seen, name);
-    node = NodeMemory{};
-    node.deposed =
+    NodeMemory anew;
+    anew.paused = std::move(node.paused);  // what a person asked for holds in every epoch
+    anew.fenced = std::move(node.fenced);
+    anew.deposed =
         name != foreign.writer && seen != nullptr && seen->state.known() && seen->state->writable;
+    node = std::move(anew);
   }
 }
 
