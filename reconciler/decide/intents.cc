@@ -239,10 +239,7 @@ void CloseIntent(Context& c, IntentRecord& record, IntentState state, std::strin
 
 void TakeUpIntents(Context& c) {
   EndGuard(c, &c.memory.paused);
-  for (auto& [name, node] : c.memory.nodes) {
-    EndGuard(c, &node.paused);
-    EndGuard(c, &node.fenced);
-  }
+  for (auto& [name, node] : c.memory.nodes) EndGuard(c, &node.paused);
   EndOverdueSwitchover(c);
   for (const Intent& intent : c.seen.intents) {
     if (FindIntent(c.memory, intent.id) != nullptr) continue;

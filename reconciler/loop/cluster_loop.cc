@@ -18,6 +18,7 @@ namespace {
 constexpr Duration kStoreQuietChangesEvery = Seconds(30);
 constexpr Duration kAfterFailedPlan = Milliseconds(200);
 constexpr std::size_t kTimingsKept = 64;
+static_assert(kIntentsKept > kMostPendingIntents, "see kIntentsKept");
 
 LogLevel LevelOf(Severity severity) {
   switch (severity) {

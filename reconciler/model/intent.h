@@ -94,8 +94,9 @@ struct IntentRecord {
   bool operator==(const IntentRecord&) const = default;
 };
 
-// Kept in memory: the one under way and the newest finished ones.
-inline constexpr std::size_t kIntentsKept = 16;
+// Kept in memory: the one under way and the newest finished ones. More than may be asked for
+// between two looks: one that were forgotten in the look that took it up would be taken up again.
+inline constexpr std::size_t kIntentsKept = 32;
 
 std::string_view ToString(IntentState state);  // "underWay", "done", "refused", …
 std::string_view KindOf(const Wish& wish);     // "switchover", "failover", "pause", …

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/support/fake_ports.h"
 
 namespace pandora_ha {
@@ -213,6 +215,23 @@ TEST_F(LoopTest, AfterARestartOfTheMachineAnIntentGetsItsTimeAnew) {
   EXPECT_LE(memory.intents[0].give_up_at, now + Seconds(60));
   EXPECT_GT(memory.intents[0].give_up_at, now + Seconds(30));
   EXPECT_LE(memory.intents[0].not_before, now);
+}
+
+// Invariant 9: as many as can wait are taken up in one look, and none of them is forgotten in it.
+TEST_F(RenewalTest, NoIntentIsForgottenInTheLookThatTakesItUp) {
+  IntentRecord record;
+  record.intent = Wanted("under-way", Switchover{NodeName("node2"), false});
+  store_.memory->intents = {record};
+  ASSERT_TRUE(loop_->Start().ok());
+  const auto id = [](std::size_t i) { return "wish-number-" + std::to_string(i); };
+  for (std::size_t i = 0; i < kMostPendingIntents; ++i) ASSERT_TRUE(loop_->Ask(Wanted(id(i))).ok());
+  loop_->Tick();
+  const auto& kept = board_.Last("test")->decision.memory.intents;
+  for (std::size_t i = 0; i < kMostPendingIntents; ++i) {
+    EXPECT_TRUE(std::any_of(kept.begin(), kept.end(), [&](const IntentRecord& r) {
+      return r.intent.id == id(i) && r.state == IntentState::kDone;
+    })) << id(i);
+  }
 }
 
 TEST_F(LoopTest, AskingEndsTheWait) {
