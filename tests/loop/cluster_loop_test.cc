@@ -209,7 +209,8 @@ TEST_F(LoopTest, AfterARestartOfTheMachineAnIntentGetsItsTimeAnew) {
   lease_.held = false;
   loop_->Tick();
   const Memory& memory = board_.Last("test")->decision.memory;
-  EXPECT_FALSE(memory.failed_over_at);
+  ASSERT_TRUE(memory.failed_over_at) << "nobody has acknowledged it";
+  EXPECT_LE(*memory.failed_over_at, SystemClock().Now().mono);
   ASSERT_EQ(memory.intents.size(), 1u);
   const TimePoint now = SystemClock().Now().mono;
   EXPECT_LE(memory.intents[0].give_up_at, now + Seconds(60));
