@@ -1,6 +1,7 @@
 #include "reconciler/decide/decide.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "reconciler/decide/context.h"
 #include "reconciler/decide/diagnose.h"
@@ -52,9 +53,12 @@ void Adopt(Context& c, const ForeignEpoch& foreign) {
   c.memory.durability_in_force = DurabilityMode::kAsync;
   for (auto& [name, node] : c.memory.nodes) {
     const DatabaseSeen* seen = FindSeen(c.seen, name);
-    node = NodeMemory{};
-    node.deposed =
+    NodeMemory anew;
+    anew.paused = std::move(node.paused);  // what a person asked for holds in every epoch
+    anew.fenced = std::move(node.fenced);
+    anew.deposed =
         name != foreign.writer && seen != nullptr && seen->state.known() && seen->state->writable;
+    node = std::move(anew);
   }
 }
 
@@ -106,7 +110,9 @@ void DecidePlan(Context& c) {
     return;
   }
   Evidence evidence = Judge(c.spec, c.seen, c.memory, *c.memory.primary);
-  if (MemoryOf(c.memory, *c.memory.primary).paused) {
+  const bool open =
+      evidence.life == Life::kAlive && FindSeen(c.seen, *c.memory.primary)->state->writable;
+  if (MemoryOf(c.memory, *c.memory.primary).paused && !open) {
     if (evidence.life != Life::kAlive) {
       c.Block(BlockReason::kPaused,
               "No failover from " + c.memory.primary->text + ": " +
@@ -118,7 +124,6 @@ void DecidePlan(Context& c) {
   if (evidence.life == Life::kAlive) {
     const std::string lost = LostTailOf(c.seen, c.memory, *c.memory.primary);
     if (lost.empty() && AdvanceSwitchover(c)) return;
-    const bool open = FindSeen(c.seen, *c.memory.primary)->state->writable;
     if (lost.empty() || (open && !ReplaceOpenPrimary(c, lost))) {
       DecideUpkeep(c);
       return;
@@ -127,6 +132,23 @@ void DecidePlan(Context& c) {
     evidence.because = lost;
   }
   if (!ForceFailover(c)) DecideFailover(c, evidence);
+}
+
+// Of a plan that is not carried out, what tells clients where the primary is that `memory` records:
+// it changes nothing in the cluster, and an endpoint that was just started knows it from nobody
+// else.
+Plan TellClientsOnly(Plan* held, const Memory& memory) {
+  Plan plan;
+  if (held->ordered || memory.promotion) return plan;
+  std::erase_if(held->steps, [&](const Step& step) {
+    const auto* publish = std::get_if<Publish>(&step.action);
+    const bool tells =
+        publish != nullptr && memory.primary == publish->node && memory.epoch == publish->epoch;
+    if (tells) plan.steps.push_back(step);
+    return tells;
+  });
+  if (!plan.empty()) plan.purpose = "tell clients where the primary is";
+  return plan;
 }
 
 // Hands off: what would be done is said, and nothing that was decided is kept.
@@ -138,22 +160,27 @@ void HoldStill(Context& c, Memory undecided) {
     decision.findings.push_back(MakeFinding(FindingCode::kSuspended, std::nullopt,
                                             "spec.suspend is set: nothing is changed."));
   }
-  if (decision.plan.empty()) return;
-  const std::string says = "otherwise this would be done now: " + decision.plan.purpose + ".";
+  Plan held = std::move(decision.plan);
+  decision.plan = TellClientsOnly(&held, c.memory);
+  if (held.empty()) return;
+  const std::string says = "otherwise this would be done now: " + held.purpose + ".";
   if (c.spec.suspend) {
     c.Block(BlockReason::kSuspended, "Suspended; " + says, "an operator, with suspend: false");
   } else {
     c.Block(BlockReason::kPaused, "Paused by " + c.memory.paused->by + "; " + says,
             c.memory.paused->by + ", or an operator with `pandora-ha resume`");
   }
-  decision.plan = {};
 }
 
 // A plan that needs a paused node is not begun; of another one the steps on that node are left out.
 void LeavePausedAlone(Context& c, const Memory& undecided) {
   Plan& plan = c.decision.plan;
+  const auto paused = [&](const NodeName& node) {
+    return MemoryOf(std::as_const(c.memory), node).paused.has_value();
+  };
+  if (c.memory.primary && paused(*c.memory.primary)) c.decision.beat = false;
   const auto touches = [&](const Step& step) {
-    return MemoryOf(std::as_const(c.memory), TargetOf(step.action)).paused.has_value();
+    return !OnlyTellsClients(step.action) && paused(TargetOf(step.action));
   };
   const auto step = std::find_if(plan.steps.begin(), plan.steps.end(), touches);
   if (step == plan.steps.end()) return;
@@ -218,17 +245,23 @@ Duration LookAgainIn(const Context& c) {
                                 kUpkeepPause);
   }
   Duration wait = detection.interval;
-  // A switchover has just been taken up, and is looked at with other eyes.
-  const bool switching =
-      std::any_of(c.memory.intents.begin(), c.memory.intents.end(), [](const IntentRecord& r) {
-        return r.state == IntentState::kUnderWay && r.attempts == 0 &&
-               std::holds_alternative<Switchover>(r.intent.wish);
-      });
-  if (switching) wait = c.seen.in_the_way.known() ? kUpkeepPause : Duration::zero();
+  // A switchover waits for a calm moment. One that has just been taken up is looked at with other
+  // eyes at once.
+  const bool needs_help = PrimaryNeedsHelp(c);
+  for (const IntentRecord& record : c.memory.intents) {
+    const bool waits = record.state == IntentState::kUnderWay && record.attempts == 0 &&
+                       std::holds_alternative<Switchover>(record.intent.wish);
+    if (!waits || needs_help) continue;
+    const auto& before = c.before.intents;
+    const bool known = std::any_of(before.begin(), before.end(), [&](const IntentRecord& r) {
+      return r.intent.id == record.intent.id;
+    });
+    wait = known ? kUpkeepPause : Duration::zero();
+  }
   for (const Blocked& blocked : decision.blocked) {
     if (blocked.until) wait = std::min(wait, std::max(*blocked.until - c.now(), Duration::zero()));
   }
-  if (PrimaryNeedsHelp(c)) {
+  if (needs_help) {
     const NodeMemory& primary = MemoryOf(c.memory, *c.memory.primary);
     // The second look follows the first at once; the declared retries are a timeout apart.
     if (primary.failed_looks == 1 && MemoryOf(c.before, *c.memory.primary).failed_looks == 0)
@@ -261,6 +294,7 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
   Memory undecided = still || some_paused ? c.memory : Memory{};
   DecidePlan(c);
   CloseOvertaken(c);
+  EndFenced(c);
   if (some_paused) LeavePausedAlone(c, undecided);
   if (decision.plan.empty()) decision.plan = {};  // a purpose without steps is none
   if (still) HoldStill(c, std::move(undecided));

@@ -21,7 +21,10 @@ std::string WhyNotEligible(const ClusterSpec& spec, const Observation& seen, con
   if (const auto unfit = WhyUnfit(spec, seen, node)) return unfit->why;
   const DatabaseState& state = *database->state;
   const NodeMemory& remembered = MemoryOf(memory, node);
-  if (remembered.deposed) {
+  // Only a person can know that what its successor wrote is gone for good, and names it then.
+  const auto& promotion = memory.promotion;
+  const bool asked_for = promotion && promotion->loss_allowed && promotion->wanted == node;
+  if (remembered.deposed && !asked_for) {
     return "it was primary of an older epoch and has not followed its successor yet";
   }
   if (remembered.history == History::kDiverged) {

@@ -52,18 +52,36 @@ struct Taker {
            evidence.because + "); `pandora-ha failover` without --to replaces it.");
   }
 
+  std::string Suspended() const {
+    return "spec.suspend is set; nothing is changed. Set suspend: false first.";
+  }
+  std::string Paused() const {
+    return "The cluster is paused by " + Why(*c.memory.paused) + ". `pandora-ha resume` ends it.";
+  }
+
+  bool PrimaryServes() const {
+    return c.memory.primary &&
+           Judge(c.spec, c.seen, c.memory, *c.memory.primary).life == Life::kAlive;
+  }
+
+  // A switchover that waits cannot come about once its primary is gone; a failover replaces it.
+  bool GivesWay(const IntentRecord& other) const {
+    return std::holds_alternative<ForcedFailover>(record.intent.wish) &&
+           std::holds_alternative<Switchover>(other.intent.wish) && !c.memory.promotion &&
+           !PrimaryServes();
+  }
+
   // A change of primary begins from a cluster that somebody may act on, one at a time.
   bool MayChangePrimary(const std::optional<NodeName>& to) {
     if (to && !Declared(*to)) return false;
     const IntentRecord* other = UnderWay(c.memory);
-    if (other != nullptr && other != &record) {
+    if (other != nullptr && !GivesWay(*other)) {
       Refuse("Another one is under way: " + Describe(other->intent.wish) + ", asked for by " +
              other->intent.by + ". Wait for its end; `pandora-ha status` shows it.");
     } else if (c.spec.suspend) {
-      Refuse("spec.suspend is set; nothing is changed. Set suspend: false first.");
+      Refuse(Suspended());
     } else if (c.memory.paused) {
-      Refuse("The cluster is paused by " + Why(*c.memory.paused) +
-             ". `pandora-ha resume` ends it.");
+      Refuse(Paused());
     } else if (!c.memory.primary && !c.memory.promotion) {
       Refuse("The cluster has no primary yet; the first start chooses one.");
     } else if (c.memory.promotion) {
@@ -101,18 +119,23 @@ struct Taker {
     if (wish.to && !Declared(*wish.to)) return;
     if (!c.spec.suspend && !c.memory.paused && TakesOver(wish)) return;
     if (!MayChangePrimary(wish.to)) return;
-    const NodeName primary = *c.memory.primary;
-    if (Judge(c.spec, c.seen, c.memory, primary).life != Life::kAlive) {
-      record.says = primary.text + " is being replaced.";
+    const std::string primary = c.memory.primary->text;
+    if (!PrimaryServes()) {
+      if (IntentRecord* waits = UnderWay(c.memory)) {
+        CloseIntent(
+            c, *waits, IntentState::kSuperseded,
+            primary + " failed meanwhile, and " + record.intent.by + " asked for a failover.");
+      }
+      record.says = primary + " is being replaced.";
       return;
     }
-    Refuse(primary.text +
+    Refuse(primary +
            " answers, so nothing was touched; `pandora-ha switchover` replaces a "
            "primary that lives, and loses nothing.");
   }
   void operator()(const Pause& wish) {
     if (wish.node && !Declared(*wish.node)) return;
-    if (UnderWay(c.memory) != nullptr && UnderWay(c.memory) != &record) {
+    if (UnderWay(c.memory) != nullptr) {
       return Refuse(
           "A change of primary that was asked for is under way; pausing now would leave "
           "clients without a writer. Ask again when it is over.");
@@ -131,6 +154,12 @@ struct Taker {
   }
   void operator()(const Fence& wish) {
     if (!Declared(wish.node)) return;
+    if (c.spec.suspend) return Refuse(Suspended());
+    if (c.memory.paused) return Refuse(Paused());
+    if (const auto& paused = MemoryOf(c.memory, wish.node).paused; paused) {
+      return Refuse("Nothing was touched: " + wish.node.text + " is paused by " + Why(*paused) +
+                    ". `pandora-ha resume " + wish.node.text + "` ends it.");
+    }
     const DatabaseSeen* seen = FindSeen(c.seen, wish.node);
     const bool is_primary = c.memory.primary == wish.node ||
                             (c.memory.promotion && c.memory.promotion->to == wish.node);
@@ -155,7 +184,8 @@ struct Taker {
                     "` keeps us from using it.");
     }
     MemoryOf(c.memory, wish.node).fenced = MakeGuard(c, record.intent, std::nullopt);
-    Done(wish.node.text + " is fenced: its server is ended and stays down until it is unfenced.");
+    Done(wish.node.text +
+         " is fenced: its server is being ended, and stays down until it is unfenced.");
   }
   void operator()(const Unfence& wish) {
     if (!Declared(wish.node)) return;
@@ -209,10 +239,8 @@ void CloseIntent(Context& c, IntentRecord& record, IntentState state, std::strin
 
 void TakeUpIntents(Context& c) {
   EndGuard(c, &c.memory.paused);
-  for (auto& [name, node] : c.memory.nodes) {
-    EndGuard(c, &node.paused);
-    EndGuard(c, &node.fenced);
-  }
+  for (auto& [name, node] : c.memory.nodes) EndGuard(c, &node.paused);
+  EndOverdueSwitchover(c);
   for (const Intent& intent : c.seen.intents) {
     if (FindIntent(c.memory, intent.id) != nullptr) continue;
     IntentRecord record{

@@ -14,6 +14,20 @@
 namespace pandora_ha {
 namespace {
 
+// A successor that never comes back would keep its predecessor read-only for ever.
+std::string HowToGoBack(const Context& c) {
+  for (const auto& [name, node] : std::as_const(c.memory).nodes) {
+    const DatabaseSeen* seen = FindSeen(c.seen, name);
+    if (!node.deposed || node.history == History::kDiverged || seen == nullptr ||
+        !seen->state.known() || !c.memory.primary)
+      continue;
+    return "; or, when " + c.memory.primary->text +
+           " is gone for good with all that it alone had, `pandora-ha failover --to " + name.text +
+           " --allow-data-loss`";
+  }
+  return "";
+}
+
 // What a person holds us off from may be all that is missing.
 std::string HowToLetGo(const Context& c) {
   std::string commands;
@@ -42,7 +56,7 @@ std::string WhoCanHelp(const Context& c, BlockReason reason) {
                  : "an operator: make the node that is right writable; it becomes primary, "
                    "and what the others have of their own is told";
     case BlockReason::kNoCandidate:
-      return HowToLetGo(c);
+      return HowToLetGo(c) + HowToGoBack(c);
     case BlockReason::kStillReplicating:
     case BlockReason::kRestartAllowance:
     case BlockReason::kUnprovenFence:

@@ -93,9 +93,10 @@ std::string NotAllLocked(const Context& c) {
 void GiveUp(Context& c, IntentRecord& record, const std::string& why) {
   const bool begun = c.memory.promotion.has_value();
   const NodeName primary = *c.memory.primary;
+  const bool serves = Judge(c.spec, c.seen, c.memory, primary).life == Life::kAlive;
   CloseIntent(c, record,
               begun || record.attempts > 0 ? IntentState::kTakenBack : IntentState::kRefused,
-              "Given up: " + why + " " + primary.text + " goes on as the primary.");
+              "Given up: " + why + (serves ? " " + primary.text + " goes on as the primary." : ""));
 }
 
 // The old primary is opened again by the upkeep that follows. Tried once more while time is left.
@@ -116,6 +117,9 @@ bool TakeSwitchoverBack(Context& c, IntentRecord* record, const std::string& why
 bool BecomeFailover(Context& c, IntentRecord* record, const Evidence& evidence) {
   Promotion& promotion = *c.memory.promotion;
   const NodeName from = *promotion.from;
+  // It lives, and no look proves more: what to do about it is told better without a switchover.
+  if (evidence.life == Life::kRefusesUs && Unopened(c))
+    return TakeSwitchoverBack(c, record, from.text + " is closed, and " + evidence.because + ".");
   if (evidence.life != Life::kDead && evidence.life != Life::kCutOff) {
     c.Block(BlockReason::kGatheringEvidence,
             "The switchover from " + from.text + " waits: " + evidence.because + ".",
@@ -204,17 +208,23 @@ std::optional<NodeName> SwitchoverTarget(const Context& c, const std::optional<N
   return std::nullopt;
 }
 
+void EndOverdueSwitchover(Context& c) {
+  IntentRecord* record = UnderWay(c.memory);
+  const auto* wish = record == nullptr ? nullptr : std::get_if<Switchover>(&record->intent.wish);
+  if (wish == nullptr || c.memory.promotion || !c.memory.primary) return;
+  if (c.now() < record->give_up_at) return;
+  std::string obstacles;
+  SwitchoverTarget(c, wish->to, &obstacles);
+  GiveUp(c, *record, obstacles.empty() ? InTheWay(c) : obstacles);
+}
+
 bool AdvanceSwitchover(Context& c) {
   IntentRecord* record = UnderWay(c.memory);
   const auto* wish = record == nullptr ? nullptr : std::get_if<Switchover>(&record->intent.wish);
   if (wish == nullptr) return false;
-  if (c.now() < std::min(record->not_before, record->give_up_at)) return false;
+  if (c.now() < record->not_before) return false;
   std::string obstacles;
   const auto target = SwitchoverTarget(c, wish->to, &obstacles);
-  if (c.now() >= record->give_up_at) {
-    GiveUp(c, *record, obstacles.empty() ? InTheWay(c) : obstacles);
-    return false;
-  }
   if (!target) {
     record->says = "Waiting: " + obstacles;
     return false;
@@ -258,7 +268,16 @@ bool ContinueSwitchover(Context& c) {
       OpenTarget(c, *from);
       return false;
     }
-    if (of_target.life == Life::kDead && !MayHaveServed(c))
+    const bool beside = c.spec.failover_policy == FailoverPolicy::kAvailability;
+    if (!MayHaveServed(c) && of_target.life == Life::kCutOff && target->can_fence) {
+      c.Do(FenceServer{target->name}, gone, kFenceStep);
+      c.decision.plan.ordered = true;
+      c.decision.plan.purpose =
+          "end " + target->name.text + ", so that " + from->name.text + " can go on";
+      return false;
+    }
+    if (!MayHaveServed(c) &&
+        (of_target.life == Life::kDead || (of_target.life == Life::kCutOff && beside)))
       return TakeSwitchoverBack(c, record, gone);
     if (of_target.life == Life::kDead || of_target.life == Life::kCutOff) {
       CompletePromotion(c);

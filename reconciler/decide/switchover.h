@@ -14,6 +14,10 @@ namespace pandora_ha {
 std::optional<NodeName> SwitchoverTarget(const Context& c, const std::optional<NodeName>& to,
                                          std::string* obstacles);
 
+// Gives up a switchover whose time is over and that has not begun, whatever keeps it from
+// beginning: a primary that is gone, a suspension.
+void EndOverdueSwitchover(Context& c);
+
 // A switchover is under way and its primary still serves: closes it when everything is ready for
 // that. True when this look is used up; false leaves it to upkeep.
 // REQUIRES: the recorded primary answered; no promotion is under way.

@@ -1,5 +1,7 @@
 #include "reconciler/decide/upkeep.h"
 
+#include <utility>
+
 #include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
@@ -28,18 +30,15 @@ bool LeaveStopped(Context& c, const ReplicationSeen& channel, NodeMemory& rememb
   return false;
 }
 
-// True when a person wants its server down; ends it while it runs.
-bool KeepFenced(Context& c, const DatabaseSeen& node) {
-  const auto& fenced = MemoryOf(c.memory, node.name).fenced;
-  if (!fenced) return false;
+// A person wants its server down; it runs, and we can end it.
+bool MustEnd(const Context& c, const DatabaseSeen& node) {
   const bool runs = node.process.known() && node.process->phase == ProcessState::Phase::kRunning;
-  if (runs && node.can_fence)
-    c.Do(FenceServer{node.name}, fenced->by + " asked for it", kFenceStep);
-  return true;
+  const NodeMemory& remembered = MemoryOf(std::as_const(c.memory), node.name);
+  return runs && node.can_fence && remembered.fenced && !remembered.paused;
 }
 
 void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& primary) {
-  if (KeepFenced(c, node) || !HeldOff(c.memory, node.name).empty()) return;
+  if (!HeldOff(c.memory, node.name).empty()) return;
   if (StartIfEnded(c, node.name, node.name.text + " is down and its process is ours to start"))
     return;
   if (!node.state.known() || node.contact != Contact::kAnswered) return;
@@ -129,13 +128,7 @@ void KeepMarked(Context& c, const DatabaseSeen& primary) {
 void DecideUpkeep(Context& c) {
   const DatabaseSeen& primary = *FindSeen(c.seen, *c.memory.primary);
   const DatabaseNodeSpec& declared = *FindNode(c.spec, primary.name);
-  if (MemoryOf(c.memory, primary.name).fenced) {
-    c.decision.plan.ordered = true;
-    c.decision.plan.purpose = "fence the primary " + primary.name.text;
-    c.DoOrGoOn(WithdrawPublication{}, "the primary is to be fenced", kQuickStep);
-    KeepFenced(c, primary);
-    return;
-  }
+  if (MustEnd(c, primary)) return;
   if (Reopen(c, primary)) return;
   // The rights first, in memory, then the waiting, on the server: see invariant 2.
   KeepSemiSync(c, primary);
@@ -145,6 +138,23 @@ void DecideUpkeep(Context& c) {
     if (node.name != primary.name) KeepReplica(c, node, declared);
   }
   if (!c.decision.plan.empty()) c.decision.plan.purpose = "keep the cluster as declared";
+}
+
+void EndFenced(Context& c) {
+  Plan& plan = c.decision.plan;
+  if (plan.empty()) plan = {};  // a purpose without steps is none
+  if (plan.ordered) return;
+  for (const DatabaseSeen& node : c.seen.databases) {
+    if (!MustEnd(c, node)) continue;
+    if (plan.empty()) {
+      plan.purpose = "end the server of " + node.name.text + ", which is fenced";
+      plan.ordered = node.name == c.memory.primary;  // its clients wait for the failover
+    }
+    if (c.seen.publication.primary == node.name)
+      c.DoOrGoOn(WithdrawPublication{}, node.name.text + " is to be fenced", kQuickStep);
+    c.Do(FenceServer{node.name},
+         MemoryOf(std::as_const(c.memory), node.name).fenced->by + " asked for it", kFenceStep);
+  }
 }
 
 }  // namespace pandora_ha

@@ -1,5 +1,7 @@
 #include "reconciler/loop/beater.h"
 
+#include "reconciler/base/log.h"
+
 namespace pandora_ha {
 
 Beater::Beater(Connect connect, const Clock& clock, Duration timeout)
@@ -23,9 +25,17 @@ void Beater::Beat(const NodeName& primary, Epoch epoch) {
   asked_.notify_all();
 }
 
-std::string Beater::problem() const {
-  const std::lock_guard lock(mutex_);
-  return problem_;
+void Beater::Tell(const NodeName& primary, const std::string& problem) {
+  if (problem == problem_) return;
+  problem_ = problem;
+  if (problem.empty()) {
+    Log(LogLevel::kInfo, "The heartbeat is renewed again.", {{"node", primary.text}});
+  } else {
+    Log(LogLevel::kWarning,
+        "The heartbeat could not be renewed; look at the disk and the heartbeat table of the "
+        "primary.",
+        {{"node", primary.text}, {"error", problem}});
+  }
 }
 
 void Beater::Loop() {
@@ -41,9 +51,9 @@ void Beater::Loop() {
     if (!node) node = connect_(wanted.primary);
     const Status status = node->WriteMarker(wanted.epoch, wanted.primary, clock_.Now().wall,
                                             Deadline(clock_, timeout_));
+    Tell(wanted.primary, status.ok() ? "" : status.error().message);
     lock.lock();
     busy_ = false;
-    problem_ = status.ok() ? "" : status.error().message;
   }
 }
 

@@ -16,7 +16,8 @@
 namespace pandora_ha {
 
 // A thread and connections of its own, because a write can be held up by locks or by semi-sync, and
-// looks must not be. Thread-safe.
+// looks must not be. A beat that fails is logged, once for each reason, and so is the next one that
+// does not. Thread-safe.
 class Beater {
  public:
   using Connect = std::function<std::unique_ptr<DatabaseNode>(const NodeName&)>;
@@ -28,8 +29,6 @@ class Beater {
 
   // Asks for one beat; does nothing while the last one is still under way.
   void Beat(const NodeName& primary, Epoch epoch);
-  // Why the last finished beat failed; empty: it did not.
-  std::string problem() const;
 
  private:
   struct Wanted {
@@ -38,17 +37,19 @@ class Beater {
   };
 
   void Loop();
+  void Tell(const NodeName& primary, const std::string& problem);
 
   const Connect connect_;
   const Clock& clock_;
   const Duration timeout_;
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable asked_;
   bool stopping_ = false;
   bool busy_ = false;
   std::optional<Wanted> wanted_;
-  std::string problem_;
-  std::map<NodeName, std::unique_ptr<DatabaseNode>> nodes_;  // the thread's own
+  // The thread's own.
+  std::string problem_;  // why the last beat failed; empty: it did not
+  std::map<NodeName, std::unique_ptr<DatabaseNode>> nodes_;
   std::thread thread_;
 };
 

@@ -19,6 +19,7 @@ namespace {
 constexpr Duration kStoreQuietChangesEvery = Seconds(30);
 constexpr Duration kAfterFailedPlan = Milliseconds(200);
 constexpr std::size_t kTimingsKept = 64;
+static_assert(kIntentsKept > kMostPendingIntents, "see kIntentsKept");
 
 LogLevel LevelOf(Severity severity) {
   switch (severity) {
@@ -84,7 +85,8 @@ void ClusterLoop::ForgetMonotonicDates() {
   const TimePoint now = clock_.Now().mono;
   memory_.boot_id = clock_.BootId();
   if (memory_.promotion) memory_.promotion->began = now;
-  memory_.failed_over_at.reset();
+  // When it was is not known any more: the cool-down begins anew, and a person still has to look.
+  if (memory_.failed_over_at) memory_.failed_over_at = now;
   for (IntentRecord& record : memory_.intents) {
     record.give_up_at = now + record.intent.within;
     record.not_before = {};

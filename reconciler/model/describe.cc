@@ -70,4 +70,8 @@ NodeName TargetOf(const Action& action) {
                     action);
 }
 
+bool OnlyTellsClients(const Action& action) {
+  return std::holds_alternative<Publish>(action);
+}
+
 }  // namespace pandora_ha

@@ -42,8 +42,8 @@ struct Resume {
   std::optional<NodeName> node;
   bool operator==(const Resume&) const = default;
 };
-// The node's server is ended (or, where nobody can, kept read-only) and not started again until it
-// is unfenced. A primary is fenced only with `even_primary`: the failover follows by itself.
+// The node's server is ended and not started again until it is unfenced; refused where nobody can
+// end it for us. A primary is fenced only with `even_primary`: the failover follows by itself.
 struct Fence {
   NodeName node;
   bool even_primary = false;
@@ -94,8 +94,9 @@ struct IntentRecord {
   bool operator==(const IntentRecord&) const = default;
 };
 
-// Kept in memory: the one under way and the newest finished ones.
-inline constexpr std::size_t kIntentsKept = 16;
+// Kept in memory: the one under way and the newest finished ones. More than may be asked for
+// between two looks: one that were forgotten in the look that took it up would be taken up again.
+inline constexpr std::size_t kIntentsKept = 32;
 
 std::string_view ToString(IntentState state);  // "underWay", "done", "refused", …
 std::string_view KindOf(const Wish& wish);     // "switchover", "failover", "pause", …

@@ -305,7 +305,8 @@ std::string_view ToString(StepOutcome outcome);
 
 std::string Describe(const Action& action);  // "open node2 for writing (epoch 4)"
 std::string Describe(const Condition& condition);
-NodeName TargetOf(const Action& action);  // empty for what is done to all clients
+NodeName TargetOf(const Action& action);      // empty for what is done to all clients
+bool OnlyTellsClients(const Action& action);  // it names a node and does not touch it
 
 // All codes in declared order, for tables and tests.
 std::vector<FindingCode> AllFindingCodes();

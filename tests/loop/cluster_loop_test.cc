@@ -245,12 +245,30 @@ TEST_F(LoopTest, AfterARestartOfTheMachineAnIntentGetsItsTimeAnew) {
   lease_.held = false;
   loop_->Tick();
   const Memory& memory = board_.Last("test")->decision.memory;
-  EXPECT_FALSE(memory.failed_over_at);
+  ASSERT_TRUE(memory.failed_over_at) << "nobody has acknowledged it";
+  EXPECT_LE(*memory.failed_over_at, SystemClock().Now().mono);
   ASSERT_EQ(memory.intents.size(), 1u);
   const TimePoint now = SystemClock().Now().mono;
   EXPECT_LE(memory.intents[0].give_up_at, now + Seconds(60));
   EXPECT_GT(memory.intents[0].give_up_at, now + Seconds(30));
   EXPECT_LE(memory.intents[0].not_before, now);
+}
+
+// Invariant 9: as many as can wait are taken up in one look, and none of them is forgotten in it.
+TEST_F(RenewalTest, NoIntentIsForgottenInTheLookThatTakesItUp) {
+  IntentRecord record;
+  record.intent = Wanted("under-way", Switchover{NodeName("node2"), false});
+  store_.memory->intents = {record};
+  ASSERT_TRUE(loop_->Start().ok());
+  const auto id = [](std::size_t i) { return "wish-number-" + std::to_string(i); };
+  for (std::size_t i = 0; i < kMostPendingIntents; ++i) ASSERT_TRUE(loop_->Ask(Wanted(id(i))).ok());
+  loop_->Tick();
+  const auto& kept = board_.Last("test")->decision.memory.intents;
+  for (std::size_t i = 0; i < kMostPendingIntents; ++i) {
+    EXPECT_TRUE(std::any_of(kept.begin(), kept.end(), [&](const IntentRecord& r) {
+      return r.intent.id == id(i) && r.state == IntentState::kDone;
+    })) << id(i);
+  }
 }
 
 TEST_F(LoopTest, AskingEndsTheWait) {

@@ -222,8 +222,6 @@ class Simulation {
     }
     for (const Violation& violation : CheckInvariants(spec, seen, m.memory, decision))
       Break(violation.invariant, "CheckInvariants: " + violation.says);
-    const Epoch shown = std::max(decision.memory.epoch, m.memory.epoch);
-    if (decision.memory.epoch < shown) Break(9, "the epoch went back");
     // What only the durable memory would have said must be as clean.
     if (!(m.stored == m.memory)) {
       ++outcome_.statistics.decisions;
@@ -308,16 +306,31 @@ class Simulation {
     });
   }
 
-  // Two writers that both answer are a finding in the same look.
+  // A person or a plan is told of this node.
+  static bool Names(const Decision& decision, const NodeName& node) {
+    const auto& promotion = decision.memory.promotion;
+    if (promotion && (promotion->from == node || promotion->to == node)) return true;
+    const auto told = [&](const auto& all, const auto& holds) {
+      return std::any_of(all.begin(), all.end(), holds);
+    };
+    return told(decision.plan.steps, [&](const Step& s) { return TargetOf(s.action) == node; }) ||
+           told(decision.blocked,
+                [&](const Blocked& b) { return b.says.find(node.text) != std::string::npos; });
+  }
+
+  // Two writers that both answer are a finding in the same look, or the second one is named.
   void CheckSaid(const Observation& seen, const Decision& decision) {
-    int writable = 0;
-    for (const DatabaseSeen& node : seen.databases)
-      writable += node.state.known() && node.state->writable ? 1 : 0;
-    if (writable < 2) return;
-    if (!Says(decision, FindingCode::kTwoWritable) &&
-        !Says(decision, FindingCode::kWritableReplica) && decision.blocked.empty() &&
-        decision.plan.empty())
-      Break(12, "two nodes answer that they are writable, and nothing is said");
+    std::vector<NodeName> writable;
+    for (const DatabaseSeen& node : seen.databases) {
+      if (node.state.known() && node.state->writable) writable.push_back(node.name);
+    }
+    if (writable.size() < 2 || Says(decision, FindingCode::kTwoWritable) ||
+        Says(decision, FindingCode::kWritableReplica))
+      return;
+    for (const NodeName& node : writable) {
+      if (node != decision.memory.primary && !Names(decision, node))
+        Break(12, node.text + " answers that it is writable, too, and nothing is said");
+    }
   }
 
   void TracePlan(const Manager& m, const Decision& decision) {
