@@ -6,7 +6,6 @@ namespace pandora_ha {
 namespace {
 
 constexpr std::size_t kLongestHost = 253;
-constexpr mode_t kOthersMayWrite = 0002;
 
 // Pandora takes the file's text as it is; the console splits it at commas.
 Status CheckHost(const std::string& host) {
@@ -87,7 +86,7 @@ Result<FileRights> HostsFile::RightsFor(const Descriptor& directory, const Found
     rights = found.sidecar->hosts_rights;
   } else if (found.hosts) {
     rights = found.hosts->rights;
-    rights.mode &= static_cast<mode_t>(~kOthersMayWrite);
+    rights.mode &= kMostHostsMode;
   }
   return AttainableRights(directory, path_.name, rights);
 }

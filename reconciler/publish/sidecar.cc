@@ -5,6 +5,12 @@
 #include <nlohmann/json.hpp>
 
 namespace pandora_ha {
+namespace {
+
+// What a document may ask for at most; a planted file must overflow nothing.
+constexpr Milliseconds kLongestLease = Seconds(3600);
+
+}  // namespace
 
 std::string SidecarName(const std::string& hosts_file) {
   const auto slash = hosts_file.rfind('/');
@@ -48,8 +54,10 @@ Result<Sidecar> ParseSidecar(const std::string& text, const std::string& where) 
     const auto& file = json.at("hostsFile");
     out.sha256 = file.at("sha256").get<std::string>();
     out.hosts_rights = {file.at("owner").get<uid_t>(), file.at("group").get<gid_t>(),
-                        file.at("mode").get<mode_t>()};
-    if (ParseWallTime(json.at("written").get<std::string>(), &out.written_at)) return out;
+                        file.at("mode").get<mode_t>() & kMostHostsMode};
+    const bool lease_good = out.lease >= Milliseconds(0) && out.lease <= kLongestLease;
+    if (lease_good && ParseWallTime(json.at("written").get<std::string>(), &out.written_at))
+      return out;
   } catch (const nlohmann::json::exception&) {
   }
   return Error{ErrorCode::kInvalid,
