@@ -15,11 +15,11 @@ namespace pandora_ha {
 struct RelayTail {
   GtidSet holds;                              // transactions found from the recorded place on
   std::optional<RelayPlace> first_unapplied;  // none: all of them are executed
-  bool complete = true;                       // false: it is too long to be read in one go
+  bool complete = true;  // false: too long for one go, or not readable to its end
 };
 
-// Reads from `standing.executed_to` to the end, file after file. An unreadable end counts as the
-// end. Both threads must be stopped.
+// Reads from `standing.executed_to` to the end, file after file, for at most half of the time. Both
+// threads must be stopped.
 Result<RelayTail> ReadRelayTail(Session& session, const ReplicaStanding& standing,
                                 Deadline deadline);
 
