@@ -336,9 +336,10 @@ Status SqlDatabaseNode::WriteMarker(Epoch epoch, const NodeName& writer, WallTim
                        ParseServerVersion(marker_session_->server_version()));
   // MariaDB's read_only does not hold us up: a beat that comes late must not write behind the back
   // of a switchover. The server closes only between statements, so the question and the write are
-  // one. Written as a row, because a replica would answer the question otherwise.
+  // one. Written as a row, because a replica would answer the question otherwise. Later servers
+  // have words for read_only, and a word is equal to 0.
   const bool mariadb = version.flavor == Flavor::kMariaDb;
-  const std::string open = mariadb ? " AND @@global.read_only=0" : "";
+  const std::string open = mariadb ? " AND CAST(@@global.read_only AS CHAR) IN ('0','OFF')" : "";
   if (mariadb) PHA_TRY(marker_session_->Execute("SET SESSION binlog_format=ROW", deadline));
   const std::string number = std::to_string(epoch.number);
   const std::string name = QuoteLiteral(writer.text);
