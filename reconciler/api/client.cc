@@ -70,7 +70,9 @@ Result<std::string> Receive(int descriptor, const Deadline& deadline, const std:
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
     if (got < 0 || (got == 0 && all.empty())) {
       return Error{ErrorCode::kUnreachable,
-                   "The manager at " + path + " hung up; it lets only its own user and root ask.",
+                   "The manager at " + path +
+                       " hung up before it answered: it ended, is busy with too many connections, "
+                       "or does not let this user ask (only its own and root).",
                    got < 0 ? errno : 0};
     }
     if (got == 0) return all;
@@ -98,7 +100,11 @@ Result<std::string> Question(const std::string& path, const std::string& request
   }
   const Descriptor descriptor(*connected);
   PHA_TRY(Send(descriptor.number, request, deadline, path));
-  return Receive(descriptor.number, deadline, path);
+  auto answer = Receive(descriptor.number, deadline, path);
+  // A wish that was handed over whole may have been taken: the outcome is unknown.
+  if (answer.ok() || answer.error().code != ErrorCode::kUnreachable || !request.starts_with("POST"))
+    return answer;
+  return Error{ErrorCode::kTimeout, answer.error().message, answer.error().number};
 }
 
 ErrorCode CodeOf(unsigned status) {

@@ -125,10 +125,14 @@ Result<std::unique_ptr<ApiServer>> ApiServer::Start(const ApiServerOptions& opti
     p.network->Accept();
   }
   p.thread = std::thread([context = &p.context] {
-    try {
-      context->run();
-    } catch (const std::exception& e) {
-      Log(LogLevel::kError, "The HTTP server stopped; restart pandora-ha.", {{"error", e.what()}});
+    for (;;) {
+      try {
+        context->run();
+        return;
+      } catch (const std::exception& e) {
+        // One question's trouble (memory) must not make the manager deaf.
+        Log(LogLevel::kError, "The HTTP server met an error and goes on.", {{"error", e.what()}});
+      }
     }
   });
   return std::unique_ptr<ApiServer>(new ApiServer(std::move(parts)));

@@ -6,15 +6,19 @@
 #include <functional>
 #include <iostream>
 #include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
+#include "reconciler/app/ask.h"
 #include "reconciler/app/cli_intents.h"
 #include "reconciler/app/demo.h"
 #include "reconciler/app/run_command.h"
 #include "reconciler/app/stop_signals.h"
 #include "reconciler/app/verbs.h"
 #include "reconciler/app/version.h"
+#include "reconciler/model/json.h"
 #include "reconciler/spec/validate_command.h"
 #include "reconciler/substrate/local/supervisor.h"
 
@@ -101,9 +105,16 @@ void AddValidate(CLI::App& app, Line* line) {
   AddForm(verb, &line->ask);
   verb->callback([line] {
     line->chosen = [line] {
-      const bool json = line->ask.form == OutputForm::kJson;
-      return ValidateCommand(line->files, json ? ValidateFormat::kJson : ValidateFormat::kTable,
-                             std::cout, std::cerr);
+      const OutputForm form = line->ask.form;
+      if (form != OutputForm::kYaml) {
+        return ValidateCommand(
+            line->files, form == OutputForm::kJson ? ValidateFormat::kJson : ValidateFormat::kTable,
+            std::cout, std::cerr);
+      }
+      std::ostringstream json;
+      const int code = ValidateCommand(line->files, ValidateFormat::kJson, json, std::cerr);
+      PrintDocument(line->ask, *ParseJson(json.str()), "", std::cout);
+      return code;
     };
   });
 }

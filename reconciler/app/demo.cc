@@ -19,6 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kDocument[] = "pandora-ha.yaml";
+constexpr char kMark[] = ".pandora-ha-demo";  // only a directory with this file is ever removed
 constexpr Duration kStartWithin = Seconds(120);
 constexpr Duration kStopWithin = Seconds(30);
 
@@ -77,10 +78,30 @@ Status WriteFile(const std::string& path, const std::string& text, mode_t mode) 
   return Ok();
 }
 
+bool IsMarked(const DemoOptions& options) {
+  return fs::exists(options.directory + "/" + kMark);
+}
+
+// At the end it is removed with all it holds.
+Status CheckDirectory(const DemoOptions& options) {
+  std::error_code error;
+  if (!fs::exists(options.directory, error) || IsMarked(options)) return Ok();
+  if (fs::is_empty(options.directory, error) && !error) return Ok();
+  return Error{ErrorCode::kRefused,
+               options.directory +
+                   " holds something that this demonstration did not make "
+                   "(it has no file " +
+                   kMark +
+                   ", as is so after an older version's). Nothing was changed; "
+                   "name an empty or a new --directory."};
+}
+
 // Makes what is missing; never overwrites a document that a person may have changed.
 Status PrepareDirectory(const DemoOptions& options) {
   std::error_code error;
-  fs::create_directories(options.directory + "/data_in/conf", error);
+  fs::create_directories(options.directory, error);
+  if (!error) PHA_TRY(WriteFile(options.directory + "/" + kMark, "", 0644));
+  if (!error) fs::create_directories(options.directory + "/data_in/conf", error);
   if (error)
     return Error{ErrorCode::kIo, "Cannot make " + options.directory + ": " + error.message() + "."};
   for (const char* role : {"admin", "replication", "application"}) {
@@ -190,6 +211,7 @@ int DemoCommand(const DemoOptions& asked, std::ostream& out, std::ostream& err) 
     err << "pandora-ha: " << message << "\n";
     return code;
   };
+  if (const Status ours = CheckDirectory(options); !ours.ok()) return fail(ours.error().message, 2);
   if (fs::exists(DocumentPath(options))) {
     err << "demo: going on with what an earlier one left in " << options.directory
         << ", with its fences and pauses; remove it to begin anew\n";
@@ -233,7 +255,7 @@ int DemoCommand(const DemoOptions& asked, std::ostream& out, std::ostream& err) 
   const Status ended = (*service)->StopServers(Deadline(SystemClock(), kStopWithin));
   if (!ended.ok()) return fail(ended.error().message, 1);
   service->reset();
-  if (!options.keep && code == 0) {
+  if (!options.keep && code == 0 && IsMarked(options)) {
     fs::remove_all(options.directory);
   } else {
     err << "demo: the data is left in " << options.directory

@@ -186,6 +186,11 @@ Status SqlDatabaseNode::EndTransactions(const std::vector<Blocker>& blockers, De
   while (!ended.empty()) {
     PHA_ASSIGN_OR_RETURN(const ResultSets answers, Ask(CountSessions(ended), deadline));
     if (RowReader(answers.tables.front(), 0).Number("sessions") == 0) break;
+    if (deadline.left() < Milliseconds(10)) {
+      return Error{ErrorCode::kTimeout, "sessions that were told to end at " + Where() +
+                                            " have not ended in the time allowed: their "
+                                            "transactions are rolled back"};
+    }
     PHA_TRY(Change("DO SLEEP(0.002)", deadline));
   }
   if (refused.empty()) return Ok();

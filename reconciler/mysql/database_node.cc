@@ -14,6 +14,8 @@ namespace {
 
 constexpr Milliseconds kLongestServerWait{500};
 constexpr Seconds kShortestSessionTimeout{5};
+// A question whose answer does not come in time closes the session, and the manager's lock with it.
+constexpr Milliseconds kTooLateToAsk{20};
 
 }  // namespace
 
@@ -154,6 +156,11 @@ Status SqlDatabaseNode::EnsureApplier(const ReplicaStanding& standing, Deadline 
     const auto tail = ReadRelayTail(*session_, standing, deadline);
     NoteDescriptor();
     if (!tail) return tail.error();
+    if (!tail->first_unapplied && !tail->complete) {
+      return Error{ErrorCode::kTimeout,
+                   "the relay log at " + Where() +
+                       " could not be read to its end, so what it holds is not known"};
+    }
     if (!tail->first_unapplied) return Ok();
     from = *tail->first_unapplied;
   }
@@ -170,13 +177,14 @@ Status SqlDatabaseNode::WaitUntilApplied(ReplicaStanding standing, Deadline dead
                        " cannot apply what it received: " + standing.channel->sql_error,
                    standing.channel->sql_errno};
     }
-    if (deadline.passed()) {
+    if (deadline.left() < 2 * kTooLateToAsk) {
       return Error{ErrorCode::kTimeout,
                    "the replica at " + Where() +
                        " has not applied everything it received in the time allowed"};
     }
     // In slices, because an applier that stops on an error does not end the server's wait.
-    const auto slice = std::min(kLongestServerWait, ServerShare(deadline));
+    const auto left = std::chrono::floor<Milliseconds>(deadline.left()) - kTooLateToAsk;
+    const auto slice = std::min({kLongestServerWait, ServerShare(deadline), left});
     // A relay log whose transactions are not known by name can only be asked about again.
     const bool named = !standing.executed.Contains(standing.channel->received);
     const auto waited = Ask(
@@ -328,9 +336,10 @@ Status SqlDatabaseNode::WriteMarker(Epoch epoch, const NodeName& writer, WallTim
                        ParseServerVersion(marker_session_->server_version()));
   // MariaDB's read_only does not hold us up: a beat that comes late must not write behind the back
   // of a switchover. The server closes only between statements, so the question and the write are
-  // one. Written as a row, because a replica would answer the question otherwise.
+  // one. Written as a row, because a replica would answer the question otherwise. Later servers
+  // have words for read_only, and a word is equal to 0.
   const bool mariadb = version.flavor == Flavor::kMariaDb;
-  const std::string open = mariadb ? " AND @@global.read_only=0" : "";
+  const std::string open = mariadb ? " AND CAST(@@global.read_only AS CHAR) IN ('0','OFF')" : "";
   if (mariadb) PHA_TRY(marker_session_->Execute("SET SESSION binlog_format=ROW", deadline));
   const std::string number = std::to_string(epoch.number);
   const std::string name = QuoteLiteral(writer.text);

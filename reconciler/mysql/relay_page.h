@@ -20,7 +20,7 @@ inline constexpr std::int64_t kFirstRelayPosition = 4;  // after a binary log's 
 struct RelayTail {
   GtidSet holds;                              // transactions found from the recorded place on
   std::optional<RelayPlace> first_unapplied;  // none: all of them are executed
-  bool complete = true;                       // false: it is too long to be read in one go
+  bool complete = true;  // false: too long for one go, or not readable to its end
 };
 
 // The transactions that begin on this page of `file`, into `tail`.

@@ -11,8 +11,8 @@
 
 namespace pandora_ha {
 
-// Reads from `standing.executed_to` to the end, file after file. An unreadable end counts as the
-// end. Both threads must be stopped.
+// Reads from `standing.executed_to` to the end, file after file, for at most half of the time. Both
+// threads must be stopped.
 Result<RelayTail> ReadRelayTail(Session& session, const ReplicaStanding& standing,
                                 Deadline deadline);
 

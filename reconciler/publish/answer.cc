@@ -7,7 +7,7 @@ namespace pandora_ha {
 namespace {
 
 constexpr std::size_t kHeader = 4;  // length (3 bytes), sequence number
-constexpr unsigned char kPrepare = 0x16;
+constexpr unsigned char kPrepare = 0x16, kSendLongData = 0x18, kCloseStatement = 0x19;
 constexpr unsigned char kOk = 0x00, kEof = 0xfe, kErr = 0xff, kLocalInfile = 0xfb;
 constexpr std::uint16_t kInTransaction = 0x0001, kMoreResults = 0x0008;
 constexpr std::uint16_t kProgressReport = 0xffff;  // MariaDB: an ERR packet that is none
@@ -56,8 +56,17 @@ bool IsTls(std::string_view head) {
 
 }  // namespace
 
+// Only when it is all that came: with a command behind it, an answer will follow.
+bool Answer::IsNeverAnswered(std::string_view data) const {
+  if (!authenticated_ || data.size() <= kHeader || data.size() != kHeader + Length(data))
+    return false;
+  const unsigned command = At(data, kHeader);
+  return command == kSendLongData || command == kCloseStatement;
+}
+
 void Answer::ClientSaid(std::string_view data) {
   if (size_ == 0) return;  // goes on with what it began
+  if (IsNeverAnswered(data)) return;
   if (const auto status = LastStatus()) {
     transaction_ = (*status & kInTransaction) != 0;
     authenticated_ = authenticated_ || introduced_;

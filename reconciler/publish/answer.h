@@ -33,6 +33,7 @@ class Answer {
   std::string_view head() const;
   std::string_view tail() const;
   bool IsOnePacket() const;
+  bool IsNeverAnswered(std::string_view data) const;
   std::optional<Status> LastStatus() const;
 
   std::size_t size_ = 0;         // 0: the client's turn is not answered yet

@@ -8,7 +8,6 @@ namespace pandora_ha {
 namespace {
 
 constexpr std::size_t kLongestHost = 253;
-constexpr mode_t kOthersMayWrite = 0002;
 // After the end of a drain; a manager that has not withdrawn by then has died.
 constexpr Seconds kWithdrawnWithin{1};
 // Shorter than the time after which another manager takes over from one that is frozen.
@@ -95,7 +94,7 @@ Result<FileRights> HostsFile::RightsFor(const Descriptor& directory, const Found
   } else if (found.hosts) {
     rights = found.hosts->rights;
   }
-  rights.mode &= static_cast<mode_t>(~kOthersMayWrite);
+  rights.mode &= kMostHostsMode;
   return AttainableRights(directory, path_.name, rights);
 }
 

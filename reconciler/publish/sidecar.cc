@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 namespace pandora_ha {
-
 std::string SidecarName(const std::string& hosts_file) {
   const auto slash = hosts_file.rfind('/');
   const auto dot = hosts_file.rfind('.');
@@ -42,8 +41,8 @@ std::string PrintSidecar(const Sidecar& sidecar) {
 
 namespace {
 
-constexpr Milliseconds kLongestLease = std::chrono::hours(24);
-constexpr mode_t kMostMode = 0777;
+// What a document may ask for at most; a planted file must overflow nothing.
+constexpr Milliseconds kLongestLease = Seconds(3600);
 
 // json's own conversions wrap what is negative or too large and cut fractions.
 template <class T>
@@ -68,7 +67,8 @@ bool ReadNumbers(const nlohmann::json& json, Sidecar* out) {
                      ReadWhole(json.at("leaseMilliseconds"), kLongestLease.count(), &lease) &&
                      ReadWhole(file.at("owner"), kMostId, &rights.owner) &&
                      ReadWhole(file.at("group"), kMostId, &rights.group) &&
-                     ReadWhole(file.at("mode"), kMostMode, &rights.mode);
+                     ReadWhole(file.at("mode"), static_cast<mode_t>(07777), &rights.mode);
+  rights.mode &= kMostHostsMode;
   out->lease = Milliseconds(lease);
   return whole;
 }

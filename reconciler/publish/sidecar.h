@@ -15,6 +15,9 @@
 
 namespace pandora_ha {
 
+// What a mode may hold at most, wherever it was read: a planted file must open nothing.
+constexpr mode_t kMostHostsMode = 0775;
+
 struct Sidecar {
   std::string cluster;
   PublishedPrimary primary;  // the last one, also when withdrawn

@@ -29,7 +29,8 @@ std::vector<RuleViolation> CheckChange(const ClusterSpec& before, const ClusterS
 // The ids of both.
 std::vector<std::string> RuleIds();
 
-// Options of the database server that the cluster decides itself (rule ManagedOption), with '_'.
+// Options of the database server that the cluster decides itself (rule ManagedOption), with '_' and
+// without the prefixes that servers take off a name (loose_, skip_, ...).
 const std::vector<std::string>& ManagedOptions();
 
 // Correct but perhaps not meant: {path, message}.

@@ -125,11 +125,25 @@ void OptionName(const Context& context) {
   }
 }
 
+// "loose_skip_networking" → "networking"
+std::string WithoutPrefixes(std::string name) {
+  for (bool again = true; again;) {
+    again = false;
+    for (const std::string_view prefix : {"loose_", "skip_", "enable_", "disable_", "maximum_"}) {
+      if (!name.starts_with(prefix)) continue;
+      name.erase(0, prefix.size());
+      again = true;
+    }
+  }
+  return name;
+}
+
 void ManagedOption(const Context& context) {
   const auto& managed = ManagedOptions();
   for (const auto& [name, value] : context.spec.database.configuration) {
     std::string plain = name;
     std::replace(plain.begin(), plain.end(), '-', '_');
+    plain = WithoutPrefixes(plain);
     if (std::find(managed.begin(), managed.end(), plain) == managed.end()) continue;
     context.Report(ChildPath("spec.database.configuration", name),
                    "the cluster decides this option itself; remove it");

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "reconciler/mysql/provision.h"
 #include "tests/mysql/pair.h"
 
 namespace pandora_ha::testing {
@@ -211,6 +212,31 @@ TEST_P(DatabaseNodeTest, RelayLogOfAStoppedReplicaSurvivesUntilItIsApplied) {
   pair.Follow(*pair.b, pair.one);
   EXPECT_OK(Mark(*pair.a, 3));
   EXPECT_TRUE(WaitUntil(Seconds(20), [&] { return MarkerSeenBy(*pair.b) == Epoch(3); }));
+}
+
+// The manager's lock hangs on that connection: the end of a wait must not cost it.
+TEST_P(DatabaseNodeTest, AnApplierThatIsHeldUpCostsTheTimeAndNotTheConnection) {
+  Pair pair(GetParam());
+  EXPECT_OK(Mark(*pair.a, 2));
+  ASSERT_TRUE(WaitUntil(Seconds(10), [&] { return MarkerSeenBy(*pair.b) == Epoch(2); }));
+  const auto holder = pair.two.Admin();
+  EXPECT_OK(holder->Execute("BEGIN", In(Seconds(5))));
+  ASSERT_TRUE(holder->Query("SELECT * FROM " + *HeartbeatTable(TestSpec().database.schema) +
+                                " WHERE id=1 LOCK IN SHARE MODE",
+                            In(Seconds(5))));
+  EXPECT_OK(Mark(*pair.a, 3));
+  const GtidSet written = StateOf(*pair.a).executed;
+  ASSERT_TRUE(WaitUntil(Seconds(10),
+                        [&] { return StateOf(*pair.b).replication->received.Contains(written); }));
+  EXPECT_OK(pair.b->StopReceiving(In(Seconds(5))));
+  const auto connection = pair.b->WatchDescriptor();
+  for (const int budget : {100, 150, 300, 700}) {
+    const Status status = pair.b->ApplyReceived(In(Milliseconds(budget)));
+    ASSERT_FALSE(status.ok());
+    EXPECT_NE(status.error().message.find("has not applied"), std::string::npos)
+        << status.error().message;
+    EXPECT_EQ(pair.b->WatchDescriptor(), connection);
+  }
 }
 
 TEST_P(DatabaseNodeTest, SwitchoverAndBackByGtid) {

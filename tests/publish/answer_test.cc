@@ -60,6 +60,18 @@ TEST(Answer, GoesOnInATransactionAndWithMoreResults) {
   EXPECT_EQ(After(Packet(1, "\xfb/tmp/rows")), Place::kBusy) << "LOAD DATA LOCAL";
 }
 
+// PDO, mysqli and Connector/J close a prepared statement last; no server answers that.
+TEST(Answer, WaitsForNoAnswerThatNeverComes) {
+  Answer answer = Asked();
+  answer.ServerSaid(OkPacket());
+  answer.ClientSaid(Query("SELECT 1"));
+  answer.ServerSaid(OkPacket());
+  answer.ClientSaid(Packet(0, Bytes({0x19, 1, 0, 0, 0})));
+  EXPECT_EQ(answer.Now(), Place::kBetween);
+  answer.ClientSaid(Packet(0, Bytes({0x19, 1, 0, 0, 0})) + Query("SELECT 2"));
+  EXPECT_EQ(answer.Now(), Place::kBusy) << "with a statement behind it";
+}
+
 TEST(Answer, RemembersTheTransactionBeyondAnError) {
   Answer answer = Asked(Query("BEGIN"));
   answer.ServerSaid(OkPacket(kInTransaction));

@@ -93,6 +93,22 @@ TEST_F(HostsFileTest, KeepsModeOfAnExistingFileButNotItsOpenDoor) {
   EXPECT_EQ(file.Current().problem, "");
 }
 
+// Pandora's web server may write to this directory.
+TEST_F(HostsFileTest, APlantedSidecarOpensNothing) {
+  {
+    HostsFile file(options_, SystemClock());
+    ASSERT_TRUE(file.Publish(Primary("node1", "10.0.1.11", 1)).ok());
+  }
+  auto planted = *ParseSidecar(ReadAll(sidecar_), sidecar_);
+  planted.hosts_rights.mode = 04777;
+  Write(sidecar_, PrintSidecar(planted));
+  HostsFile file(options_, SystemClock());
+  ASSERT_TRUE(file.Publish(Primary("node2", "10.8.1.11", 2)).ok());
+  EXPECT_EQ(Mode(options_.path), 0775u);
+  planted.lease = Milliseconds(9223372036854775807);
+  EXPECT_FALSE(ParseSidecar(PrintSidecar(planted), sidecar_).ok());
+}
+
 TEST_F(HostsFileTest, NeverLowersTheEpoch) {
   {
     HostsFile file(options_, SystemClock());

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <sstream>
+
+#include "reconciler/spec/rules.h"
+
 namespace pandora_ha {
 namespace {
 
@@ -32,6 +37,35 @@ TEST(ServerConfiguration, BootsReadOnlyWhateverTheDocumentSays) {
     EXPECT_EQ(text.error().code, ErrorCode::kInvalid);
     EXPECT_NE(text.error().message.find(option), std::string::npos) << text.error().message;
   }
+}
+
+// Or `validate` would call a document valid that `run` refuses.
+TEST(ServerConfiguration, RefusesNothingThatTheDocumentsRuleAllows) {
+  ServerProgram mysql = MariaDb(9, 1, 0);
+  mysql.flavor = Flavor::kMySql;
+  mysql.root = "/srv/root";
+  mysql.share = "/srv/share";
+  ServerProgram old_mysql = mysql;
+  old_mysql.version = {8, 0, 20};
+  int refused = 0;
+  for (const ServerProgram& program : {MariaDb(10, 11, 19), mysql, old_mysql}) {
+    std::istringstream lines(*ServerConfiguration(program, Settings()));
+    for (std::string line; std::getline(lines, line);) {
+      const std::string name = line.substr(0, line.find(' '));
+      if (line.find(" = ") == std::string::npos) continue;
+      ClusterSpec spec;
+      spec.database.configuration = {{name, "1"}};
+      ServerSettings settings = Settings();
+      settings.configuration = spec.database.configuration;
+      if (ServerConfiguration(program, settings).ok()) continue;
+      ++refused;
+      const auto broken = CheckRules(spec, TreeNode{});
+      EXPECT_TRUE(std::any_of(broken.begin(), broken.end(), [](const RuleViolation& violation) {
+        return violation.rule_id == "ManagedOption";
+      })) << name;
+    }
+  }
+  EXPECT_GT(refused, 40);
 }
 
 TEST(ServerConfiguration, TheDocumentWinsOverDefaultsAndSafetyOverTheDocument) {

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <csignal>
 #include <filesystem>
@@ -139,6 +140,85 @@ TEST(SupervisorTest, WhoeverClaimedLastIsObeyedAndTheOthersAreRefused) {
   EXPECT_FALSE(second->Fence(server.Soon()).ok());
   EXPECT_FALSE(third->Fence(server.Soon()).ok());
   EXPECT_TRUE(first->Fence(server.Soon()).ok());
+}
+
+// Kills the supervisor and waits for the next one's first word.
+void ReplaceSupervisor(const LocalHost& manager, const LocalServer& server) {
+  const std::int64_t old = SupervisorPid(manager, server.Soon());
+  ASSERT_EQ(kill(static_cast<pid_t>(old), SIGKILL), 0);
+  ASSERT_TRUE(manager.WaitFor(
+      [&](const auto& state) { return state.known() && state->supervisor_pid != old; },
+      server.Soon()));
+}
+
+// Invariant 1: a backup of this server is not this server, and its end would prove nothing.
+TEST(SupervisorTest, AToolWithTheServersOptionFileIsNotAdopted) {
+  const LocalServer server(Installed());
+  auto manager = server.NewManager();
+  ASSERT_TRUE(manager->Start({}, server.Soon()).ok());
+  ASSERT_TRUE(server.WaitAnswers().ok());
+  SpawnOptions backup;
+  backup.argv = {"/bin/sh", "-c", "sleep 30; true", "mariadb-backup",
+                 "--defaults-file=" + server.directory() + "/my.cnf"};
+  backup.new_session = true;
+  const auto tool = Spawn(backup);
+  ASSERT_TRUE(tool.ok());
+  const std::int64_t supervisor = SupervisorPid(*manager, server.Soon());
+  const auto pid = static_cast<pid_t>(manager->Process()->pid);
+  const Descriptor process = OpenProcess(*IdentifyProcess(pid));
+  manager.reset();  // or it would start the next supervisor too soon
+  ASSERT_EQ(kill(static_cast<pid_t>(supervisor), SIGKILL), 0);
+  ASSERT_EQ(kill(pid, SIGKILL), 0);
+  pollfd wait{process.get(), POLLIN, 0};
+  ASSERT_EQ(poll(&wait, 1, 10000), 1);
+  manager = server.NewManager();
+  ASSERT_TRUE(manager->WaitFor([](const auto& state) { return state.known(); }, server.Soon()));
+  EXPECT_EQ(manager->Process()->phase, Phase::kEnded);
+  EXPECT_TRUE(manager->Fence(server.Soon()).ok());
+  EXPECT_TRUE(IdentifyProcess(*tool)) << "the fence killed somebody else";
+  kill(-*tool, SIGKILL);
+  waitpid(*tool, nullptr, 0);
+}
+
+TEST(SupervisorTest, WhoeverHoldsTheDataIsTheServerWhateverItsCommandLine) {
+  const LocalServer server(Installed());
+  const auto manager = server.NewManager();
+  ASSERT_TRUE(manager->Start({}, server.Soon()).ok());
+  ASSERT_TRUE(server.WaitAnswers().ok());
+  ASSERT_TRUE(manager->Kill(server.Soon()).ok());
+  SupervisorClient client({server.directory(), {PANDORA_HA_TEST_SUPERVISOR}, {}}, SystemClock());
+  SupervisorRequest start;
+  start.serve = start.serve_again = {Installed().binary,
+                                     "--defaults-file=" + server.directory() + "/./my.cnf"};
+  start.initialise.argv = {"/bin/false"};
+  ASSERT_TRUE(client.Call(start, server.Soon()).ok());
+  ASSERT_TRUE(server.WaitAnswers().ok());
+  const std::int64_t pid = client.State()->process.pid;
+  ReplaceSupervisor(*manager, server);
+  EXPECT_EQ(manager->Process()->phase, Phase::kRunning);
+  EXPECT_EQ(manager->Process()->pid, pid);
+}
+
+// Invariant 3: a failover must not wait for a clean stop that does not end.
+TEST(SupervisorTest, ASupervisorThatIsEndingStillFences) {
+  const LocalServer server(Installed());
+  const auto manager = server.NewManager();
+  ASSERT_TRUE(manager->Start({}, server.Soon()).ok());
+  ASSERT_TRUE(server.WaitAnswers().ok());
+  const std::int64_t supervisor = SupervisorPid(*manager, server.Soon());
+  const auto pid = static_cast<pid_t>(manager->Process()->pid);
+  ASSERT_EQ(kill(pid, SIGSTOP), 0);
+  ASSERT_EQ(kill(static_cast<pid_t>(supervisor), SIGTERM), 0);
+  SupervisorRequest start;
+  SupervisorClient client({server.directory(), {PANDORA_HA_TEST_SUPERVISOR}, {}}, SystemClock());
+  start.serve = start.serve_again = start.initialise.argv = {"/bin/false"};
+  Status refused = Ok();
+  const Deadline deadline = server.Soon();
+  while (refused.ok() && !deadline.passed()) refused = client.Call(start, deadline);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConflict) << "the supervisor is ending";
+  const Status fenced = manager->Fence(server.Soon());
+  EXPECT_TRUE(fenced.ok()) << fenced.error().message;
+  EXPECT_FALSE(IdentifyProcess(pid));
 }
 
 TEST(SupervisorTest, MalformedInputIsAnsweredAndHarmsNobody) {

@@ -60,7 +60,7 @@ Result<std::optional<Memory>> FileStore::ReadMemory() {
 
 Status FileStore::WriteMemory(const Memory& memory) {
   PHA_ASSIGN_OR_RETURN(const Descriptor opened, OpenDirectory(directory_));
-  PHA_TRY(ReplaceFile(opened, kMemory, ToJson(memory).dump(1) + "\n",
+  PHA_TRY(ReplaceFile(opened, kMemory, PrintJson(ToJson(memory), 1) + "\n",
                       FileRights{geteuid(), getegid(), 0600}, Durability::kSynced));
   return SyncDirectory(opened);
 }
@@ -70,7 +70,7 @@ Status FileStore::AppendEvent(const Event& event) {
   const Descriptor file(
       open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file.open()) return Failed("Cannot open", path);
-  const std::string line = ToJson(event).dump() + "\n";
+  const std::string line = PrintJson(ToJson(event)) + "\n";
   if (write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
     return Failed("Cannot write", path);
   }

@@ -26,10 +26,12 @@ std::vector<char*> Pointers(const std::vector<std::string>& words) {
   return pointers;
 }
 
-bool HasArgument(const std::string& command_line, std::string_view argument) {
+bool HasArgument(const std::string& command_line, std::string_view argument,
+                 std::string_view after) {
   std::istringstream words(command_line);
-  for (std::string word; std::getline(words, word, '\0');) {
-    if (word == argument) return true;
+  std::string before;
+  for (std::string word; std::getline(words, word, '\0'); before = word) {
+    if (word == argument && (after.empty() || before == after)) return true;
   }
   return false;
 }
@@ -75,7 +77,7 @@ Descriptor OpenProcess(const ProcessId& process) {
   return fd;
 }
 
-std::vector<ProcessId> FindProcesses(std::string_view argument) {
+std::vector<ProcessId> FindProcesses(std::string_view argument, std::string_view after) {
   std::vector<ProcessId> found;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
@@ -83,11 +85,20 @@ std::vector<ProcessId> FindProcesses(std::string_view argument) {
     struct stat owner {};
     if (pid <= 0 || stat(entry.path().c_str(), &owner) != 0 || owner.st_uid != geteuid()) continue;
     const auto process = IdentifyProcess(pid);
-    if (process && HasArgument(ReadWhole(entry.path().string() + "/cmdline"), argument)) {
-      found.push_back(*process);
-    }
+    const std::string command_line = ReadWhole(entry.path().string() + "/cmdline");
+    if (process && HasArgument(command_line, argument, after)) found.push_back(*process);
   }
   return found;
+}
+
+std::optional<ProcessId> HolderOfLock(const std::string& path) {
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (!file.open() || fcntl(file.get(), F_GETLK, &lock) != 0) return std::nullopt;
+  if (lock.l_type == F_UNLCK || lock.l_pid <= 0) return std::nullopt;
+  return IdentifyProcess(lock.l_pid);
 }
 
 Result<pid_t> Spawn(const SpawnOptions& options) {

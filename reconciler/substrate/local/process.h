@@ -35,8 +35,12 @@ Descriptor OpenProcess(const ProcessId& process);
 Descriptor OpenChild(pid_t child);
 void SignalProcess(const Descriptor& process, int number);
 
-// This user's processes with `argument` as one whole word of their command line.
-std::vector<ProcessId> FindProcesses(std::string_view argument);
+// This user's processes with `argument` as one whole word of their command line, directly after
+// the word `after` unless that is empty.
+std::vector<ProcessId> FindProcesses(std::string_view argument, std::string_view after = "");
+
+// Who holds a write lock (fcntl) on this file; invalid when nobody does, or nobody we can name.
+std::optional<ProcessId> HolderOfLock(const std::string& path);
 
 struct SpawnOptions {
   std::vector<std::string> argv;         // argv[0] is an absolute path; no shell, no search

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -60,8 +61,26 @@ Result<Descriptor> InputFile(const InitialiseCommand& command) {
   return input;
 }
 
+constexpr char kStarted[] = "/started";  // there was a server; holds its program
+
+std::string DefaultsFile(const std::string& directory) {
+  return "--defaults-file=" + directory + "/my.cnf";
+}
+
+// The program in a server's command line, which may begin with a loader of its own.
+std::string ProgramOf(const std::vector<std::string>& argv, const std::string& directory) {
+  const auto options = std::find(argv.begin(), argv.end(), DefaultsFile(directory));
+  return options == argv.begin() || options == argv.end() ? "" : *std::prev(options);
+}
+
+// Whoever holds the data is the server, whatever its command line says and whoever may read it. One
+// that has not opened the data yet is known by its command line; a backup or a client of this
+// server has the same option file, but is another program.
 std::vector<ProcessId> ServersOf(const std::string& directory) {
-  return FindProcesses("--defaults-file=" + directory + "/my.cnf");
+  if (const auto holder = HolderOfLock(directory + "/data/ibdata1")) return {*holder};
+  std::string program;
+  std::getline(std::ifstream(directory + kStarted), program);
+  return FindProcesses(DefaultsFile(directory), program);
 }
 
 // What a predecessor left half done: nobody else may write to the directory that we make anew.
@@ -87,8 +106,7 @@ SupervisedServer::SupervisedServer(std::string directory, const Clock& clock,
   Adopt();
 }
 
-// A server is found by its command line, which cannot be older or younger than the process itself;
-// the file only tells that there was one.
+// A process found is the server's own word; the file only tells that there was one.
 void SupervisedServer::Adopt() {
   for (const ProcessId& found : ServersOf(directory_)) {
     process_ = OpenProcess(found);
@@ -101,7 +119,7 @@ void SupervisedServer::Adopt() {
     if (state_.fenced) SignalProcess(process_, SIGKILL);
     return;
   }
-  if (!fs::exists(directory_ + "/started")) return;
+  if (!fs::exists(directory_ + kStarted)) return;
   state_.phase = ProcessState::Phase::kEnded;
   state_.how_ended = "ended while no supervisor was watching";
   state_.ended_at = clock_.Now().mono;
@@ -122,8 +140,15 @@ Result<Descriptor> SupervisedServer::SpawnServer(const std::vector<std::string>&
   is_child_ = true;
   end_asked_ = false;
   Descriptor process = OpenChild(pid_);
-  if (!process.open()) return SystemError("cannot watch the server's process", errno);
-  return process;
+  if (process.open()) return process;
+  // A server that nobody can fence must not live.
+  const Error unwatched = SystemError("cannot watch the server's process", errno);
+  kill(pid_, SIGKILL);
+  while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  pid_ = 0;
+  is_child_ = false;
+  return unwatched;
 }
 
 Status SupervisedServer::Start(const SupervisorRequest& request) {
@@ -173,8 +198,7 @@ Status SupervisedServer::BeginInitialise() {
 Status SupervisedServer::BeginServe(const std::vector<std::string>& argv) {
   PHA_ASSIGN_OR_RETURN(process_, SpawnServer(argv, -1, "/server.out"));
   work_ = Work::kServing;
-  const Descriptor mark(
-      open((directory_ + "/started").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  std::ofstream(directory_ + kStarted) << ProgramOf(argv, directory_) << "\n";
   state_.phase = ProcessState::Phase::kRunning;
   state_.starting = false;
   state_.pid = pid_;

@@ -137,7 +137,10 @@ void Supervisor::Handle(Client& client, const std::string& line) {
 }
 
 void Supervisor::Begin(Client& client, const SupervisorRequest& request) {
-  if (quitting_) {
+  // A clean stop may take for ever; whoever needs the server's end must not wait for it.
+  const bool ends_it =
+      request.verb == SupervisorVerb::kFence || request.verb == SupervisorVerb::kKill;
+  if (quitting_ && !ends_it) {
     Send(client, PrintAnswer(request.id, Error{ErrorCode::kConflict, "this supervisor is ending"}));
     return;
   }
