@@ -11,6 +11,11 @@ namespace {
 // Two managers that start together need two rounds; the last one sees what became of it.
 constexpr int kMostRounds = 3;
 
+bool AnyAnswers(const Observation& seen) {
+  return std::any_of(seen.databases.begin(), seen.databases.end(),
+                     [](const DatabaseSeen& node) { return node.state.known(); });
+}
+
 void Tell(const Status& done, const std::string& what, const NodeName& node) {
   if (done.ok()) return;
   Log(LogLevel::kWarning, what, {{"node", node.text}, {"error", done.error().message}});
@@ -45,11 +50,22 @@ bool Leader::Take(const Leadership& wanted, const Hands& hands) {
 }
 
 Observation Leader::Settle(Observation seen, const Hands& hands, Observer& observer) {
-  Leadership now = Lead(hands.spec, seen, &free_since_);
+  // A frozen manager's sessions break: after its thaw nobody may answer the first look although
+  // another manager acts. Silence is no leave to act until it has lasted for a while.
+  const Duration budget = hands.spec.database.detection.Budget();
+  if (settled_at_ && seen.taken_at.mono - *settled_at_ > budget)
+    in_doubt_until_ = seen.taken_at.mono + budget;
+  const auto lead = [&] {
+    Leadership now = Lead(hands.spec, seen, &free_since_);
+    if (!AnyAnswers(seen) && seen.taken_at.mono < in_doubt_until_) now.acts = false;
+    return now;
+  };
+  Leadership now = lead();
   for (int round = 0; machine_.Held() && round < kMostRounds && Take(now, hands); ++round) {
     seen = observer.Look();
-    now = Lead(hands.spec, seen, &free_since_);
+    now = lead();
   }
+  settled_at_ = hands.clock.Now().mono;
   acts_ = now.acts;
   holder_ = now.holder;
   return seen;

@@ -1,6 +1,7 @@
 // Whether this manager acts, among all that look after the cluster.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "reconciler/act/executor.h"
@@ -34,6 +35,8 @@ class Leader final : public Lease {
 
   Lease& machine_;
   FreeSince free_since_;
+  std::optional<TimePoint> settled_at_;
+  TimePoint in_doubt_until_{};  // until then silence of every node is no leave to act
   bool acts_ = false;
   std::string holder_;
 };
