@@ -1,5 +1,6 @@
-// Wall clocks jump: an administrator, an NTP daemon, a machine that slept. Decisions are counted by the
-// monotonic clock; the one date that the wall clock ends is the one that a person gave to a pause.
+// Wall clocks jump: an administrator, an NTP daemon, a machine that slept. Decisions are counted by
+// the monotonic clock; the one date that the wall clock ends is the one that a person gave to a
+// pause.
 #include <gtest/gtest.h>
 
 #include "reconciler/decide/invariants.h"
@@ -83,8 +84,8 @@ TEST(WallClock, AMarkersDateIsNotCompared) {
   }
 }
 
-// docs/intents.md: the end of a pause is a date. A clock that is set forth ends it early, one that is set
-// back ends it late; in force it holds everything back.
+// docs/intents.md: the end of a pause is a date. A clock that is set forth ends it early, one that
+// is set back ends it late; in force it holds everything back.
 TEST(WallClock, APauseEndsAtItsDate) {
   World world = ProvenDead();
   const WallTime now = world.seen.taken_at.wall;

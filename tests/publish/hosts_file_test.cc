@@ -354,7 +354,8 @@ class JumpingClock final : public Clock {
   Instant now{TimePoint(Seconds(1000)), WallTime(Seconds(1795366981))};
 };
 
-// The writer's clock is set back: what it wrote before lies in the future, and is written anew at once.
+// The writer's clock is set back: what it wrote before lies in the future, and is written anew at
+// once.
 TEST_F(HostsFileTest, RenewsAfterAClockThatWasSetBackOrForth) {
   options_.lease = Seconds(15);
   JumpingClock clock;
@@ -368,7 +369,8 @@ TEST_F(HostsFileTest, RenewsAfterAClockThatWasSetBackOrForth) {
   }
 }
 
-// A follower counts by wall time: a leap forth ends the lease, one back never makes it longer than it is.
+// A follower counts by wall time: a leap forth ends the lease, one back never makes it longer than
+// it is.
 TEST(KnownAt, NeverBelievesLongerThanTheLease) {
   Sidecar sidecar;
   const Instant now = JumpingClock().now;
