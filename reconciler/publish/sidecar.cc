@@ -74,13 +74,14 @@ bool ReadNumbers(const nlohmann::json& json, Sidecar* out) {
 }
 
 bool ReadDrain(const nlohmann::json& json, Sidecar* out) {
-  const auto drain = json.find("drain");
-  if (drain == json.end()) return true;
+  const auto found = json.find("drain");
+  if (found == json.end()) return true;
+  Sidecar::Drain drain{};
   std::int64_t grace = 0;
-  out->drain.emplace();
-  const bool whole = ReadWhole(drain->at("graceMilliseconds"), kLongestLease.count(), &grace) &&
-                     ParseWallTime(drain->at("until").get<std::string>(), &out->drain->until);
-  out->drain->grace = Milliseconds(grace);
+  const bool whole = ReadWhole(found->at("graceMilliseconds"), kLongestLease.count(), &grace) &&
+                     ParseWallTime(found->at("until").get<std::string>(), &drain.until);
+  drain.grace = Milliseconds(grace);
+  out->drain = drain;
   return whole;
 }
 
