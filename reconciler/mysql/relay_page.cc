@@ -2,7 +2,6 @@
 
 #include <charconv>
 #include <cstdint>
-#include <cstdio>
 #include <limits>
 
 namespace pandora_ha {
@@ -15,8 +14,9 @@ std::string NextRelayFile(const std::string& file) {
   const auto [stop, error] = std::from_chars(file.data() + dot + 1, end, number);
   if (error != std::errc() || stop != end || number == std::numeric_limits<std::uint32_t>::max())
     return "";
-  char next[16];
-  std::snprintf(next, sizeof next, "%06u", number + 1);
+  std::string next = std::to_string(number + 1);
+  const std::size_t width = file.size() - dot - 1;
+  if (next.size() < width) next.insert(0, width - next.size(), '0');
   return file.substr(0, dot + 1) + next;
 }
 

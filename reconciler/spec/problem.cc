@@ -37,6 +37,22 @@ int EditDistance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
+// A name or a key may hold anything; what is printed stays one line and moves no cursor.
+void AddPrintable(char c, std::string* out) {
+  const auto byte = static_cast<unsigned char>(c);
+  if (c == '\n') {
+    *out += "\\n";
+  } else if (c == '\r') {
+    *out += "\\r";
+  } else if (c == '\t') {
+    *out += "\\t";
+  } else if (byte < 0x20 || byte == 0x7F) {
+    *out += '?';
+  } else {
+    *out += c;
+  }
+}
+
 }  // namespace
 
 std::string FormatProblem(const Problem& problem) {
@@ -48,7 +64,9 @@ std::string FormatProblem(const Problem& problem) {
   if (!problem.path.empty()) line += problem.path + ": ";
   line += problem.message;
   if (!problem.rule_id.empty()) line += " [" + problem.rule_id + "]";
-  return line;
+  std::string printable;
+  for (const char c : line) AddPrintable(c, &printable);
+  return printable;
 }
 
 bool IsSensitive(std::string_view path) {
@@ -66,17 +84,7 @@ std::string Shown(std::string_view text) {
     const auto byte = static_cast<unsigned char>(c);
     const bool starts_character = (byte & 0xC0) != 0x80;
     if (starts_character && ++characters > kShownCharacters) return shown + "…'";
-    if (c == '\n') {
-      shown += "\\n";
-    } else if (c == '\r') {
-      shown += "\\r";
-    } else if (c == '\t') {
-      shown += "\\t";
-    } else if (byte < 0x20 || byte == 0x7F) {
-      shown += '?';
-    } else {
-      shown += c;
-    }
+    AddPrintable(c, &shown);
   }
   return shown + "'";
 }
