@@ -1,7 +1,6 @@
 // Two managers with a state directory each look after the same servers: one in a process of its
 // own (A), which can be killed and frozen, one in this process (B).
 #include "tests/integration/on_servers.h"
-#include "tests/support/general_log.h"
 
 namespace pandora_ha {
 namespace {
@@ -106,9 +105,9 @@ TEST_P(SeveralManagers, AFrozenOneChangesNothingAfterItsThaw) {
   EXPECT_EQ(cluster_->ServerPid(kNode2), server2);
   for (const std::string& since :
        {GeneralLog(kNode1).substr(before1), GeneralLog(kNode2).substr(before2)}) {
-    for (const LoggedStatement& change : ChangesIn(ReadGeneralLog(since))) {
-      EXPECT_TRUE(change.text.starts_with("UPDATE `pandora`.`pandora_ha_heartbeat`"))
-          << change.connection << ": " << change.text;
+    for (const char* change : {"SET GLOBAL", "STOP ", "START ", "RESET ", "CHANGE ", "KILL",
+                               "GET_LOCK(", "INSERT ", "CREATE ", "GRANT "}) {
+      EXPECT_EQ(since.find(change), std::string::npos) << change << " in\n" << since;
     }
   }
 }
