@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "reconciler/decide/evidence.h"
+#include "reconciler/decide/guards.h"
 #include "reconciler/decide/intents.h"
 
 namespace pandora_ha {
@@ -71,7 +72,9 @@ void AddOpeningSteps(Context& c, const NodeName& node, const std::string& becaus
   // marker would wait too: clients are admitted first (they wait by the same rule) and the marker
   // follows with the first acknowledgement.
   const bool waits = role == SemiSyncRole::kSource;
-  if (!state.provisioned) c.Do(Provision{node}, "the database is not prepared yet", kStartStep);
+  // What only a later version needs can wait until the node is open.
+  const bool bare = !state.provisioned && !state.heartbeat;
+  if (bare) c.Do(Provision{node}, "the database is not prepared yet", kStartStep);
   if (!waits) c.Do(WriteMarker{node, c.memory.epoch}, because, kQuickStep);
   c.Do(Publish{node, c.memory.epoch}, because, kQuickStep, {IsWritable{node}});
 }

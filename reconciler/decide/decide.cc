@@ -7,6 +7,7 @@
 #include "reconciler/decide/evidence.h"
 #include "reconciler/decide/failover.h"
 #include "reconciler/decide/first_primary.h"
+#include "reconciler/decide/guards.h"
 #include "reconciler/decide/intents.h"
 #include "reconciler/decide/lost_tail.h"
 #include "reconciler/decide/promotion.h"
@@ -104,7 +105,7 @@ void DecidePlan(Context& c) {
     return;
   }
   Evidence evidence = Judge(c.spec, c.seen, c.memory, *c.memory.primary);
-  if (MemoryOf(c.memory, *c.memory.primary).paused) {
+  if (PausedOf(c.memory, *c.memory.primary) != nullptr) {
     if (evidence.life != Life::kAlive) {
       c.Block(BlockReason::kPaused,
               "No failover from " + c.memory.primary->text + ": " +
@@ -140,9 +141,15 @@ void HoldStill(Context& c, Memory undecided) {
   const std::string says = "otherwise this would be done now: " + decision.plan.purpose + ".";
   if (c.spec.suspend) {
     c.Block(BlockReason::kSuspended, "Suspended; " + says, "an operator, with suspend: false");
+  } else if (!c.memory.guards.paused) {
+    const Unread unread = *UnreadGuardsOf(c);
+    c.Block(BlockReason::kGuardsUnread,
+            "What people have asked for cannot be read at " + unread.node.text + " (" +
+                unread.guards.why + "), so that there may be a pause; " + says,
+            "an operator with `pandora-ha resume`, which writes it anew");
   } else {
-    c.Block(BlockReason::kPaused, "Paused by " + c.memory.paused->by + "; " + says,
-            c.memory.paused->by + ", or an operator with `pandora-ha resume`");
+    c.Block(BlockReason::kPaused, "Paused by " + c.memory.guards.paused->by + "; " + says,
+            c.memory.guards.paused->by + ", or an operator with `pandora-ha resume`");
   }
   decision.plan = {};
 }
@@ -151,7 +158,7 @@ void HoldStill(Context& c, Memory undecided) {
 void LeavePausedAlone(Context& c, const Memory& undecided) {
   Plan& plan = c.decision.plan;
   const auto touches = [&](const Step& step) {
-    return MemoryOf(std::as_const(c.memory), TargetOf(step.action)).paused.has_value();
+    return PausedOf(c.memory, TargetOf(step.action)) != nullptr;
   };
   const auto step = std::find_if(plan.steps.begin(), plan.steps.end(), touches);
   if (step == plan.steps.end()) return;
@@ -194,6 +201,7 @@ bool HoldsUpFailover(const Decision& decision, BlockReason reason) {
     case BlockReason::kEpochAhead:
     case BlockReason::kCoolDown:
     case BlockReason::kNotAllLocked:
+    case BlockReason::kGuardsUnread:
       break;
   }
   return true;
@@ -223,6 +231,13 @@ Duration LookAgainIn(const Context& c) {
                std::holds_alternative<Switchover>(r.intent.wish);
       });
   if (switching) wait = c.seen.in_the_way.known() ? kUpkeepPause : Duration::zero();
+  // A guard is on its way, or something waits for what was just done.
+  const bool sharing =
+      std::any_of(c.memory.intents.begin(), c.memory.intents.end(), [&](const IntentRecord& r) {
+        return !ChangesPrimary(r.intent.wish) &&
+               (r.state == IntentState::kUnderWay || r.at == c.seen.taken_at.wall);
+      });
+  if (sharing) wait = std::min(wait, kUpkeepPause);
   for (const Blocked& blocked : decision.blocked) {
     if (blocked.until) wait = std::min(wait, std::max(*blocked.until - c.now(), Duration::zero()));
   }
@@ -250,17 +265,18 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
   Decision decision;
   decision.memory = Remember(spec, seen, memory);
   Context c{spec, seen, memory, decision.memory, decision};
+  TakeUpGuards(c);
+  const Guards known = c.memory.guards;
   TakeUpIntents(c);
-  const bool still = spec.suspend || c.memory.paused;
-  const bool some_paused =
-      std::any_of(c.memory.nodes.begin(), c.memory.nodes.end(),
-                  [](const auto& entry) { return entry.second.paused.has_value(); });
+  const bool still = spec.suspend || c.memory.guards.paused || UnreadGuardsOf(c);
+  const bool some_paused = !c.memory.guards.paused_nodes.empty();
   Memory undecided = still || some_paused ? c.memory : Memory{};
   DecidePlan(c);
   CloseOvertaken(c);
   if (some_paused) LeavePausedAlone(c, undecided);
   if (decision.plan.empty()) decision.plan = {};  // a purpose without steps is none
   if (still) HoldStill(c, std::move(undecided));
+  ShareGuards(c, known);
   DiagnoseGuards(c);
   std::vector<Finding> findings = Diagnose(spec, seen, decision.memory);
   for (const Blocked& blocked : decision.blocked) {
@@ -295,6 +311,7 @@ Decision StandBy(const ClusterSpec& spec, const Observation& seen, const Memory&
   Decision decision;
   decision.memory = Remember(spec, seen, memory);
   Context c{spec, seen, memory, decision.memory, decision};
+  TakeUpGuards(c);
   if (const DatabaseSeen* open = OnlyMarkedWriter(seen)) {
     const Epoch epoch = std::max(decision.memory.epoch, open->state->heartbeat->epoch);
     const bool known = decision.memory.primary == open->name && !decision.memory.promotion;
@@ -302,10 +319,13 @@ Decision StandBy(const ClusterSpec& spec, const Observation& seen, const Memory&
   }
   for (auto& [name, node] : decision.memory.nodes) node.lossless = false;
   decision.findings = Diagnose(spec, seen, decision.memory);
+  DiagnoseGuards(c);
   decision.findings.push_back(
       MakeFinding(FindingCode::kAnotherManagerActs, std::nullopt,
                   holder.empty() ? "This manager does not act: it does not hold the cluster."
                                  : "Another manager acts on this cluster: " + holder + "."));
+  std::stable_sort(decision.findings.begin(), decision.findings.end(),
+                   [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
   decision.state = StateOf(c);
   decision.look_again_in = holder.empty() ? kUpkeepPause : LookAgainIn(c);
   return decision;

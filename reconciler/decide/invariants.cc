@@ -149,10 +149,10 @@ std::vector<Violation> CheckInvariants(const ClusterSpec& spec, const Observatio
                                   [](const auto& entry) { return entry.second.lossless; });
   check.Require(semi_sync == nullptr || semi_sync->role != SemiSyncRole::kSourceDegraded || !rights,
                 2, "the primary stops waiting while a replica still counts as lossless");
-  check.Require((!spec.suspend && !decision.memory.paused) || decision.plan.empty(), 9,
+  check.Require((!spec.suspend && !decision.memory.guards.paused) || decision.plan.empty(), 9,
                 "something is done while suspended or paused");
   for (const Step& step : decision.plan.steps) {
-    check.Require(!MemoryOf(decision.memory, TargetOf(step.action)).paused, 9,
+    check.Require(PausedOf(decision.memory, TargetOf(step.action)) == nullptr, 9,
                   "a step touches a node that a person has paused: " + Describe(step.action));
   }
   CheckOrder(check);

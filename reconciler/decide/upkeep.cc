@@ -3,6 +3,7 @@
 #include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
+#include "reconciler/decide/guards.h"
 #include "reconciler/decide/intents.h"
 #include "reconciler/decide/semi_sync.h"
 
@@ -30,8 +31,9 @@ bool LeaveStopped(Context& c, const ReplicationSeen& channel, NodeMemory& rememb
 
 // True when a person wants its server down; ends it while it runs.
 bool KeepFenced(Context& c, const DatabaseSeen& node) {
-  const auto& fenced = MemoryOf(c.memory, node.name).fenced;
-  if (!fenced) return false;
+  const Guard* fenced = FencedOf(c.memory, node.name);
+  if (fenced == nullptr) return false;
+  if (IsFenceOnItsWay(c.memory, node.name)) return true;
   const bool runs = node.process.known() && node.process->phase == ProcessState::Phase::kRunning;
   if (runs && node.can_fence)
     c.Do(FenceServer{node.name}, fenced->by + " asked for it", kFenceStep);
@@ -109,11 +111,11 @@ void KeepPublished(Context& c, const DatabaseSeen& primary) {
 
 void KeepMarked(Context& c, const DatabaseSeen& primary) {
   const DatabaseState& state = *primary.state;
-  if (!state.provisioned) {
+  const bool would_wait = state.semi_sync.source_waiting && state.semi_sync.acknowledgers == 0;
+  if (!state.provisioned && !(would_wait && state.heartbeat)) {
     c.Do(Provision{primary.name}, "the database is not prepared yet", kStartStep);
     return;
   }
-  const bool would_wait = state.semi_sync.source_waiting && state.semi_sync.acknowledgers == 0;
   if (would_wait) return;
   if (state.heartbeat && state.heartbeat->epoch == c.memory.epoch &&
       state.heartbeat->writer == primary.name) {
@@ -129,7 +131,7 @@ void KeepMarked(Context& c, const DatabaseSeen& primary) {
 void DecideUpkeep(Context& c) {
   const DatabaseSeen& primary = *FindSeen(c.seen, *c.memory.primary);
   const DatabaseNodeSpec& declared = *FindNode(c.spec, primary.name);
-  if (MemoryOf(c.memory, primary.name).fenced) {
+  if (FencedOf(c.memory, primary.name) != nullptr && !IsFenceOnItsWay(c.memory, primary.name)) {
     c.decision.plan.ordered = true;
     c.decision.plan.purpose = "fence the primary " + primary.name.text;
     c.DoOrGoOn(WithdrawPublication{}, "the primary is to be fenced", kQuickStep);

@@ -1,4 +1,4 @@
-// Renews the heartbeat row of the open primary.
+// Renews the heartbeat row of the open primary, and writes the guards beside it.
 #pragma once
 
 #include <condition_variable>
@@ -15,6 +15,15 @@
 
 namespace pandora_ha {
 
+struct BeatWanted {
+  NodeName primary;
+  Epoch epoch;
+  bool heartbeat = true;
+  std::optional<GuardsCopy> guards;  // to be written, too
+  std::uint64_t holder =
+      0;  // this manager's connection that holds its lock there; 0: none is asked for
+};
+
 // A thread and connections of its own, because a write can be held up by locks or by semi-sync, and
 // looks must not be. Thread-safe.
 class Beater {
@@ -27,17 +36,13 @@ class Beater {
   ~Beater();
 
   // Asks for one beat; does nothing while the last one is still under way.
-  void Beat(const NodeName& primary, Epoch epoch);
+  void Beat(BeatWanted wanted);
   // Why the last finished beat failed; empty: it did not.
   std::string problem() const;
 
  private:
-  struct Wanted {
-    NodeName primary;
-    Epoch epoch;
-  };
-
   void Loop();
+  Status Carry(const BeatWanted& wanted);
 
   const Connect connect_;
   const Clock& clock_;
@@ -46,7 +51,7 @@ class Beater {
   std::condition_variable asked_;
   bool stopping_ = false;
   bool busy_ = false;
-  std::optional<Wanted> wanted_;
+  std::optional<BeatWanted> wanted_;
   std::string problem_;
   std::map<NodeName, std::unique_ptr<DatabaseNode>> nodes_;  // the thread's own
   std::thread thread_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "reconciler/base/log.h"
+#include "reconciler/base/random.h"
 #include "reconciler/decide/decide.h"
 #include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/invariants.h"
@@ -73,6 +74,7 @@ Status ClusterLoop::Start() {
     memory_ = *std::move(stored);
   }
   memory_.cluster = cluster;
+  if (memory_.manager.empty()) memory_.manager = RandomPassword();
   if (memory_.boot_id != clock_.BootId()) ForgetMonotonicDates();
   // Looks are counted from one again by a new process.
   for (auto& [name, node] : memory_.nodes) node.attempts_counted = 0;
@@ -85,6 +87,10 @@ void ClusterLoop::ForgetMonotonicDates() {
   memory_.boot_id = clock_.BootId();
   if (memory_.promotion) memory_.promotion->began = now;
   memory_.failed_over_at.reset();
+  if (const auto& at = memory_.guards.failed_over_at) {
+    const WallTime wall = clock_.Now().wall;
+    memory_.failed_over_at = now - std::max<Duration>(wall - *at, Duration::zero());
+  }
   for (IntentRecord& record : memory_.intents) {
     record.give_up_at = now + record.intent.within;
     record.not_before = {};
@@ -176,6 +182,7 @@ void ClusterLoop::Refuse(Decision* decision, const std::string& why) {
                             MakeFinding(FindingCode::kStepFailed, std::nullopt, why));
   decision->plan = {};
   decision->beat = false;
+  decision->share.reset();
   decision->look_again_in = parts_.hands.spec.database.detection.interval;
 }
 
@@ -220,7 +227,7 @@ Duration ClusterLoop::Tick() {
   renew();
   const Report report = Apply(decision.plan, parts_.hands, renew);
   times.acted = clock_.Now().mono;
-  if (decision.beat) parts_.beater.Beat(*memory_.primary, memory_.epoch);
+  Beat(seen, decision);
   failing_ = !report.complete;
   last_failure_ = FirstFailure(report);
   CountFailover(seen, decision, report);
@@ -230,6 +237,14 @@ Duration ClusterLoop::Tick() {
   // Only now: who asks in the meantime finds it here or on the noticeboard.
   for (const IntentRecord& record : memory_.intents) inbox_.Drop(record.intent.id);
   return wait;
+}
+
+void ClusterLoop::Beat(const Observation& seen, const Decision& decision) {
+  if (!decision.beat && !decision.share) return;
+  const DatabaseSeen* primary = FindSeen(seen, *memory_.primary);
+  const std::uint64_t holder =
+      primary != nullptr && primary->state.known() ? primary->state->manager_lock.connection : 0;
+  parts_.beater.Beat({*memory_.primary, memory_.epoch, decision.beat, decision.share, holder});
 }
 
 // The endpoint beside a manager that observes serves clients, too: they are sent to the one primary
@@ -260,7 +275,10 @@ Duration ClusterLoop::StandBySince(Observation seen, TickTimes times) {
   Decision decision = StandBy(parts_.hands.spec, seen, memory_, holder);
   times.decided = times.remembered = clock_.Now().mono;
   unstored_ = unstored_ || !SameIntent(memory_, decision.memory);
+  const bool asked = memory_.guards != decision.memory.guards;
   memory_ = decision.memory;
+  // Should no server answer after a restart, this is where a fence or a pause is known from.
+  if (asked && parts_.store.WriteMemory(memory_).ok()) unstored_ = false;
   FollowPublication(seen);
   times.acted = clock_.Now().mono;
   failing_ = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "reconciler/decide/decide.h"
+#include "reconciler/decide/guards.h"
 #include "reconciler/decide/invariants.h"
 #include "tests/simulation/manager.h"
 
@@ -36,6 +37,7 @@ class Simulation {
     managers_.resize(static_cast<std::size_t>(schedule.kind.managers));
     for (std::size_t i = 0; i < managers_.size(); ++i) {
       managers_[i].index = static_cast<int>(i);
+      managers_[i].memory.manager = managers_[i].stored.manager = "manager" + std::to_string(i + 1);
       managers_[i].attempts.resize(static_cast<std::size_t>(schedule.kind.nodes));
       managers_[i].unanswered_since.resize(static_cast<std::size_t>(schedule.kind.nodes));
       managers_[i].next_tick = world_.now() + Milliseconds(10 * static_cast<int>(i));
@@ -162,6 +164,7 @@ class Simulation {
   // ---- One tick ----
 
   void Tick(Manager& m) {
+    AskForGuards(m);
     const Observation seen = Look(
         world_, m, [this](Duration d) { Pass(d); },
         [this](int node) { return Active(FaultKind::kNoise, node) && random_.Chance(33); });
@@ -196,6 +199,8 @@ class Simulation {
     });
     if (!Hook(m)) return;
     if (decision.beat && !world_.calm && random_.Chance(50)) Beat(m);
+    if (decision.share) Share(m, *decision.share);
+    Confirm(m, seen, decision);
     Apply(m, decision);
     if (m.alive)
       m.next_tick = world_.now() + std::max<Duration>(decision.look_again_in, Milliseconds(1));
@@ -328,6 +333,93 @@ class Simulation {
       world_.WriteMarker(node, m.memory.epoch, server.name, false);
   }
 
+  // The beater, which works beside the loop and may be slow or fail.
+  void Share(const Manager& m, const GuardsCopy& copy) {
+    const int node = world_.IndexOf(*m.memory.primary);
+    const Server& server = world_.servers()[static_cast<std::size_t>(node)];
+    if (world_.random().Chance(20) || !HoldsLease(m)) return;
+    if (server.answers() && server.writable && server.committed == server.binlog.size() &&
+        world_.Linked(m.place(), node)) {
+      world_.WriteGuards(node, copy);
+      Trace("guards are written on " + server.name.text + ", change " +
+            std::to_string(copy.version.change));
+    }
+  }
+
+  // ---- What was promised to who asked for a guard ----
+
+  // A guard that was said to be done, and that the nodes `held_by` showed.
+  struct Confirmed {
+    Wish wish;
+    std::vector<int> held_by;
+    int manager = 0;
+  };
+
+  // It was told itself, or one of the nodes that had the guard answers it.
+  static bool CouldKnow(const Manager& m, const Observation& seen, const Confirmed& guard) {
+    return m.index == guard.manager ||
+           std::any_of(guard.held_by.begin(), guard.held_by.end(), [&](int node) {
+             return seen.databases[static_cast<std::size_t>(node)].state.known();
+           });
+  }
+
+  // One that a later wish takes away is in force no more as soon as anybody has taken that up.
+  void Confirm(const Manager& m, const Observation& seen, const Decision& decision) {
+    std::erase_if(confirmed_, [&](const auto& entry) {
+      if (CouldKnow(m, seen, entry.second)) return false;
+      ++outcome_.statistics.intents["unknowable-" + std::string(KindOf(entry.second.wish))];
+      return true;
+    });
+    for (const IntentRecord& record : m.stored.intents) {
+      const Wish& wish = record.intent.wish;
+      if (const auto* resume = std::get_if<Resume>(&wish)) Lift(record, Pause{resume->node, {}});
+      if (const auto* unfence = std::get_if<Unfence>(&wish))
+        Lift(record, Fence{unfence->node, false});
+      const bool guards =
+          std::holds_alternative<Pause>(wish) || std::holds_alternative<Fence>(wish);
+      const bool done = record.state == IntentState::kDone && record.at == seen.taken_at.wall;
+      if (!guards || !done || lifted_.count(record.intent.id) > 0) continue;
+      if (!AreShared(world_.spec(), seen, decision.memory)) continue;
+      Confirmed confirmed{wish, {}, m.index};
+      for (const DatabaseSeen& node : seen.databases) {
+        if (node.state.known() && node.state->guards &&
+            node.state->guards->version >= decision.memory.guards_seen)
+          confirmed.held_by.push_back(world_.IndexOf(node.name));
+      }
+      confirmed_[record.intent.id] = confirmed;
+      ++outcome_.statistics.intents["confirmed-" + std::string(KindOf(wish))];
+    }
+  }
+
+  void Lift(const IntentRecord& by, const Wish& wish) {
+    if (!lifted_.insert(by.intent.id).second) return;
+    std::erase_if(confirmed_, [&](const auto& entry) {
+      const auto* pause = std::get_if<Pause>(&entry.second.wish);
+      const auto* other = std::get_if<Pause>(&wish);
+      if (pause != nullptr && other != nullptr) return pause->node == other->node;
+      const auto* fence = std::get_if<Fence>(&entry.second.wish);
+      const auto* fenced = std::get_if<Fence>(&wish);
+      return fence != nullptr && fenced != nullptr && fence->node == fenced->node;
+    });
+  }
+
+  // Invariant 9: no manager does what a confirmed guard forbids.
+  void CheckGuards(const Step& step) {
+    for (const auto& [id, guard] : confirmed_) {
+      const NodeName target = TargetOf(step.action);
+      if (const auto* pause = std::get_if<Pause>(&guard.wish)) {
+        if (!pause->node || pause->node == target)
+          Break(9,
+                "\"" + Describe(step.action) + "\" while " + Describe(guard.wish) + " is in force");
+      } else if (const auto* fence = std::get_if<Fence>(&guard.wish)) {
+        const bool starts = std::holds_alternative<StartServer>(step.action) ||
+                            std::holds_alternative<OpenWritable>(step.action);
+        if (starts && fence->node == target)
+          Break(9, "\"" + Describe(step.action) + "\" although it is fenced");
+      }
+    }
+  }
+
   // ---- The executor ----
 
   void Apply(Manager& m, const Decision& decision) {
@@ -355,6 +447,7 @@ class Simulation {
   }
 
   bool Try(Manager& m, const Step& step, const Decision& decision) {
+    CheckGuards(step);
     Pass(Milliseconds(random_.Between(1, 25)));
     if (Active(FaultKind::kStepFails) && random_.Chance(50)) {
       Trace("step fails: " + Describe(step.action));
@@ -594,8 +687,29 @@ class Simulation {
     intent.by = "ana";
     intent.wish = *wish;
     intent.within = Seconds(20);
-    // A person asks everybody: the manager that acts and the one that may act next.
-    for (Manager& m : managers_) m.inbox.push_back(intent);
+    if (ChangesPrimary(intent.wish)) {
+      // A person asks everybody: the manager that acts and the one that may act next.
+      for (Manager& m : managers_) m.inbox.push_back(intent);
+    } else {
+      guards_asked_.push_back(intent);
+    }
+  }
+
+  // Whoever acts is asked, again and again, until it says what became of it.
+  void AskForGuards(Manager& m) {
+    std::erase_if(guards_asked_, [&](const Intent& asked) {
+      return std::any_of(managers_.begin(), managers_.end(), [&](const Manager& any) {
+        return std::any_of(any.stored.intents.begin(), any.stored.intents.end(),
+                           [&](const IntentRecord& r) {
+                             return r.intent.id == asked.id && r.state != IntentState::kUnderWay;
+                           });
+      });
+    });
+    for (const Intent& asked : guards_asked_) {
+      const bool there = std::any_of(m.inbox.begin(), m.inbox.end(),
+                                     [&](const Intent& one) { return one.id == asked.id; });
+      if (!there) m.inbox.push_back(asked);
+    }
   }
 
   void StopManager(const Fault& f, bool begins) {
@@ -647,6 +761,9 @@ class Simulation {
   std::vector<Manager> managers_;
   int holder_ = 0;
   int asked_ = 0;
+  std::vector<Intent> guards_asked_;
+  std::map<std::string, Confirmed> confirmed_;  // by the id of the wish
+  std::set<std::string> lifted_;
   TimePoint holder_renewed_ = TimePoint(Seconds(1000));
   bool nested_ = false, healed_ = false;
   int healthy_ = 0, quiet_ = 0, faults_since_healthy_ = 0;
