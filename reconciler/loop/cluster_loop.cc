@@ -86,6 +86,8 @@ void ClusterLoop::ForgetMonotonicDates() {
   const TimePoint now = clock_.Now().mono;
   memory_.boot_id = clock_.BootId();
   if (memory_.promotion) memory_.promotion->began = now;
+  memory_.failback_at.reset();
+  memory_.failback_not_before = {};
   memory_.failed_over_at.reset();
   if (const auto& at = memory_.guards.failed_over_at) {
     const WallTime wall = clock_.Now().wall;

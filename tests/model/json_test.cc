@@ -39,6 +39,8 @@ class Maker {
     memory.guards = MakeGuards();
     memory.guards_seen = {Epoch(Number()), Number()};
     memory.guards_unwritten = Coin();
+    if (Coin()) memory.failback_at = Time();
+    memory.failback_not_before = Time();
     if (Coin()) memory.failed_over_at = Time();
     for (std::uint64_t i = Number() % 4; i > 0; --i) memory.intents.push_back(MakeRecord());
     return memory;
@@ -264,7 +266,10 @@ TEST(MemoryJson, AMemoryWithoutIntentsIsRead) {
   memory.failed_over_at.reset();
   memory.intents.clear();
   json old = ToJson(memory);
-  for (const char* key : {"intents", "manager", "guards", "guardsSeen", "guardsUnwritten"})
+  memory.failback_at.reset();
+  memory.failback_not_before = {};
+  for (const char* key :
+       {"intents", "manager", "guards", "guardsSeen", "guardsUnwritten", "failbackNotBefore"})
     old.erase(key);
   for (const char* key : {"intent", "planned", "lossAllowed"}) old["promotion"].erase(key);
   const auto read = MemoryFromJson(old);
