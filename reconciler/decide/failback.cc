@@ -21,6 +21,10 @@ std::string WaitsFor(const Context& c, const NodeName& preferred) {
   if (UnreadGuardsOf(c)) return "what people have asked for cannot be read";
   if (guards.paused || !guards.paused_nodes.empty() || !guards.fenced_nodes.empty())
     return "a person has paused or fenced something";
+  if (guards.chosen) {
+    return c.memory.primary->text + " was chosen by " + Why(*guards.chosen) +
+           "; `pandora-ha switchover` goes back";
+  }
   if (UnderWay(c.memory) != nullptr) return "another change of primary is under way";
   if (c.memory.failed_over_at) {
     const TimePoint until = *c.memory.failed_over_at + c.spec.failover_cool_down;

@@ -53,6 +53,7 @@ class Maker {
     for (std::uint64_t i = Number() % 3; i > 0; --i)
       guards.fenced_nodes[NodeName(Text())] = MakeGuard();
     if (Coin()) guards.failed_over_at = WallTime(Milliseconds(random_() % 4'000'000'000'000));
+    if (Coin()) guards.chosen = MakeGuard();
     return guards;
   }
   Wish MakeWish() {
@@ -282,6 +283,7 @@ TEST(GuardsJson, TheDocumentComesBackAsItWas) {
     Guards guards = Maker(seed).MakeGuards();
     const auto tidy = [](Guard& guard) { guard.by = "ana", guard.reason = "caf\u00e9 \"x\" \\ y"; };
     if (guards.paused) tidy(*guards.paused);
+    if (guards.chosen) tidy(*guards.chosen);
     for (auto* nodes : {&guards.paused_nodes, &guards.fenced_nodes})
       for (auto& [node, guard] : *nodes) tidy(guard);
     const auto read = ReadGuards(PrintGuards(guards));

@@ -184,7 +184,7 @@ class Simulation {
     if (Says(decision, FindingCode::kLossPossible) && decision.memory.loss)
       loss_said_.insert(decision.memory.loss->epoch.number);
     CountHealth(decision);
-    CountIntents(seen, decision);
+    CountIntents(m, seen, decision);
     CheckSaid(seen, decision);
     TracePlan(m, decision);
     if (!Hook(m)) return;
@@ -239,11 +239,14 @@ class Simulation {
     return decision;
   }
 
-  void CountIntents(const Observation& seen, const Decision& decision) {
+  void CountIntents(Manager& m, const Observation& seen, const Decision& decision) {
     for (const IntentRecord& record : decision.memory.intents) {
+      const bool by_itself = record.intent.id.rfind("failback-", 0) == 0;
+      if (by_itself && m.failbacks.insert(record.intent.id).second && m.failbacks.size() > 1)
+        Break(13, "a second failback in ten minutes");
       if (record.state == IntentState::kUnderWay || record.at != seen.taken_at.wall) continue;
-      ++outcome_.statistics.intents[std::string(KindOf(record.intent.wish)) + "-" +
-                                    std::string(ToString(record.state))];
+      const std::string kind(by_itself ? "failback" : KindOf(record.intent.wish));
+      ++outcome_.statistics.intents[kind + "-" + std::string(ToString(record.state))];
     }
   }
 
