@@ -357,6 +357,9 @@ const std::vector<FindingRow>& FindingTable() {
        "`pandora-ha resume` ends it"},
       {F::kFenced, kWarning, "A node is kept down because a person asked for it.",
        "`pandora-ha unfence` ends it"},
+      {F::kDocumentRefused, kWarning,
+       "The document that lies there is not in force; the last good one is.",
+       "correct what the message names; it is read again by itself"},
       {F::kNotAllLocked, kWarning, "A promotion was made without the manager's lock of every node.",
        "another manager may act there: stop it, or repair the path to the node"},
       {F::kAnotherManagerActs, kInfo, "Another manager acts on the cluster; this one observes.",
@@ -403,6 +406,10 @@ std::vector<Finding> Diagnose(const ClusterSpec& spec, const Observation& seen,
   if (!seen.publication.problem.empty()) {
     findings.push_back(
         MakeFinding(FindingCode::kPublicationFailed, std::nullopt, seen.publication.problem));
+  }
+  if (!seen.document_problem.empty()) {
+    findings.push_back(
+        MakeFinding(FindingCode::kDocumentRefused, std::nullopt, seen.document_problem));
   }
   for (const NotReconciledPart& part : spec.not_reconciled) {
     findings.push_back(

@@ -1,17 +1,30 @@
 #include "reconciler/loop/beater.h"
 
+#include <utility>
+
 namespace pandora_ha {
 
 Beater::Beater(Connect connect, const Clock& clock, Duration timeout)
-    : connect_(std::move(connect)), clock_(clock), timeout_(timeout), thread_([this] { Loop(); }) {}
+    : clock_(clock), connect_(std::move(connect)), timeout_(timeout) {}
 
 Beater::~Beater() {
+  Stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Beater::Stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   asked_.notify_all();
-  thread_.join();
+}
+
+void Beater::Change(Connect connect, Duration timeout) {
+  const std::lock_guard lock(mutex_);
+  connect_ = std::move(connect);
+  timeout_ = timeout;
+  changed_ = true;
 }
 
 void Beater::Beat(const NodeName& primary, Epoch epoch) {
@@ -19,6 +32,7 @@ void Beater::Beat(const NodeName& primary, Epoch epoch) {
     const std::lock_guard lock(mutex_);
     if (busy_) return;
     wanted_ = Wanted{primary, epoch};
+    if (!thread_.joinable()) thread_ = std::thread([this] { Loop(); });
   }
   asked_.notify_all();
 }
@@ -36,11 +50,15 @@ void Beater::Loop() {
     const Wanted wanted = *wanted_;
     wanted_.reset();
     busy_ = true;
+    const Connect connect = connect_;
+    const Duration timeout = timeout_;
+    const bool anew = std::exchange(changed_, false);
     lock.unlock();
+    if (anew) nodes_.clear();
     auto& node = nodes_[wanted.primary];
-    if (!node) node = connect_(wanted.primary);
+    if (!node) node = connect(wanted.primary);
     const Status status = node->WriteMarker(wanted.epoch, wanted.primary, clock_.Now().wall,
-                                            Deadline(clock_, timeout_));
+                                            Deadline(clock_, timeout));
     lock.lock();
     busy_ = false;
     problem_ = status.ok() ? "" : status.error().message;

@@ -25,6 +25,11 @@ class Beater {
   Beater(Connect connect, const Clock& clock, Duration timeout);
   // Waits for a beat under way, at most for its timeout.
   ~Beater();
+  // Begins to end; the destructor waits.
+  void Stop();
+
+  // Nodes are connected anew by this, from the next beat on. Does not wait.
+  void Change(Connect connect, Duration timeout);
 
   // Asks for one beat; does nothing while the last one is still under way.
   void Beat(const NodeName& primary, Epoch epoch);
@@ -39,17 +44,18 @@ class Beater {
 
   void Loop();
 
-  const Connect connect_;
   const Clock& clock_;
-  const Duration timeout_;
   mutable std::mutex mutex_;
+  Connect connect_;
+  Duration timeout_;
+  bool changed_ = false;  // the connections are of before
   std::condition_variable asked_;
   bool stopping_ = false;
   bool busy_ = false;
   std::optional<Wanted> wanted_;
   std::string problem_;
   std::map<NodeName, std::unique_ptr<DatabaseNode>> nodes_;  // the thread's own
-  std::thread thread_;
+  std::thread thread_;  // since the first beat: a manager that observes has none
 };
 
 }  // namespace pandora_ha

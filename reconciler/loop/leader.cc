@@ -44,15 +44,16 @@ bool Leader::Take(const Leadership& wanted, const Hands& hands) {
   return claimed || !wanted.evict.empty() || !wanted.take.empty();
 }
 
-Observation Leader::Settle(Observation seen, const Hands& hands, Observer& observer) {
-  Leadership now = Lead(hands.spec, seen, &free_since_);
-  for (int round = 0; machine_.Held() && round < kMostRounds && Take(now, hands); ++round) {
-    seen = observer.Look();
-    now = Lead(hands.spec, seen, &free_since_);
+bool Leader::Settle(const Observation& seen, const Hands& hands) {
+  const Leadership now = Lead(hands.spec, seen, &free_since_);
+  if (machine_.Held() && rounds_ < kMostRounds && Take(now, hands)) {
+    ++rounds_;
+    return false;
   }
+  rounds_ = 0;
   acts_ = now.acts;
   holder_ = now.holder;
-  return seen;
+  return true;
 }
 
 }  // namespace pandora_ha

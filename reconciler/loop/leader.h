@@ -5,7 +5,6 @@
 
 #include "reconciler/act/executor.h"
 #include "reconciler/decide/leadership.h"
-#include "reconciler/observe/observer.h"
 #include "reconciler/port/lease.h"
 
 namespace pandora_ha {
@@ -22,11 +21,11 @@ class Leader final : public Lease {
   // Empty: not known.
   std::string Holder() override { return machine_.Held() ? holder_ : machine_.Holder(); }
 
-  // Settles who acts, from what was just seen; a manager that is to act takes the locks that it
-  // lacks and claims the servers' processes, and then looks again, because it may have been frozen
-  // in between. Gives what was seen last. Bounded by a few rounds, each of one detection timeout
-  // and one look; without anything to take it costs nothing.
-  Observation Settle(Observation seen, const Hands& hands, Observer& observer);
+  // Settles who acts, from what was just seen. False: a manager that is to act has taken locks that
+  // it lacked or claimed servers' processes, within one detection timeout, and must look again
+  // before this is settled, because it may have been frozen in between. After a few rounds it is
+  // settled in any case.
+  bool Settle(const Observation& seen, const Hands& hands);
 
  private:
   // True when something was tried that makes another look worthwhile.
@@ -34,6 +33,7 @@ class Leader final : public Lease {
 
   Lease& machine_;
   FreeSince free_since_;
+  int rounds_ = 0;
   bool acts_ = false;
   std::string holder_;
 };

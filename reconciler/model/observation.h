@@ -223,6 +223,10 @@ struct Observation {
   // Why the first step of the manager's last plan that was not done was not; empty: all were done.
   std::string last_failure;
   std::vector<Intent> intents;  // what people have asked for and is not taken up yet, oldest first
+  // Why the document that lies there is refused while an older one is in force; empty: it is not.
+  std::string document_problem;
+  // What a changed document, taken up since the last look, changed.
+  std::vector<std::string> document_changes;
 
   bool operator==(const Observation&) const = default;
 };

@@ -1,79 +1,27 @@
 // What clients see when their manager hangs: real programs, one frozen.
-#include <fcntl.h>
-#include <sys/wait.h>
-
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 
-#include "reconciler/substrate/local/process.h"
 #include "tests/integration/on_servers.h"
+#include "tests/integration/programs.h"
 
 namespace pandora_ha {
 namespace {
 
 constexpr Seconds kLease{3};
 
-// `pandora-ha WORDS`, killed at the end.
-class Program {
- public:
-  Program(const std::vector<std::string>& words, const std::string& log) {
-    const Descriptor output(open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
-    SpawnOptions spawn;
-    spawn.argv = {PANDORA_HA_PROGRAM};
-    spawn.argv.insert(spawn.argv.end(), words.begin(), words.end());
-    spawn.output = output.get();
-    auto pid = Spawn(spawn);
-    EXPECT_TRUE(pid.ok()) << pid.error().message;
-    if (pid.ok()) pid_ = *pid;
-  }
-  ~Program() {
-    Signal(SIGKILL);
-    if (pid_ > 0) waitpid(pid_, nullptr, 0);
-  }
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-  void Signal(int number) const {
-    if (pid_ > 0) kill(pid_, number);
-  }
-
- private:
-  pid_t pid_ = 0;
-};
-
 class PublicationLease : public OnServers {
  protected:
-  // The cluster's document, for a manager without an endpoint of its own.
+  // For a manager without an endpoint of its own.
   static std::string Document(const TestCluster& cluster, const std::string& policy) {
-    const ClusterSpec& spec = cluster.spec();
-    const std::string& dir = cluster.directory();
-    std::string text =
-        "apiVersion: ha.pandorafms.io/v1alpha1\nkind: PandoraCluster\nmetadata: {name: test}\n"
-        "spec:\n  substrate: local\n  failoverPolicy: " +
-        policy + "\n  local: {directory: \"" + spec.local->directory +
-        "\", flavor: " + (spec.local->flavor == Flavor::kMySql ? "mysql" : "mariadb") +
-        (spec.local->server_root.empty() ? ""
-                                         : ", serverRoot: \"" + spec.local->server_root + "\"") +
-        "}\n  lease: {seconds: " + std::to_string(kLease.count()) + "}\n  dataIn: {path: \"" +
-        spec.data_in->path +
-        "\"}\n  database:\n    detection: {intervalMilliseconds: 200, timeoutMilliseconds: 500, "
-        "connectRetries: 2}\n    replication: {durability: async}\n    nodes:\n";
-    for (const DatabaseNodeSpec& node : spec.database.nodes) {
-      text += "    - {name: " + node.name.text + ", address: " + node.address +
-              ", serverId: " + std::to_string(node.server_id) + "}\n";
-    }
-    text += "    credentials:\n";
-    const auto account = [&](const std::string& role, const Account& who, const Secret& password) {
-      const std::string file = dir + "/" + role + ".password";
-      EXPECT_TRUE(WritePrivateFile(file, password.Reveal()).ok());
-      text +=
-          "      " + role + ": {user: " + who.user + ", passwordFrom: {file: \"" + file + "\"}}\n";
-    };
-    const Credentials& who = spec.database.credentials;
-    account("admin", who.admin, cluster.passwords().admin);
-    account("replication", who.replication, cluster.passwords().replication);
-    account("application", who.application, cluster.passwords().application);
-    return text;
+    DocumentWords words;
+    words.policy = policy;
+    words.durability = "async";
+    words.timeout = 500;
+    words.lease = kLease.count();
+    words.endpoint = false;
+    return DocumentOf(cluster, words);
   }
 
   // The manager and, apart from it, the endpoint; returns when rows go through.

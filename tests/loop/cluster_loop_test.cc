@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "reconciler/loop/work_queue.h"
 #include "tests/support/fake_ports.h"
 
 namespace pandora_ha {
@@ -34,7 +37,26 @@ class LoopTest : public ::testing::Test {
     }
     observer_ = std::make_unique<Observer>(std::vector{workers_[0].get(), workers_[1].get()},
                                            publisher_, SystemClock(), Seconds(1));
-    loop_ = std::make_unique<ClusterLoop>(LoopParts{*observer_, hands_, store_, beater_, board_});
+    loop_ = std::make_unique<ClusterLoop>(LoopParts{*observer_, hands_, store_, beater_, board_,
+                                                    nullptr, [this] { queue_.Wake("test"); }});
+  }
+  // What still calls the loop goes before it.
+  ~LoopTest() override {
+    queue_.Remove("test");
+    workers_.clear();
+  }
+
+  void RunOnTheQueue() {
+    queue_.Add("test", [this] { return loop_->Turn(); });
+  }
+  bool Comes(const std::function<bool()>& condition, Duration within = Seconds(10)) {
+    const Deadline deadline(SystemClock(), within);
+    while (!condition() && !deadline.passed()) sched_yield();
+    return condition();
+  }
+  std::uint64_t Looks() const {
+    const auto last = board_.Last("test");
+    return last ? last->counters.looks : 0;
   }
 
   std::size_t Asked() const { return nodes_[0]->asked.size() + nodes_[1]->asked.size(); }
@@ -46,6 +68,7 @@ class LoopTest : public ::testing::Test {
   FakeStore store_;
   Noticeboard board_;
   std::vector<FakeNode*> nodes_;
+  WorkQueue queue_{SystemClock()};
   std::vector<std::unique_ptr<NodeWorker>> workers_;
   Hands hands_{spec_, passwords_, {}, {}, publisher_, lease_, SystemClock()};
   Beater beater_{[](const NodeName&) { return std::make_unique<FakeNode>(); }, SystemClock(),
@@ -217,15 +240,13 @@ TEST_F(LoopTest, AfterARestartOfTheMachineAnIntentGetsItsTimeAnew) {
 
 TEST_F(LoopTest, AskingEndsTheWait) {
   ASSERT_TRUE(loop_->Start().ok());
-  std::jthread thread([&](std::stop_token stop) { loop_->Run(stop); });
+  RunOnTheQueue();
   ASSERT_TRUE(loop_->Ask(Wanted("wake-up-now")).ok());
   const auto seen = [&] {
     const auto last = board_.Last("test");
     return last && (!last->seen.intents.empty() || !last->decision.memory.intents.empty());
   };
-  const Deadline deadline(SystemClock(), Seconds(10));
-  while (!seen() && !deadline.passed()) sched_yield();
-  EXPECT_TRUE(seen());
+  EXPECT_TRUE(Comes(seen));
 }
 
 TEST_F(LoopTest, TheMemoryOfAnotherClusterIsRefused) {
@@ -238,15 +259,124 @@ TEST_F(LoopTest, TheMemoryOfAnotherClusterIsRefused) {
 
 TEST_F(LoopTest, AWakeEndsTheWait) {
   ASSERT_TRUE(loop_->Start().ok());
-  std::jthread thread([&](std::stop_token stop) { loop_->Run(stop); });
-  const auto looks = [&] { return board_.Last("test") ? board_.Last("test")->counters.looks : 0; };
-  const Deadline deadline(SystemClock(), Seconds(10));
-  const auto before = looks();
-  while (looks() < before + 20 && !deadline.passed()) {
+  RunOnTheQueue();
+  const std::uint64_t before = Looks();
+  EXPECT_TRUE(Comes([&] {
     loop_->Wake();
-    sched_yield();
+    return Looks() >= before + 20;
+  }));
+}
+
+// node1 answers only when it is let.
+class TurnTest : public LoopTest {
+ protected:
+  TurnTest() {
+    const auto answer = nodes_[0]->look;
+    nodes_[0]->look = [this, answer](Deadline deadline) {
+      const Deadline asked(SystemClock(), deadline.left());
+      while (hanging_ && !asked.passed()) sched_yield();
+      if (hanging_) return Look{Contact::kSilent, "no answer", std::nullopt};
+      return answer(deadline);
+    };
+    EXPECT_TRUE(loop_->Start().ok());
   }
-  EXPECT_GE(looks(), before + 20);
+  ~TurnTest() override { hanging_ = false; }
+
+  std::atomic<bool> hanging_ = false;
+};
+
+TEST_F(TurnTest, ATurnDoesNotWaitForTheServers) {
+  hanging_ = true;
+  const TimePoint began = SystemClock().Now().mono;
+  const Duration left = loop_->Turn();
+  EXPECT_LT(SystemClock().Now().mono - began, Milliseconds(500)) << "the look takes a second";
+  EXPECT_GT(left, Milliseconds(500)) << "until the look is over in any case";
+  EXPECT_TRUE(loop_->looking());
+  EXPECT_EQ(Looks(), 0u);
+  hanging_ = false;
+  EXPECT_TRUE(Comes([&] { return loop_->Turn() > Duration::zero() && Looks() == 1; }));
+  EXPECT_TRUE(board_.Last("test")->seen.databases[0].state.known());
+}
+
+TEST_F(TurnTest, AnsweredIsGoneOnWithAtOnce) {
+  hanging_ = true;
+  RunOnTheQueue();
+  ASSERT_TRUE(Comes([&] { return loop_->looking(); }));
+  hanging_ = false;
+  EXPECT_TRUE(Comes([&] { return Looks() >= 1; }, Milliseconds(900)));
+}
+
+TEST_F(TurnTest, AHangingServerHoldsNoThreadOfThePool) {
+  WorkQueue one(SystemClock(), 1);
+  hanging_ = true;
+  one.Add("hangs", [this] { return loop_->Turn(); });
+  ASSERT_TRUE(Comes([&] { return loop_->looking(); }));
+  std::atomic<int> turns = 0;
+  one.Add("other", [&] {
+    ++turns;
+    return Duration(Milliseconds(1));
+  });
+  EXPECT_TRUE(Comes([&] { return turns >= 100; }, Milliseconds(900)));
+  EXPECT_EQ(Looks(), 0u) << "still looking";
+  one.Remove("hangs");
+}
+
+TEST_F(TurnTest, WhenTheTimeIsOverTheLookIsTakenAsItIs) {
+  hanging_ = true;
+  RunOnTheQueue();
+  ASSERT_TRUE(Comes([&] { return Looks() >= 1; }, Seconds(3)));
+  const auto last = board_.Last("test");
+  EXPECT_FALSE(last->seen.databases[0].state.known());
+  EXPECT_TRUE(last->seen.databases[1].state.known());
+}
+
+TEST_F(TurnTest, NewsDuringALookIsFollowedByAnotherLook) {
+  hanging_ = true;
+  loop_->Turn();
+  loop_->Wake();
+  hanging_ = false;
+  Duration wait = loop_->Turn();
+  const Deadline deadline(SystemClock(), Seconds(10));
+  while (Looks() == 0 && !deadline.passed()) wait = loop_->Turn();
+  EXPECT_EQ(Looks(), 1u);
+  EXPECT_EQ(wait, Duration::zero());
+}
+
+TEST_F(TurnTest, CalledTooEarlyItDoesNothing) {
+  store_.failing = true;  // nothing to do: the next look is an interval away
+  ASSERT_TRUE(Comes([&] { return loop_->Turn() > Duration::zero() && Looks() == 1; }));
+  for (int i = 0; i < 100; ++i) EXPECT_GT(loop_->Turn(), Duration::zero());
+  EXPECT_EQ(Looks(), 1u);
+  EXPECT_FALSE(loop_->looking());
+}
+
+TEST_F(TurnTest, ARefusedDocumentIsAFindingUntilItIsMended) {
+  const auto told = [&] {
+    loop_->Tick();
+    const auto& all = board_.Last("test")->status.findings;
+    const auto found = std::find_if(all.begin(), all.end(), [](const Finding& f) {
+      return f.code == FindingCode::kDocumentRefused;
+    });
+    return found == all.end() ? std::string() : found->says;
+  };
+  EXPECT_EQ(told(), "");
+  loop_->SetDocumentProblem("pandora.yaml:3:1: no");
+  EXPECT_EQ(told(), "pandora.yaml:3:1: no");
+  EXPECT_EQ(told(), "pandora.yaml:3:1: no");
+  loop_->SetDocumentProblem("");
+  EXPECT_EQ(told(), "");
+}
+
+TEST_F(TurnTest, AChangeIsOneEventWithItsWords) {
+  loop_->Tick();
+  loop_->Changed({"spec.suspend is 'true' and was 'false'", "nodes[node3] is new"}, {});
+  loop_->Tick();
+  loop_->Tick();
+  std::vector<std::string> told;
+  for (const Event& event : store_.events)
+    if (event.reason == "DocumentChanged") told.push_back(event.message);
+  EXPECT_EQ(told, std::vector<std::string>{"The changed document is in force: spec.suspend is "
+                                           "'true' and was 'false'; nodes[node3] is new."});
 }
 
 }  // namespace
