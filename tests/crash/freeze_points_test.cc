@@ -154,12 +154,13 @@ void FreezePoints::Freeze(Change change) {
   const std::size_t all = points.size();
   if (std::getenv("PANDORA_HA_TRIALS") == nullptr) {
     std::set<int> kinds;
-    // Not held yet, see rule 9 of docs/invariants.md: who is frozen while it writes the hosts file.
-    const int withdrawal = static_cast<int>(Action(WithdrawPublication{}).index());
+    // Not held yet, see rule 9 of docs/invariants.md: who is frozen while it writes the sidecar.
+    const std::set<int> writing = {static_cast<int>(Action(DrainClients{}).index()),
+                                   static_cast<int>(Action(WithdrawPublication{}).index())};
     const int opening = static_cast<int>(Action(OpenWritable{}).index());
     std::erase_if(points, [&](const Point& p) {
-      return p.where != Where::kInside || p.kind == withdrawal || (mysql() && p.kind != opening) ||
-             !kinds.insert(p.kind).second;
+      return p.where != Where::kInside || writing.contains(p.kind) ||
+             (mysql() && p.kind != opening) || !kinds.insert(p.kind).second;
     });
     ASSERT_FALSE(points.empty());
   }
