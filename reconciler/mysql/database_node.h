@@ -44,8 +44,8 @@ DatabaseNodeOptions WithManagerLock(DatabaseNodeOptions options, const ClusterSp
 //
 // Finds out by itself which family and version answers, anew on every connection. Uses at most two
 // connections: one for looks and steps, one for the marker row, which may block for as long as no
-// replica acknowledges. Closing a MySQL server takes a third for that moment. The
-// beater is a node of its own.
+// replica acknowledges. Closing a MySQL server takes a third for that moment. The beater is a node
+// of its own.
 std::unique_ptr<DatabaseNode> MakeDatabaseNode(DatabaseNodeOptions options);
 
 }  // namespace pandora_ha
