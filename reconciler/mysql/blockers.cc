@@ -27,10 +27,12 @@ std::string HoldsGlobalLock(const Capabilities& can) {
          "l.LOCK_TYPE='INTENTION_EXCLUSIVE' AND l.LOCK_STATUS='GRANTED')";
 }
 
-// trx_started is printed in the machine's time zone, whatever the session's is.
+// At least this old: all these times are whole seconds, so what began before the second's end looks
+// one second old at once. trx_started is printed in the machine's time zone, whatever the
+// session's.
 constexpr char kAge[] =
-    "COALESCE(UNIX_TIMESTAMP()-UNIX_TIMESTAMP(CONVERT_TZ(t.trx_started,'SYSTEM','+00:00')), "
-    "p.TIME)";
+    "GREATEST(0, COALESCE(UNIX_TIMESTAMP()-UNIX_TIMESTAMP(CONVERT_TZ(t.trx_started,'SYSTEM',"
+    "'+00:00')), p.TIME)-1)";
 
 std::string FromSessions(const Ourselves& ours) {
   std::string sql =

@@ -43,7 +43,7 @@ struct Blocker {
   // host are empty, the age is 0, and only the statement's place says what is locked.
   std::uint64_t connection = 0;
   std::string user, host;
-  Duration age{};         // of the transaction, else of the statement or idleness; whole seconds
+  Duration age{};         // at least; of the transaction, else of the statement or idleness
   std::string statement;  // its first 80 characters; empty while idle; never a password
 
   bool HoldsUp() const { return kind != Kind::kTransaction; }

@@ -110,7 +110,7 @@ TEST_P(ClosingTest, AnIdleTransactionIsNamedAndHoldsNothingUp) {
   EXPECT_TRUE(found[0].host.starts_with("127.0.0.1:")) << found[0].host;
   EXPECT_LE(found[0].age, Seconds(3));
   EXPECT_TRUE(All(Seconds(30)).empty());
-  EXPECT_TRUE(WaitUntil(Seconds(4), [&] { return All(Seconds(2)).size() == 1; }));
+  EXPECT_TRUE(WaitUntil(Seconds(6), [&] { return All(Seconds(2)).size() == 1; }));
   ExpectCloses();
   // Ended, it is gone; a session that began anew since is another one.
   EXPECT_OK(app.Run("ROLLBACK; BEGIN; UPDATE pandora_test.t SET v=v+1 WHERE id=1"));
@@ -177,8 +177,8 @@ TEST_P(ClosingTest, ShortWritesAreNoBlockers) {
   std::sort(took.begin(), took.end());
   std::cout << ToString(GetParam()) << ": closing under 8 writers took " << took[25] << " us, max "
             << took[49] << " us; falsely named in 200 looks: " << falsely << "\n";
-  // 1,600 if the age were not asked for; on a busy machine a write may really take a second.
-  EXPECT_LT(falsely, 80);
+  EXPECT_LT(falsely, 80)
+      << "1,600 if the age were not asked for; a busy machine may hold a write for a second";
 }
 
 TEST_P(ClosingTest, ARunningChangeHoldsItUpAndMayBeEnded) {
