@@ -41,13 +41,14 @@ std::string WhyNotEligible(const ClusterSpec& spec, const Observation& seen, con
   return "";
 }
 
-// Under semi-sync one replica, whichever it was, has acknowledged each commit: an unseen holder of
-// the right may be the only one that has the last rows.
+// Under semi-sync one replica, whichever it was, has acknowledged each commit: an unseen one may be
+// the only one that has the last rows. It need not have the right: the right ends when we do not
+// reach it, and its acknowledging does not.
 std::optional<NodeName> UnseenAcknowledger(const Observation& seen, const Memory& memory,
                                            const std::optional<NodeName>& old_primary,
                                            const GtidSet& held) {
   for (const auto& [name, node] : memory.nodes) {
-    if (!node.lossless || name == old_primary) continue;
+    if (name == old_primary || !(node.lossless || node.may_acknowledge)) continue;
     const DatabaseSeen* database = FindSeen(seen, name);
     if (database == nullptr || !database->state.known()) return name;
     // One that cannot be promoted, because it has rows of its own, may be the only holder, too.
@@ -130,8 +131,9 @@ void AssessLoss(const ClusterSpec& spec, const Observation& seen, const Memory& 
     return;
   }
   const std::string why =
-      unseen ? unseen->text + ", which acknowledged commits, does not answer or has diverged"
-             : winner.node.text + " did not acknowledge the last commits of " + old_primary->text;
+      unseen
+          ? unseen->text + ", which may have acknowledged commits, does not answer or has diverged"
+          : winner.node.text + " did not acknowledge the last commits of " + old_primary->text;
   election->winner.reset();
   Block(election, BlockReason::kMayLoseRows,
         "Promoting " + winner.node.text + " may lose acknowledged rows: " + why + ".");

@@ -21,6 +21,33 @@ bool Acknowledges(const Context& c, const DatabaseSeen& node) {
          MemoryOf(c.memory, node.name).history == History::kContained;
 }
 
+// Who may acknowledge to the primary, whether or not we reach it: the primary counts its
+// acknowledgers, and one more than we see is one of those that we do not see. Two servers are not
+// asked at the same instant, so it has to count none for a while before it is believed.
+void RememberAcknowledgers(Context& c, const DatabaseSeen& primary) {
+  int seen = 0;
+  for (const DatabaseSeen& node : c.seen.databases) {
+    if (node.name == primary.name || !node.state.known()) continue;
+    const bool receives =
+        node.state->replication && node.state->replication->io == ThreadState::kRunning;
+    const bool active = receives && node.state->semi_sync.replica_active;
+    MemoryOf(c.memory, node.name).may_acknowledge = active;
+    if (active && !IsSilent(c, node)) ++seen;
+  }
+  for (const DatabaseSeen& node : c.seen.databases) {
+    if (node.name == primary.name || node.state.known()) continue;
+    NodeMemory& remembered = MemoryOf(c.memory, node.name);
+    if (primary.state->semi_sync.acknowledgers > seen) {
+      remembered.may_acknowledge = true;
+      remembered.not_acknowledging_since.reset();
+    } else if (remembered.may_acknowledge) {
+      if (!remembered.not_acknowledging_since) remembered.not_acknowledging_since = c.now();
+      if (c.now() - *remembered.not_acknowledging_since > kChannelSilence)
+        remembered.may_acknowledge = false;
+    }
+  }
+}
+
 // A replica that answers and does not acknowledge, or that is down, keeps its right for one
 // detection timeout: a reconnect is not a failure.
 bool LosesRight(Context& c, const DatabaseSeen& node, const DatabaseSeen& primary) {
@@ -90,6 +117,7 @@ void TakeRights(Context& c) {
   if (!c.memory.primary || c.memory.promotion) return;
   const DatabaseSeen* primary = FindSeen(c.seen, *c.memory.primary);
   if (primary == nullptr || !primary->state.known() || !primary->state->writable) return;
+  RememberAcknowledgers(c, *primary);
   for (const DatabaseSeen& node : c.seen.databases) {
     if (node.name == primary->name) continue;
     NodeMemory& remembered = MemoryOf(c.memory, node.name);

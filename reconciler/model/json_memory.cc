@@ -47,6 +47,7 @@ json NodeToJson(const NodeMemory& node) {
               {"received", GtidsToJson(node.received)},
               {"runId", node.run_id},
               {"lossless", node.lossless},
+              {"mayAcknowledge", node.may_acknowledge},
               {"history", ToString(node.history)},
               {"executed", GtidsToJson(node.executed)},
               {"executedAt", Count(node.executed_at)},
@@ -167,6 +168,7 @@ static void ReadFields(Fields& fields, NodeMemory* out) {
   fields.Need("received", &out->received);
   fields.Need("runId", &out->run_id);
   fields.Need("lossless", &out->lossless);
+  fields.Need("mayAcknowledge", &out->may_acknowledge);
   fields.Need("history", {History::kUnjudged, History::kContained, History::kDiverged},
               &out->history);
   fields.Need("executed", &out->executed);

@@ -83,6 +83,9 @@ struct NodeMemory {
   std::string run_id;  // of its server at the last answer; empty: never answered
   // The node acknowledges every commit of the primary, so promoting it loses none (semiSync only).
   bool lossless = false;
+  // Its acknowledgement may be the only one of a commit: it was seen to acknowledge, or its primary
+  // counts more replicas than are seen to. Not a right: one that only we do not reach keeps it.
+  bool may_acknowledge = false;
   // Its channel has not acknowledged since then; none while it does.
   std::optional<TimePoint> not_acknowledging_since;
   // How its history stands to that of the present primary. A node that shows transactions which the

@@ -132,6 +132,7 @@ class Maker {
     node.arrival_changed = Time();
     node.received = Gtids();
     node.lossless = Coin();
+    node.may_acknowledge = Coin();
     node.run_id = Coin() ? "run-7" : "";
     if (Coin()) node.not_acknowledging_since = Time();
     node.history = static_cast<History>(random_() % 3);
