@@ -244,6 +244,21 @@ void DiagnoseLoss(const Situation& s, const Loss& loss) {
                                std::move(says)));
 }
 
+void DiagnoseNoPrimary(const Situation& s) {
+  s.out->push_back(
+      MakeFinding(FindingCode::kNoPrimaryYet, std::nullopt, "The cluster has no primary yet."));
+  const DatabaseSeen* writer = nullptr;
+  for (const DatabaseSeen& node : s.seen.databases) {
+    if (!node.state.known() || !node.state->writable) continue;
+    if (writer != nullptr) {
+      s.Add(FindingCode::kTwoWritable, node.name,
+            node.name.text + " is writable beside " + writer->name.text + ".");
+      return;
+    }
+    writer = &node;
+  }
+}
+
 void DiagnoseEpoch(const Situation& s) {
   for (const DatabaseSeen& node : s.seen.databases) {
     if (!node.state.known() || !node.state->heartbeat) continue;
@@ -390,10 +405,7 @@ std::vector<Finding> Diagnose(const ClusterSpec& spec, const Observation& seen,
       DiagnoseReplica(s, node, source);
     }
   }
-  if (!memory.primary && !memory.promotion) {
-    findings.push_back(
-        MakeFinding(FindingCode::kNoPrimaryYet, std::nullopt, "The cluster has no primary yet."));
-  }
+  if (!memory.primary && !memory.promotion) DiagnoseNoPrimary(s);
   if (memory.loss) DiagnoseLoss(s, *memory.loss);
   if (memory.promotion) {
     findings.push_back(MakeFinding(FindingCode::kPromotionUnderWay, memory.promotion->to,

@@ -219,6 +219,11 @@ Election Elect(const ClusterSpec& spec, const Observation& seen, const Memory& m
   }
   const std::optional<NodeName> wanted = memory.promotion ? memory.promotion->wanted : std::nullopt;
   const bool any = wanted && memory.promotion->loss_allowed;  // what it lacks is accepted
+  // One that was chosen may be open already: an equal does not take its place.
+  if (memory.promotion && memory.promotion->to) {
+    std::stable_partition(standing.begin(), standing.end(),
+                          [&](const Standing& s) { return s.node == memory.promotion->to; });
+  }
   const auto superset = std::find_if(standing.begin(), standing.end(), [&](const Standing& s) {
     return (!wanted || s.node == *wanted) && (any || s.held.Contains(held_by_any));
   });
@@ -238,7 +243,9 @@ Election Elect(const ClusterSpec& spec, const Observation& seen, const Memory& m
     if (verdict.node == superset->node) {
       verdict.reason = "it holds everything that any candidate has received";
     } else if (self->held.Contains(held_by_any)) {
-      verdict.reason = "it holds as much as " + superset->node.text + ", which is preferred";
+      const bool chosen = memory.promotion && memory.promotion->to == superset->node;
+      verdict.reason = "it holds as much as " + superset->node.text +
+                       (chosen ? ", which was chosen" : ", which is preferred");
     } else {
       verdict.reason = "it misses " + std::to_string(superset->held.CountMissingIn(self->held)) +
                        " transactions that " + superset->node.text + " has";

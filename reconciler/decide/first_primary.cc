@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/promotion.h"
 
 namespace pandora_ha {
@@ -41,9 +40,6 @@ void DecideFirstPrimary(Context& c) {
     return;
   }
   if (writable.size() > 1) {
-    c.decision.findings.push_back(
-        MakeFinding(FindingCode::kTwoWritable, writable[1],
-                    writable[1].text + " is writable beside " + writable[0].text + "."));
     c.Block(BlockReason::kSplitBrain,
             writable[0].text + " and " + writable[1].text +
                 " both accept writes, and which of them is right is not recorded.",

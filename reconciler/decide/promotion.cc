@@ -323,6 +323,9 @@ void AdvancePromotion(Context& c) {
     }
     return;
   }
+  // A late step may still open the one that was chosen before, in its epoch.
+  if (promotion.to && promotion.to != election.winner)
+    c.memory.epoch = promotion.epoch = promotion.epoch.Next();
   for (const DatabaseSeen& other : c.seen.databases) {
     if (other.name == election.winner || other.name == promotion.from || !other.state.known() ||
         !other.state->writable) {

@@ -178,6 +178,7 @@ class Simulation {
     Decision decision = DecideChecked(m, seen);
     if (over()) return;
     if (world_.bad().keep_rights) KeepRights(m.memory, &decision.memory);
+    RememberWaived(m.memory.promotion, decision.memory);
     m.memory = decision.memory;
     m.seen = seen;
     if (Says(decision, FindingCode::kLossPossible) && decision.memory.loss)
@@ -430,6 +431,13 @@ class Simulation {
   }
 
   // ---- What must never happen, asked of the world ----
+
+  // Recorded as primary while it is out of sight, the target is opened later, on the same grounds.
+  void RememberWaived(const std::optional<Promotion>& promotion, const Memory& decided) {
+    if (promotion && promotion->fence_waived && !decided.promotion &&
+        decided.primary == promotion->to)
+      world_.servers()[static_cast<std::size_t>(world_.IndexOf(*promotion->from))].waived = true;
+  }
 
   // Invariants 2, 4, 9 at the moment a node is opened.
   void CheckOpened(const Manager& m, const OpenWritable& open) {

@@ -74,9 +74,16 @@ TEST(Simulation, TheSameSeedGivesTheSameRun) {
 TEST(Simulation, SeedsOfThePastHold) {
   for (const std::uint64_t seed : std::initializer_list<std::uint64_t>{
            1, 4, 7, 8, 354, 388, 665, 2568, 3727, 6009, 104712, 104843, 105326, 209396, 211212,
-           302673, 312622, 17176}) {
+           302673, 312622, 17176, 7041077}) {
     const Schedule schedule = MakeSchedule(seed, "");
     EXPECT_FALSE(simulation::Run(schedule, {}, false).broken) << Report(schedule, {}, "");
+  }
+  constexpr char kThreeOnHosts[] = "availability,semisync,degrade,hosts,mysql,three";
+  for (const std::uint64_t seed :
+       std::initializer_list<std::uint64_t>{20261130597, 8000471, 8030065}) {
+    const Schedule schedule = MakeSchedule(seed, kThreeOnHosts);
+    EXPECT_FALSE(simulation::Run(schedule, {}, false).broken)
+        << Report(schedule, {}, std::string(" --world ") + kThreeOnHosts);
   }
 }
 
