@@ -5,6 +5,7 @@
 
 #include "reconciler/loop/cluster_loop.h"
 #include "reconciler/mysql/database_node.h"
+#include "reconciler/publish/bounded_publisher.h"
 #include "reconciler/publish/hosts_file.h"
 #include "reconciler/publish/publishers.h"
 #include "reconciler/substrate/files/file_lease.h"
@@ -13,6 +14,9 @@
 
 namespace pandora_ha {
 namespace {
+
+// A failover does not wait longer for a shared directory whose file server is gone.
+constexpr Duration kPublishWithin = Seconds(2);
 
 // Workers and hosts are made before the loop that they wake.
 class Waker {
@@ -50,7 +54,7 @@ struct Manager::Parts {
   std::unique_ptr<Leader> leader;
   std::unique_ptr<LocalCluster> local;
   std::unique_ptr<Endpoint> endpoint;
-  std::unique_ptr<HostsFile> hosts_file;
+  std::unique_ptr<BoundedPublisher> hosts_file;
   std::unique_ptr<Publishers> publishers;
   std::vector<std::unique_ptr<NodeWorker>> workers;
   std::unique_ptr<Observer> observer;
@@ -111,7 +115,8 @@ Status Manager::Parts::OpenPublishers() {
     wanted.path = path;
     wanted.cluster = spec.name;
     wanted.lease = PublicationLease(spec);
-    hosts_file = std::make_unique<HostsFile>(wanted, clock);
+    hosts_file = std::make_unique<BoundedPublisher>(std::make_shared<HostsFile>(wanted, clock),
+                                                    path, kPublishWithin, clock);
     all.push_back(hosts_file.get());
   }
   publishers = std::make_unique<Publishers>(std::move(all));
