@@ -122,9 +122,11 @@ Status HostsFile::Publish(const PublishedPrimary& primary) {
   const auto& found = opened.found;
   PHA_TRY(CheckMayPublish(found, primary));
   highest_ = primary.epoch;
+  // A drain that its manager left behind has ended by itself, and nobody asks after it any more.
+  const bool drains =
+      found.sidecar && found.sidecar->drain && clock_.Now().wall < found.sidecar->drain->until;
   const bool told = found.sidecar && found.sidecar->primary == primary &&
-                    !found.sidecar->withdrawn && !found.sidecar->drain &&
-                    found.sidecar->lease == options_.lease;
+                    !found.sidecar->withdrawn && !drains && found.sidecar->lease == options_.lease;
   if (told && options_.lease.count() == 0 && ProblemOf(found).empty()) return Ok();
 
   Sidecar sidecar;

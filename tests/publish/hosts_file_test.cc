@@ -19,6 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::HasSubstr;
+using testing::Not;
 
 class HostsFileTest : public testing::Test {
  protected:
@@ -156,6 +157,24 @@ TEST_F(HostsFileTest, AWithdrawalKeepsTheLastHostForPandora) {
   EXPECT_EQ(file.Current().problem, "");
   ASSERT_TRUE(file.Publish(Primary("node1", "10.0.1.11", 4)).ok());
   EXPECT_EQ(file.Current().primary, NodeName("node1"));
+}
+
+// A manager that stands by tells its own endpoint the primary, and touches no file for that which
+// the one that acts has left as it should be.
+TEST_F(HostsFileTest, ADrainIsEndedByAPublicationOrByItsTimeWhichNeedsNoWriting) {
+  HostsFile file(options_, SystemClock());
+  const auto primary = Primary("node1", "10.0.1.11", 4);
+  ASSERT_TRUE(file.Publish(primary).ok());
+  ASSERT_TRUE(file.Drain({}, Deadline(SystemClock(), Seconds(5))).ok());
+  const std::string drained = ReadAll(sidecar_);
+  ASSERT_TRUE(file.Publish(primary).ok());
+  EXPECT_NE(ReadAll(sidecar_), drained);
+  EXPECT_THAT(ReadAll(sidecar_), Not(HasSubstr("drain")));
+  ASSERT_TRUE(file.Drain({}, Deadline(SystemClock(), {})).ok());
+  usleep(1'100'000);
+  const std::string left_behind = ReadAll(sidecar_);
+  ASSERT_TRUE(file.Publish(primary).ok());
+  EXPECT_EQ(ReadAll(sidecar_), left_behind);
 }
 
 TEST_F(HostsFileTest, ReportsAndRepairsAForeignChange) {
