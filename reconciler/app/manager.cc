@@ -17,6 +17,8 @@ namespace {
 
 // A failover does not wait longer for a shared directory whose file server is gone.
 constexpr Duration kPublishWithin = Seconds(2);
+// Shorter than the time after which another manager takes over (kShortestSessionTimeout).
+constexpr Duration kFrozen = Seconds(4);
 
 // Workers and hosts are made before the loop that they wake.
 class Waker {
@@ -51,6 +53,7 @@ struct Manager::Parts {
   Waker waker;
   std::unique_ptr<FileStore> store;
   std::unique_ptr<FileLease> lease;
+  Pulse pulse{clock, kFrozen};
   std::unique_ptr<Leader> leader;
   std::unique_ptr<LocalCluster> local;
   std::unique_ptr<Endpoint> endpoint;
@@ -151,7 +154,7 @@ Result<std::unique_ptr<Manager>> Manager::Make(ManagerOptions options, Noticeboa
   auto parts = std::make_unique<Parts>(std::move(options), clock);
   PHA_ASSIGN_OR_RETURN(parts->store, FileStore::Open(parts->options.state_directory));
   PHA_ASSIGN_OR_RETURN(parts->lease, FileLease::Take(parts->options.state_directory));
-  parts->leader = std::make_unique<Leader>(*parts->lease);
+  parts->leader = std::make_unique<Leader>(*parts->lease, parts->pulse);
   PHA_TRY(parts->OpenSubstrate());
   PHA_TRY(parts->OpenPublishers());
   parts->MakeWorkers();

@@ -191,9 +191,9 @@ Duration ClusterLoop::Tick() {
   times.began = clock_.Now().mono;
   ++counters_.looks;
   const ClusterSpec& spec = parts_.hands.spec;
-  Observation seen = parts_.observer.Look();
-  if (parts_.leader != nullptr)
-    seen = parts_.leader->Settle(std::move(seen), parts_.hands, parts_.observer);
+  Observation seen = parts_.leader == nullptr
+                         ? parts_.observer.Look()
+                         : parts_.leader->Settle(parts_.hands, parts_.observer);
   times.looked = clock_.Now().mono;
   if (!parts_.hands.lease.Held()) return StandBySince(std::move(seen), times);
   inbox_.Close("");
@@ -235,8 +235,8 @@ Duration ClusterLoop::Tick() {
   renew();
   const Report report = Apply(decision.plan, parts_.hands, renew);
   times.acted = clock_.Now().mono;
-  // Not after a long time: a manager that was frozen in a step may have been replaced meanwhile.
-  if (decision.beat && times.acted - times.looked < spec.database.detection.Budget())
+  // Asked anew: a manager that was frozen in a step may have been replaced meanwhile.
+  if (decision.beat && parts_.hands.lease.Held())
     parts_.beater.Beat(*memory_.primary, memory_.epoch);
   failing_ = !report.complete;
   last_failure_ = FirstFailure(report);

@@ -49,7 +49,12 @@ bool Leader::Take(const Leadership& wanted, const Hands& hands) {
   return claimed || !wanted.evict.empty() || !wanted.take.empty();
 }
 
-Observation Leader::Settle(Observation seen, const Hands& hands, Observer& observer) {
+Observation Leader::Settle(const Hands& hands, Observer& observer) {
+  const auto look = [&] {
+    asked_at_ = hands.clock.Now().mono;
+    return observer.Look();
+  };
+  Observation seen = look();
   // A frozen manager's sessions break: after its thaw nobody may answer the first look although
   // another manager acts. Silence is no leave to act until it has lasted for a while.
   const Duration budget = hands.spec.database.detection.Budget();
@@ -62,7 +67,7 @@ Observation Leader::Settle(Observation seen, const Hands& hands, Observer& obser
   };
   Leadership now = lead();
   for (int round = 0; machine_.Held() && round < kMostRounds && Take(now, hands); ++round) {
-    seen = observer.Look();
+    seen = look();
     now = lead();
   }
   settled_at_ = hands.clock.Now().mono;

@@ -41,8 +41,12 @@ Status BoundedPublisher::Call(std::function<Status(Publisher&)> call, Duration w
   std::unique_lock lock(shared_->mutex);
   if (shared_->given_up > 0) return hangs();
   const auto waited = std::make_shared<Waited>();
-  std::thread([shared = shared_, waited, call = std::move(call)] {
-    Status answer = call(*shared->inner);
+  std::thread([shared = shared_, waited, call = std::move(call),
+               deadline = Deadline(clock_, within)] {
+    // Frozen before it began, it may have been replaced: what it was to tell is old.
+    Status answer = deadline.passed()
+                        ? Status(Error{ErrorCode::kTimeout, "It was not begun in time."})
+                        : call(*shared->inner);
     const std::lock_guard done(shared->mutex);
     waited->answer = std::move(answer);
     if (waited->given_up) --shared->given_up;

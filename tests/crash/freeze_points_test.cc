@@ -107,7 +107,7 @@ FreezePoints::Mark FreezePoints::MarkOf(const NodeName& node) const {
 
 std::vector<std::string> FreezePoints::Published() const {
   const std::string path = HostsFilePath(cluster_->spec());
-  return {Shape(path), Shape(SidecarName(path)), FileText(path)};
+  return {Shape(path), Shape(SidecarName(path)), FileText(path), FileText(SidecarName(path))};
 }
 
 // Who spoke while the other one was frozen is not that one: whoever changes anything afterwards
