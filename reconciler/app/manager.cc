@@ -5,6 +5,7 @@
 
 #include "reconciler/loop/cluster_loop.h"
 #include "reconciler/mysql/database_node.h"
+#include "reconciler/mysql/manager_lock.h"
 #include "reconciler/publish/bounded_publisher.h"
 #include "reconciler/publish/hosts_file.h"
 #include "reconciler/publish/publishers.h"
@@ -69,7 +70,9 @@ struct Manager::Parts {
   ~Parts() { waker.Set(nullptr); }
 
   std::unique_ptr<DatabaseNode> Connect(const NodeName& name) const {
-    return MakeDatabaseNode(OptionsFor(name));
+    DatabaseNodeOptions wanted = OptionsFor(name);
+    wanted.lock_of_another = ManagerLockName(options.spec.name);
+    return MakeDatabaseNode(std::move(wanted));
   }
   DatabaseNodeOptions OptionsFor(const NodeName& name) const {
     const ClusterSpec& spec = options.spec;

@@ -8,6 +8,7 @@
 #include "reconciler/decide/evidence.h"
 #include "reconciler/decide/failover.h"
 #include "reconciler/decide/first_primary.h"
+#include "reconciler/decide/guards.h"
 #include "reconciler/decide/intents.h"
 #include "reconciler/decide/lost_tail.h"
 #include "reconciler/decide/promotion.h"
@@ -54,8 +55,6 @@ void Adopt(Context& c, const ForeignEpoch& foreign) {
   for (auto& [name, node] : c.memory.nodes) {
     const DatabaseSeen* seen = FindSeen(c.seen, name);
     NodeMemory anew;
-    anew.paused = std::move(node.paused);  // what a person asked for holds in every epoch
-    anew.fenced = std::move(node.fenced);
     anew.deposed =
         name != foreign.writer && seen != nullptr && seen->state.known() && seen->state->writable;
     node = std::move(anew);
@@ -112,7 +111,7 @@ void DecidePlan(Context& c) {
   Evidence evidence = Judge(c.spec, c.seen, c.memory, *c.memory.primary);
   const bool open =
       evidence.life == Life::kAlive && FindSeen(c.seen, *c.memory.primary)->state->writable;
-  if (MemoryOf(c.memory, *c.memory.primary).paused && !open) {
+  if (PausedOf(c.memory, *c.memory.primary) != nullptr && !open) {
     if (evidence.life != Life::kAlive) {
       c.Block(BlockReason::kPaused,
               "No failover from " + c.memory.primary->text + ": " +
@@ -166,18 +165,22 @@ void HoldStill(Context& c, Memory undecided) {
   const std::string says = "otherwise this would be done now: " + held.purpose + ".";
   if (c.spec.suspend) {
     c.Block(BlockReason::kSuspended, "Suspended; " + says, "an operator, with suspend: false");
+  } else if (!c.memory.guards.paused) {
+    const Unread unread = *UnreadGuardsOf(c);
+    c.Block(BlockReason::kGuardsUnread,
+            "What people have asked for cannot be read at " + unread.node.text + " (" +
+                unread.guards.why + "). It may be a pause, so nothing is changed; " + says,
+            "an operator with `pandora-ha resume`, which replaces it by what this manager knows");
   } else {
-    c.Block(BlockReason::kPaused, "Paused by " + c.memory.paused->by + "; " + says,
-            c.memory.paused->by + ", or an operator with `pandora-ha resume`");
+    c.Block(BlockReason::kPaused, "Paused by " + c.memory.guards.paused->by + "; " + says,
+            c.memory.guards.paused->by + ", or an operator with `pandora-ha resume`");
   }
 }
 
 // A plan that needs a paused node is not begun; of another one the steps on that node are left out.
 void LeavePausedAlone(Context& c, const Memory& undecided) {
   Plan& plan = c.decision.plan;
-  const auto paused = [&](const NodeName& node) {
-    return MemoryOf(std::as_const(c.memory), node).paused.has_value();
-  };
+  const auto paused = [&](const NodeName& node) { return PausedOf(c.memory, node) != nullptr; };
   if (c.memory.primary && paused(*c.memory.primary)) c.decision.beat = false;
   const auto touches = [&](const Step& step) {
     return !OnlyTellsClients(step.action) && paused(TargetOf(step.action));
@@ -223,6 +226,7 @@ bool HoldsUpFailover(const Decision& decision, BlockReason reason) {
     case BlockReason::kEpochAhead:
     case BlockReason::kCoolDown:
     case BlockReason::kNotAllLocked:
+    case BlockReason::kGuardsUnread:
       break;
   }
   return true;
@@ -232,6 +236,20 @@ bool PrimaryNeedsHelp(const Context& c) {
   if (!c.memory.primary || c.memory.promotion) return false;
   const DatabaseSeen* primary = FindSeen(c.seen, *c.memory.primary);
   return primary == nullptr || !primary->state.known() || primary->contact != Contact::kAnswered;
+}
+
+// A guard is on its way, or has just arrived, and something may wait for it.
+bool IsSharing(const Context& c) {
+  const auto& before = c.before.intents;
+  return std::any_of(
+      c.memory.intents.begin(), c.memory.intents.end(), [&](const IntentRecord& record) {
+        if (ChangesPrimary(record.intent.wish) || record.state == IntentState::kRefused)
+          return false;
+        const auto known = std::find_if(before.begin(), before.end(), [&](const IntentRecord& r) {
+          return r.intent.id == record.intent.id;
+        });
+        return known == before.end() || known->state == IntentState::kUnderWay;
+      });
 }
 
 Duration LookAgainIn(const Context& c) {
@@ -258,6 +276,7 @@ Duration LookAgainIn(const Context& c) {
     });
     wait = known ? kUpkeepPause : Duration::zero();
   }
+  if (IsSharing(c)) wait = std::min(wait, kUpkeepPause);
   for (const Blocked& blocked : decision.blocked) {
     if (blocked.until) wait = std::min(wait, std::max(*blocked.until - c.now(), Duration::zero()));
   }
@@ -286,11 +305,10 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
   decision.memory = Remember(spec, seen, memory);
   Context c{spec, seen, memory, decision.memory, decision};
   TakeRights(c);
+  const Guards known = TakeUpGuards(c);
   TakeUpIntents(c);
-  const bool still = spec.suspend || c.memory.paused;
-  const bool some_paused =
-      std::any_of(c.memory.nodes.begin(), c.memory.nodes.end(),
-                  [](const auto& entry) { return entry.second.paused.has_value(); });
+  const bool still = spec.suspend || c.memory.guards.paused || UnreadGuardsOf(c);
+  const bool some_paused = !c.memory.guards.paused_nodes.empty();
   Memory undecided = still || some_paused ? c.memory : Memory{};
   DecidePlan(c);
   CloseOvertaken(c);
@@ -298,6 +316,7 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
   if (some_paused) LeavePausedAlone(c, undecided);
   if (decision.plan.empty()) decision.plan = {};  // a purpose without steps is none
   if (still) HoldStill(c, std::move(undecided));
+  ShareGuards(c, known);
   DiagnoseGuards(c);
   std::vector<Finding> findings = Diagnose(spec, seen, decision.memory);
   for (const Blocked& blocked : decision.blocked) {
@@ -346,6 +365,8 @@ Decision StandBy(const ClusterSpec& spec, const Observation& seen, const Memory&
   Decision decision;
   decision.memory = Remember(spec, seen, memory);
   Context c{spec, seen, memory, decision.memory, decision};
+  TakeUpGuards(c);
+  CloseWishesOfObserver(c);
   if (const DatabaseSeen* open = OnlyMarkedWriter(seen)) {
     if (MayFollow(c, *open)) {
       const Epoch epoch = std::max(decision.memory.epoch, open->state->heartbeat->epoch);
@@ -354,10 +375,13 @@ Decision StandBy(const ClusterSpec& spec, const Observation& seen, const Memory&
   }
   for (auto& [name, node] : decision.memory.nodes) node.lossless = false;
   decision.findings = Diagnose(spec, seen, decision.memory);
+  DiagnoseGuards(c);
   decision.findings.push_back(
       MakeFinding(FindingCode::kAnotherManagerActs, std::nullopt,
                   holder.empty() ? "This manager does not act: it does not hold the cluster."
                                  : "Another manager acts on this cluster: " + holder + "."));
+  std::stable_sort(decision.findings.begin(), decision.findings.end(),
+                   [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
   decision.state = StateOf(c);
   decision.look_again_in = holder.empty() ? kUpkeepPause : LookAgainIn(c);
   return decision;

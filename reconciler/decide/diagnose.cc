@@ -372,6 +372,11 @@ const std::vector<FindingRow>& FindingTable() {
        "`pandora-ha resume` ends it"},
       {F::kFenced, kWarning, "A node is kept down because a person asked for it.",
        "`pandora-ha unfence` ends it"},
+      {F::kGuardsUnread, kWarning,
+       "What people have asked every manager to keep to lies in the database and cannot be read.",
+       "a newer version may have written it: let that one act; `pandora-ha resume` replaces it by "
+       "what "
+       "this manager knows"},
       {F::kNotAllLocked, kWarning, "A promotion was made without the manager's lock of every node.",
        "another manager may act there: stop it, or repair the path to the node"},
       {F::kAnotherManagerActs, kInfo, "Another manager acts on the cluster; this one observes.",

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "reconciler/decide/evidence.h"
+#include "reconciler/decide/guards.h"
 #include "reconciler/decide/intents.h"
 
 namespace pandora_ha {

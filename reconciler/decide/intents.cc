@@ -7,15 +7,14 @@
 #include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
+#include "reconciler/decide/guards.h"
 #include "reconciler/decide/switchover.h"
 
 namespace pandora_ha {
 namespace {
 
-std::string Why(const Guard& guard) {
-  return guard.by + (guard.reason.empty() ? "" : ": " + guard.reason) +
-         (guard.until ? " (until " + FormatWallTime(*guard.until) + ")" : "");
-}
+// For a guard to be written and replicated.
+constexpr Seconds kShareWithin{5};
 
 Guard MakeGuard(const Context& c, const Intent& intent, const std::optional<Seconds>& lasts) {
   Guard guard{intent.by, intent.reason, c.seen.taken_at.wall, std::nullopt};
@@ -30,6 +29,11 @@ struct Taker {
 
   void Close(IntentState state, std::string says) {
     CloseIntent(c, record, state, std::move(says));
+  }
+  // It holds from now on, and is done when every manager can know it.
+  void Shared(std::string says) {
+    record.says = std::move(says);
+    record.give_up_at = c.now() + kShareWithin;
   }
   void Done(std::string says) { Close(IntentState::kDone, std::move(says)); }
   void Refuse(std::string says) { Close(IntentState::kRefused, std::move(says)); }
@@ -56,7 +60,8 @@ struct Taker {
     return "spec.suspend is set; nothing is changed. Set suspend: false first.";
   }
   std::string Paused() const {
-    return "The cluster is paused by " + Why(*c.memory.paused) + ". `pandora-ha resume` ends it.";
+    return "The cluster is paused by " + Why(*c.memory.guards.paused) +
+           ". `pandora-ha resume` ends it.";
   }
 
   bool PrimaryServes() const {
@@ -80,7 +85,7 @@ struct Taker {
              other->intent.by + ". Wait for its end; `pandora-ha status` shows it.");
     } else if (c.spec.suspend) {
       Refuse(Suspended());
-    } else if (c.memory.paused) {
+    } else if (c.memory.guards.paused) {
       Refuse(Paused());
     } else if (!c.memory.primary && !c.memory.promotion) {
       Refuse("The cluster has no primary yet; the first start chooses one.");
@@ -117,7 +122,7 @@ struct Taker {
   }
   void operator()(const ForcedFailover& wish) {
     if (wish.to && !Declared(*wish.to)) return;
-    if (!c.spec.suspend && !c.memory.paused && TakesOver(wish)) return;
+    if (!c.spec.suspend && !c.memory.guards.paused && TakesOver(wish)) return;
     if (!MayChangePrimary(wish.to)) return;
     const std::string primary = c.memory.primary->text;
     if (!PrimaryServes()) {
@@ -142,21 +147,39 @@ struct Taker {
     }
     Guard guard = MakeGuard(c, record.intent, wish.lasts);
     const std::string what = wish.node ? wish.node->text : "The cluster";
-    Done(what + " is paused by " + Why(guard) + ".");
-    (wish.node ? MemoryOf(c.memory, *wish.node).paused : c.memory.paused) = std::move(guard);
+    Shared(what + " is paused by " + Why(guard) + ".");
+    if (wish.node) {
+      c.memory.guards.paused_nodes[*wish.node] = std::move(guard);
+    } else {
+      c.memory.guards.paused = std::move(guard);
+    }
   }
   void operator()(const Resume& wish) {
     if (wish.node && !Declared(*wish.node)) return;
-    auto& guard = wish.node ? MemoryOf(c.memory, *wish.node).paused : c.memory.paused;
+    Guards& guards = c.memory.guards;
     const std::string what = wish.node ? wish.node->text : "The cluster";
-    Done(what + (guard ? " is kept as declared again." : " was not paused; nothing was done."));
-    guard.reset();
+    bool held = wish.node ? guards.paused_nodes.erase(*wish.node) > 0 : guards.paused.has_value();
+    if (!wish.node) {
+      guards.paused.reset();
+      held = GiveUpUnread() || held;
+    }
+    if (!held) return Done(what + " was not paused; nothing was done.");
+    Shared(what + " is kept as declared again.");
+  }
+  // What cannot be read is replaced by what this manager knows.
+  bool GiveUpUnread() {
+    bool any = false;
+    while (const auto unread = UnreadGuardsOf(c)) {
+      c.memory.guards_seen = std::max(c.memory.guards_seen, unread->guards.version);
+      c.memory.guards_unwritten = any = true;
+    }
+    return any;
   }
   void operator()(const Fence& wish) {
     if (!Declared(wish.node)) return;
     if (c.spec.suspend) return Refuse(Suspended());
-    if (c.memory.paused) return Refuse(Paused());
-    if (const auto& paused = MemoryOf(c.memory, wish.node).paused; paused) {
+    if (c.memory.guards.paused) return Refuse(Paused());
+    if (const Guard* paused = PausedOf(c.memory, wish.node)) {
       return Refuse("Nothing was touched: " + wish.node.text + " is paused by " + Why(*paused) +
                     ". `pandora-ha resume " + wish.node.text + "` ends it.");
     }
@@ -183,28 +206,24 @@ struct Taker {
                     " for us; stop it on its host. `pandora-ha pause " + wish.node.text +
                     "` keeps us from using it.");
     }
-    MemoryOf(c.memory, wish.node).fenced = MakeGuard(c, record.intent, std::nullopt);
-    Done(wish.node.text +
-         " is fenced: its server is being ended, and stays down until it is unfenced.");
+    c.memory.guards.fenced_nodes[wish.node] = MakeGuard(c, record.intent, std::nullopt);
+    Shared(wish.node.text +
+           " is fenced: its server is being ended, and stays down until it is unfenced.");
   }
   void operator()(const Unfence& wish) {
     if (!Declared(wish.node)) return;
-    auto& guard = MemoryOf(c.memory, wish.node).fenced;
-    Done(wish.node.text + (guard ? " is no longer fenced; its server is started again."
-                                 : " was not fenced; nothing was done."));
-    guard.reset();
+    if (c.memory.guards.fenced_nodes.erase(wish.node) == 0)
+      return Done(wish.node.text + " was not fenced; nothing was done.");
+    Shared(wish.node.text + " is no longer fenced; its server is started again.");
   }
   void operator()(const Acknowledge&) {
-    Done(c.memory.failed_over_at
-             ? "Acknowledged; the next failover need not wait for the cool-down."
-             : "There was no failover to acknowledge; nothing was done.");
+    if (!c.memory.failed_over_at && !c.memory.guards.failed_over_at)
+      return Done("There was no failover to acknowledge; nothing was done.");
     c.memory.failed_over_at.reset();
+    c.memory.guards.failed_over_at.reset();
+    Shared("Acknowledged; the next failover need not wait for the cool-down.");
   }
 };
-
-void EndGuard(const Context& c, std::optional<Guard>* guard) {
-  if (*guard && (*guard)->until && *(*guard)->until <= c.seen.taken_at.wall) guard->reset();
-}
 
 // The newest are kept, and always the one under way.
 void Forget(std::vector<IntentRecord>* records) {
@@ -220,8 +239,9 @@ void Forget(std::vector<IntentRecord>* records) {
 
 IntentRecord* UnderWay(Memory& memory) {
   const auto found =
-      std::find_if(memory.intents.begin(), memory.intents.end(),
-                   [](const IntentRecord& r) { return r.state == IntentState::kUnderWay; });
+      std::find_if(memory.intents.begin(), memory.intents.end(), [](const IntentRecord& r) {
+        return r.state == IntentState::kUnderWay && ChangesPrimary(r.intent.wish);
+      });
   return found == memory.intents.end() ? nullptr : &*found;
 }
 
@@ -238,8 +258,6 @@ void CloseIntent(Context& c, IntentRecord& record, IntentState state, std::strin
 }
 
 void TakeUpIntents(Context& c) {
-  EndGuard(c, &c.memory.paused);
-  for (auto& [name, node] : c.memory.nodes) EndGuard(c, &node.paused);
   EndOverdueSwitchover(c);
   for (const Intent& intent : c.seen.intents) {
     if (FindIntent(c.memory, intent.id) != nullptr) continue;
@@ -266,34 +284,6 @@ void CloseOvertaken(Context& c) {
                 "A failover began meanwhile: " + promotion->because + ".");
   } else if (!promotion && !c.memory.primary) {
     CloseIntent(c, *record, IntentState::kSuperseded, "The cluster has no primary any more.");
-  }
-}
-
-std::string HeldOff(const Memory& memory, const NodeName& node) {
-  const NodeMemory& remembered = MemoryOf(memory, node);
-  if (remembered.fenced) return "it is fenced by " + Why(*remembered.fenced);
-  if (remembered.paused) return "it is paused by " + Why(*remembered.paused);
-  return "";
-}
-
-void DiagnoseGuards(Context& c) {
-  if (c.memory.paused) {
-    c.decision.findings.push_back(
-        MakeFinding(FindingCode::kPaused, std::nullopt,
-                    "The cluster is paused by " + Why(*c.memory.paused) + "; nothing is changed."));
-  }
-  for (const DatabaseNodeSpec& node : c.spec.database.nodes) {
-    const NodeMemory& remembered = MemoryOf(std::as_const(c.memory), node.name);
-    if (remembered.fenced) {
-      c.decision.findings.push_back(
-          MakeFinding(FindingCode::kFenced, node.name,
-                      node.name.text + " is fenced by " + Why(*remembered.fenced) + "."));
-    }
-    if (remembered.paused) {
-      c.decision.findings.push_back(MakeFinding(
-          FindingCode::kPaused, node.name,
-          node.name.text + " is paused by " + Why(*remembered.paused) + "; it is not touched."));
-    }
   }
 }
 

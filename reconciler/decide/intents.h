@@ -8,8 +8,8 @@
 namespace pandora_ha {
 
 // Takes up what the memory does not know yet: guards are set or taken away at once, a switchover or
-// failover is recorded as under way, or the wish is refused with every reason. Ends guards whose
-// time is over.
+// failover is recorded as under way, or the wish is refused with every reason. A guard is under way
+// until other managers can know it (guards.h).
 void TakeUpIntents(Context& c);
 
 // The switchover or failover under way; null: none.
@@ -20,12 +20,5 @@ void CloseIntent(Context& c, IntentRecord& record, IntentState state, std::strin
 
 // What is under way and has been overtaken by events is closed; last in every decision.
 void CloseOvertaken(Context& c);
-
-// A person's hold on the node that keeps it from being touched or promoted, as a clause: "it is
-// paused by ana: new disk". Empty: none.
-std::string HeldOff(const Memory& memory, const NodeName& node);
-
-// Findings about guards.
-void DiagnoseGuards(Context& c);
 
 }  // namespace pandora_ha

@@ -154,11 +154,11 @@ std::vector<Violation> CheckInvariants(const ClusterSpec& spec, const Observatio
                 "the primary stops waiting while a replica still counts as lossless");
   const bool touches = std::any_of(decision.plan.steps.begin(), decision.plan.steps.end(),
                                    [](const Step& step) { return !OnlyTellsClients(step.action); });
-  check.Require((!spec.suspend && !decision.memory.paused) || !touches, 9,
+  check.Require((!spec.suspend && !decision.memory.guards.paused) || !touches, 9,
                 "something is done while suspended or paused");
   for (const Step& step : decision.plan.steps) {
     if (OnlyTellsClients(step.action)) continue;
-    check.Require(!MemoryOf(decision.memory, TargetOf(step.action)).paused, 9,
+    check.Require(PausedOf(decision.memory, TargetOf(step.action)) == nullptr, 9,
                   "a step touches a node that a person has paused: " + Describe(step.action));
   }
   CheckOrder(check);

@@ -32,10 +32,10 @@ std::string HowToGoBack(const Context& c) {
 std::string HowToLetGo(const Context& c) {
   std::string commands;
   for (const DatabaseNodeSpec& node : c.spec.database.nodes) {
-    const NodeMemory& remembered = MemoryOf(std::as_const(c.memory), node.name);
-    if (!remembered.fenced && !remembered.paused) continue;
+    const bool fenced = FencedOf(c.memory, node.name) != nullptr;
+    if (!fenced && PausedOf(c.memory, node.name) == nullptr) continue;
     commands += (commands.empty() ? "`pandora-ha " : " or `pandora-ha ") +
-                std::string(remembered.fenced ? "unfence " : "resume ") + node.name.text + "`";
+                std::string(fenced ? "unfence " : "resume ") + node.name.text + "`";
   }
   if (commands.empty()) return "an operator, after repairing the node it names";
   return "an operator with " + commands + ", or after repairing the node it names";
@@ -68,6 +68,7 @@ std::string WhoCanHelp(const Context& c, BlockReason reason) {
     case BlockReason::kAccessDenied:
     case BlockReason::kPaused:
     case BlockReason::kCoolDown:
+    case BlockReason::kGuardsUnread:
     case BlockReason::kNotAllLocked:
       break;
   }
@@ -89,7 +90,7 @@ bool StopReceivingCandidates(Context& c, const std::optional<NodeName>& from,
   for (const DatabaseSeen& node : c.seen.databases) {
     if (node.name == from || !node.state.known() || !node.state->replication ||
         node.state->replication->io == ThreadState::kStopped ||
-        MemoryOf(c.memory, node.name).paused) {
+        PausedOf(c.memory, node.name) != nullptr) {
       continue;
     }
     receiving = true;
@@ -233,6 +234,7 @@ void CompletePromotion(Context& c) {
                     std::to_string(promotion.epoch.number) + ").");
   } else if (promotion.from) {
     c.memory.failed_over_at = c.now();
+    c.memory.guards.failed_over_at = c.seen.taken_at.wall;
   }
 }
 

@@ -87,7 +87,7 @@ void SwitchReplicasOn(Context& c, const DatabaseSeen& primary) {
   const DatabaseNodeSpec& source = *FindNode(c.spec, primary.name);
   for (const DatabaseSeen& node : c.seen.databases) {
     if (node.name == primary.name || !node.state.known() || !node.state->replication ||
-        MemoryOf(c.memory, node.name).paused)
+        PausedOf(c.memory, node.name) != nullptr)
       continue;
     // One that follows somebody else (or is diverged and stays where it is) acknowledges nothing
     // here.

@@ -71,8 +71,8 @@ NodeStatus NodeOf(const Telling& t, const DatabaseNodeSpec& declared) {
   node.preferred = !order.empty() && order.front() == declared.name;
   const NodeMemory& remembered = MemoryOf(t.memory(), declared.name);
   node.lossless = remembered.lossless;
-  node.paused = remembered.paused;
-  node.fenced = remembered.fenced;
+  if (const Guard* paused = PausedOf(t.memory(), declared.name)) node.paused = *paused;
+  if (const Guard* fenced = FencedOf(t.memory(), declared.name)) node.fenced = *fenced;
   const auto& findings = t.decision.findings;
   const auto note = std::find_if(findings.begin(), findings.end(), [&](const Finding& f) {
     return f.about == declared.name && f.code != FindingCode::kFailoverBlocked;
@@ -162,12 +162,13 @@ std::string WorstClause(const Telling& t, const ClusterStatus& status) {
   std::string worst;
   std::size_t more = 0;
   for (const Finding& finding : status.findings) {
-    const bool said = finding.code == FindingCode::kFailoverBlocked ||
-                      finding.code == FindingCode::kPromotionUnderWay ||
-                      finding.code == FindingCode::kSuspended ||
-                      finding.code == FindingCode::kNoPrimaryYet ||
-                      (finding.code == FindingCode::kPaused && !status.blocked.empty()) ||
-                      (finding.about == t.memory().primary && !t.PrimaryServes());
+    const bool said =
+        finding.code == FindingCode::kFailoverBlocked ||
+        finding.code == FindingCode::kPromotionUnderWay ||
+        finding.code == FindingCode::kSuspended || finding.code == FindingCode::kNoPrimaryYet ||
+        ((finding.code == FindingCode::kPaused || finding.code == FindingCode::kGuardsUnread) &&
+         !status.blocked.empty()) ||
+        (finding.about == t.memory().primary && !t.PrimaryServes());
     // A promotion stops replication itself; that commits do not wait is said as what a row is
     // worth.
     const bool follows_from_it =
@@ -366,7 +367,7 @@ ClusterStatus StatusOf(const ClusterSpec& spec, const Observation& seen, const D
   status.blocked = decision.blocked;
   status.candidates = decision.candidates;
   status.intents = decision.memory.intents;
-  status.paused = decision.memory.paused;
+  status.paused = decision.memory.guards.paused;
   if (const auto& at = decision.memory.failed_over_at)
     status.failed_over_at =
         seen.taken_at.wall + std::chrono::round<Milliseconds>(*at - seen.taken_at.mono);

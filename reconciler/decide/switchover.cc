@@ -6,6 +6,7 @@
 
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
+#include "reconciler/decide/guards.h"
 #include "reconciler/decide/intents.h"
 #include "reconciler/decide/leadership.h"
 #include "reconciler/decide/promotion.h"
@@ -170,6 +171,7 @@ bool MayBeAccepted(BlockReason reason) {
     case BlockReason::kAccessDenied:
     case BlockReason::kPaused:
     case BlockReason::kCoolDown:
+    case BlockReason::kGuardsUnread:
       return false;
   }
   return false;

@@ -5,6 +5,7 @@
 #include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
+#include "reconciler/decide/guards.h"
 #include "reconciler/decide/intents.h"
 #include "reconciler/decide/semi_sync.h"
 
@@ -30,11 +31,11 @@ bool LeaveStopped(Context& c, const ReplicationSeen& channel, NodeMemory& rememb
   return false;
 }
 
-// A person wants its server down; it runs, and we can end it.
+// A person wants its server down, and whoever takes over knows it; it runs, and we can end it.
 bool MustEnd(const Context& c, const DatabaseSeen& node) {
   const bool runs = node.process.known() && node.process->phase == ProcessState::Phase::kRunning;
-  const NodeMemory& remembered = MemoryOf(std::as_const(c.memory), node.name);
-  return runs && node.can_fence && remembered.fenced && !remembered.paused;
+  return runs && node.can_fence && FencedOf(c.memory, node.name) != nullptr &&
+         PausedOf(c.memory, node.name) == nullptr && !IsFenceOnItsWay(c.memory, node.name);
 }
 
 void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& primary) {
@@ -152,8 +153,7 @@ void EndFenced(Context& c) {
     }
     if (c.seen.publication.primary == node.name)
       c.DoOrGoOn(WithdrawPublication{}, node.name.text + " is to be fenced", kQuickStep);
-    c.Do(FenceServer{node.name},
-         MemoryOf(std::as_const(c.memory), node.name).fenced->by + " asked for it", kFenceStep);
+    c.Do(FenceServer{node.name}, FencedOf(c.memory, node.name)->by + " asked for it", kFenceStep);
   }
 }
 

@@ -4,6 +4,19 @@
 
 namespace pandora_ha {
 
+struct Beater::Words {
+  const char* fails;
+  const char* works;
+};
+
+constexpr Beater::Words Beater::kHeartbeat{
+    "The heartbeat could not be renewed; look at the disk and the heartbeat table of the primary.",
+    "The heartbeat is renewed again."};
+constexpr Beater::Words Beater::kGuards{
+    "What people asked for (pauses, fences) could not be written for the other managers; look at "
+    "the disk and the table pandora_ha_guards of the primary.",
+    "What people asked for is written again."};
+
 Beater::Beater(Connect connect, const Clock& clock, Duration timeout)
     : connect_(std::move(connect)), clock_(clock), timeout_(timeout), thread_([this] { Loop(); }) {}
 
@@ -16,25 +29,41 @@ Beater::~Beater() {
   thread_.join();
 }
 
-void Beater::Beat(const NodeName& primary, Epoch epoch) {
+void Beater::Beat(BeatWanted wanted) {
   {
     const std::lock_guard lock(mutex_);
     if (busy_) return;
-    wanted_ = Wanted{primary, epoch};
+    wanted_ = std::move(wanted);
   }
   asked_.notify_all();
 }
 
-void Beater::Tell(const NodeName& primary, const std::string& problem) {
-  if (problem == problem_) return;
-  problem_ = problem;
-  if (problem.empty()) {
-    Log(LogLevel::kInfo, "The heartbeat is renewed again.", {{"node", primary.text}});
+void Beater::Tell(const NodeName& primary, const Status& done, const Words& words) {
+  std::string problem = done.ok() ? "" : done.error().message;
+  std::string& told = problems_[words.fails];
+  if (problem == told) return;
+  told = std::move(problem);
+  if (told.empty()) {
+    Log(LogLevel::kInfo, words.works, {{"node", primary.text}});
   } else {
-    Log(LogLevel::kWarning,
-        "The heartbeat could not be renewed; look at the disk and the heartbeat table of the "
-        "primary.",
-        {{"node", primary.text}, {"error", problem}});
+    Log(LogLevel::kWarning, words.fails, {{"node", primary.text}, {"error", told}});
+  }
+}
+
+void Beater::Carry(const BeatWanted& wanted) {
+  auto& node = nodes_[wanted.primary];
+  if (!node) node = connect_(wanted.primary);
+  // First: they are rare, and a heartbeat that is held up must not hold them up.
+  if (wanted.guards) {
+    Tell(wanted.primary,
+         node->WriteGuards(*wanted.guards, wanted.epoch, wanted.holder, Deadline(clock_, timeout_)),
+         kGuards);
+  }
+  if (wanted.heartbeat) {
+    Tell(wanted.primary,
+         node->WriteMarker(wanted.epoch, wanted.primary, clock_.Now().wall,
+                           Deadline(clock_, timeout_)),
+         kHeartbeat);
   }
 }
 
@@ -43,15 +72,11 @@ void Beater::Loop() {
   while (true) {
     asked_.wait(lock, [&] { return stopping_ || wanted_; });
     if (stopping_) return;
-    const Wanted wanted = *wanted_;
+    const BeatWanted wanted = *wanted_;
     wanted_.reset();
     busy_ = true;
     lock.unlock();
-    auto& node = nodes_[wanted.primary];
-    if (!node) node = connect_(wanted.primary);
-    const Status status = node->WriteMarker(wanted.epoch, wanted.primary, clock_.Now().wall,
-                                            Deadline(clock_, timeout_));
-    Tell(wanted.primary, status.ok() ? "" : status.error().message);
+    Carry(wanted);
     lock.lock();
     busy_ = false;
   }

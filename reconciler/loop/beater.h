@@ -1,4 +1,4 @@
-// Renews the heartbeat row of the open primary.
+// Renews the heartbeat row of the open primary, and writes the guards beside it.
 #pragma once
 
 #include <condition_variable>
@@ -15,9 +15,18 @@
 
 namespace pandora_ha {
 
+struct BeatWanted {
+  NodeName primary;
+  Epoch epoch;
+  bool heartbeat = true;
+  std::optional<GuardsCopy> guards;  // to be written, too
+  // This manager's connection that holds its lock there; 0: none is asked for.
+  std::uint64_t holder = 0;
+};
+
 // A thread and connections of its own, because a write can be held up by locks or by semi-sync, and
-// looks must not be. A beat that fails is logged, once for each reason, and so is the next one that
-// does not. Thread-safe.
+// looks must not be. What fails is logged, once for each reason, and so is the next one that does
+// not. Thread-safe.
 class Beater {
  public:
   using Connect = std::function<std::unique_ptr<DatabaseNode>(const NodeName&)>;
@@ -28,16 +37,14 @@ class Beater {
   ~Beater();
 
   // Asks for one beat; does nothing while the last one is still under way.
-  void Beat(const NodeName& primary, Epoch epoch);
+  void Beat(BeatWanted wanted);
 
  private:
-  struct Wanted {
-    NodeName primary;
-    Epoch epoch;
-  };
-
   void Loop();
-  void Tell(const NodeName& primary, const std::string& problem);
+  struct Words;  // of a person who reads the log
+  static const Words kHeartbeat, kGuards;
+  void Carry(const BeatWanted& wanted);
+  void Tell(const NodeName& primary, const Status& done, const Words& words);
 
   const Connect connect_;
   const Clock& clock_;
@@ -46,9 +53,9 @@ class Beater {
   std::condition_variable asked_;
   bool stopping_ = false;
   bool busy_ = false;
-  std::optional<Wanted> wanted_;
+  std::optional<BeatWanted> wanted_;
   // The thread's own.
-  std::string problem_;  // why the last beat failed; empty: it did not
+  std::map<std::string, std::string> problems_;  // what fails, and why when it last did
   std::map<NodeName, std::unique_ptr<DatabaseNode>> nodes_;
   std::thread thread_;
 };

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "reconciler/base/log.h"
+#include "reconciler/base/random.h"
 #include "reconciler/decide/decide.h"
 #include "reconciler/decide/diagnose.h"
+#include "reconciler/decide/guards.h"
 #include "reconciler/decide/invariants.h"
 #include "reconciler/decide/remember.h"
 #include "reconciler/decide/status_of.h"
@@ -75,6 +77,7 @@ Status ClusterLoop::Start() {
     memory_ = *std::move(stored);
   }
   memory_.cluster = cluster;
+  if (memory_.manager.empty()) memory_.manager = RandomPassword();
   if (memory_.boot_id != clock_.BootId()) ForgetMonotonicDates();
   ForgetLooks(&memory_);
   return Ok();
@@ -85,8 +88,11 @@ void ClusterLoop::ForgetMonotonicDates() {
   const TimePoint now = clock_.Now().mono;
   memory_.boot_id = clock_.BootId();
   if (memory_.promotion) memory_.promotion->began = now;
-  // When it was is not known any more: the cool-down begins anew, and a person still has to look.
-  if (memory_.failed_over_at) memory_.failed_over_at = now;
+  // Without a date, the cool-down begins anew; a person still has to look.
+  if (memory_.failed_over_at) {
+    memory_.failed_over_at =
+        OwnDate(parts_.hands.spec, clock_.Now(), memory_.guards.failed_over_at).value_or(now);
+  }
   for (IntentRecord& record : memory_.intents) {
     record.give_up_at = now + record.intent.within;
     record.not_before = {};
@@ -183,6 +189,7 @@ void ClusterLoop::Refuse(Decision* decision, const std::string& why) {
                             MakeFinding(FindingCode::kStepFailed, std::nullopt, why));
   decision->plan = {};
   decision->beat = false;
+  decision->share.reset();
   decision->look_again_in = parts_.hands.spec.database.detection.interval;
 }
 
@@ -236,8 +243,7 @@ Duration ClusterLoop::Tick() {
   const Report report = Apply(decision.plan, parts_.hands, renew);
   times.acted = clock_.Now().mono;
   // Asked anew: a manager that was frozen in a step may have been replaced meanwhile.
-  if (decision.beat && parts_.hands.lease.Held())
-    parts_.beater.Beat(*memory_.primary, memory_.epoch);
+  if (parts_.hands.lease.Held()) Beat(seen, decision);
   failing_ = !report.complete;
   last_failure_ = FirstFailure(report);
   CountFailover(seen, decision, report);
@@ -247,6 +253,14 @@ Duration ClusterLoop::Tick() {
   // Only now: who asks in the meantime finds it here or on the noticeboard.
   for (const IntentRecord& record : memory_.intents) inbox_.Drop(record.intent.id);
   return wait;
+}
+
+void ClusterLoop::Beat(const Observation& seen, const Decision& decision) {
+  if (!decision.beat && !decision.share) return;
+  const DatabaseSeen* primary = FindSeen(seen, *memory_.primary);
+  const std::uint64_t holder =
+      primary != nullptr && primary->state.known() ? primary->state->manager_lock.connection : 0;
+  parts_.beater.Beat({*memory_.primary, memory_.epoch, decision.beat, decision.share, holder});
 }
 
 // The endpoint beside a manager that observes serves clients, too: they are sent to the one primary
@@ -277,7 +291,10 @@ Duration ClusterLoop::StandBySince(Observation seen, TickTimes times) {
   Decision decision = StandBy(parts_.hands.spec, seen, memory_, holder);
   times.decided = times.remembered = clock_.Now().mono;
   unstored_ = unstored_ || !SameIntent(memory_, decision.memory);
+  const bool asked = memory_.guards != decision.memory.guards;
   memory_ = decision.memory;
+  // Should no server answer after a restart, this is where a fence or a pause is known from.
+  if (asked && parts_.store.WriteMemory(memory_).ok()) unstored_ = false;
   FollowPublication(seen);
   times.acted = clock_.Now().mono;
   failing_ = false;

@@ -56,7 +56,8 @@ class ClusterLoop {
   void ForgetMonotonicDates();
   bool Remember(const Memory& decided);
   void KeepStoreProblem(std::string problem);
-  // Another manager acts: nothing is done and nothing is stored.
+  void Beat(const Observation& seen, const Decision& decision);
+  // Another manager acts: nothing is done, and nothing is stored but what people asked of that one.
   Duration StandBySince(Observation seen, TickTimes times);
   void FollowPublication(const Observation& seen);
   void KeepPublicationBelieved(const Observation& seen, const Decision& decision);

@@ -52,6 +52,10 @@ std::string_view ToString(IntentState state) {
   return "";
 }
 
+bool ChangesPrimary(const Wish& wish) {
+  return std::holds_alternative<Switchover>(wish) || std::holds_alternative<ForcedFailover>(wish);
+}
+
 std::string_view KindOf(const Wish& wish) {
   return std::visit(Kind{}, wish);
 }

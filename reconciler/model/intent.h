@@ -99,7 +99,9 @@ struct IntentRecord {
 inline constexpr std::size_t kIntentsKept = 32;
 
 std::string_view ToString(IntentState state);  // "underWay", "done", "refused", …
-std::string_view KindOf(const Wish& wish);     // "switchover", "failover", "pause", …
-std::string Describe(const Wish& wish);        // "switchover to node2"
+// A switchover or a failover; the others are guards.
+bool ChangesPrimary(const Wish& wish);
+std::string_view KindOf(const Wish& wish);  // "switchover", "failover", "pause", …
+std::string Describe(const Wish& wish);     // "switchover to node2"
 
 }  // namespace pandora_ha

@@ -33,6 +33,11 @@ std::string PrintJson(const nlohmann::json& value, int indent = -1);
 nlohmann::json ToJson(const Memory& memory);
 Result<Memory> MemoryFromJson(const nlohmann::json& value);
 
+// What lies in the database: at most kMostGuardsBytes are read. ReadGuards(PrintGuards(g)) is g.
+// Fields that it does not know are passed over; kUnsupported: a format of a later version.
+std::string PrintGuards(const Guards& guards);
+Result<Guards> ReadGuards(std::string_view document);
+
 nlohmann::json ToJson(const Event& event);
 Result<Event> EventFromJson(const nlohmann::json& value);
 

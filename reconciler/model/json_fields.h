@@ -7,11 +7,13 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "reconciler/base/clock.h"
 #include "reconciler/base/result.h"
+#include "reconciler/model/guards.h"
 #include "reconciler/model/ids.h"
 #include "reconciler/model/intent.h"
 
@@ -147,5 +149,13 @@ class Fields {
 // Of an intent that memory keeps, with its monotonic dates.
 nlohmann::json StoredToJson(const IntentRecord& record);
 void ReadFields(Fields& fields, IntentRecord* out);
+
+// Nothing that steers a terminal or turns the direction of what follows.
+bool IsPrintable(std::string_view text);
+inline constexpr std::size_t kMostReasonBytes = 256;
+
+nlohmann::json GuardsToJson(const Guards& guards);
+void ReadFields(Fields& fields, Guards* out);
+void ReadFields(Fields& fields, GuardsVersion* out);
 
 }  // namespace pandora_ha

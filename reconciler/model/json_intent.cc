@@ -12,7 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMostReasonBytes = 256;
 constexpr std::int64_t kMostWithin = 3600;
 constexpr std::int64_t kMostPause = 30 * 24 * 3600;
 
@@ -51,10 +50,6 @@ const Wish* EmptyWish(const std::string& kind) {
   return found == kEmptyWishes.end() ? nullptr : found;
 }
 
-bool HasDeadline(const Wish& wish) {
-  return std::holds_alternative<Switchover>(wish) || std::holds_alternative<ForcedFailover>(wish);
-}
-
 std::string Listed(const std::vector<std::string>& words) {
   std::string out;
   for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
@@ -90,7 +85,8 @@ char32_t Next(std::string_view* text) {
   return out < kLeast[size] || out > 0x10ffff || surrogate ? 0 : out;
 }
 
-// Nothing that steers a terminal or turns the direction of what follows.
+}  // namespace
+
 bool IsPrintable(std::string_view text) {
   while (!text.empty()) {
     const char32_t c = Next(&text);
@@ -101,6 +97,8 @@ bool IsPrintable(std::string_view text) {
   }
   return true;
 }
+
+namespace {
 
 // Reads an object that anybody may have written; keeps every problem.
 class Body {
@@ -198,7 +196,7 @@ json RecordToJson(const IntentRecord& record) {
 
 json ToJson(const Intent& intent) {
   json out = {{"id", intent.id}, {"kind", KindOf(intent.wish)}, {"reason", intent.reason}};
-  if (HasDeadline(intent.wish)) out["withinSeconds"] = intent.within.count();
+  if (ChangesPrimary(intent.wish)) out["withinSeconds"] = intent.within.count();
   std::visit([&](const auto& wish) { EachField(wish, Writer{&out}); }, intent.wish);
   return out;
 }
@@ -224,7 +222,7 @@ Result<Intent> IntentFromJson(const json& value) {
         },
         intent.wish);
     std::optional<Seconds> within;
-    if (HasDeadline(intent.wish)) body.Whole("withinSeconds", kMostWithin, &within);
+    if (ChangesPrimary(intent.wish)) body.Whole("withinSeconds", kMostWithin, &within);
     intent.within = within.value_or(intent.within);
     if (std::holds_alternative<Pause>(intent.wish) && !value.contains("reason"))
       body.Fail("reason", "given: others will want to know why nothing is done");

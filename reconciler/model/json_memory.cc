@@ -61,8 +61,6 @@ json NodeToJson(const NodeMemory& node) {
     out["notAcknowledgingSince"] = Count(*node.not_acknowledging_since);
   if (node.start_not_before) out["startNotBefore"] = Count(*node.start_not_before);
   if (node.receive_not_before) out["receiveNotBefore"] = Count(*node.receive_not_before);
-  if (node.paused) out["paused"] = ToJson(*node.paused);
-  if (node.fenced) out["fenced"] = ToJson(*node.fenced);
   return out;
 }
 
@@ -129,13 +127,6 @@ static void ReadFields(Fields& fields, GtidSet* out) {
   }
 }
 
-static void ReadFields(Fields& fields, Guard* out) {
-  fields.Need("by", &out->by);
-  fields.Need("reason", &out->reason);
-  fields.Need("since", &out->since);
-  fields.May("until", &out->until);
-}
-
 static void ReadFields(Fields& fields, Promotion* out) {
   fields.Need("epoch", &out->epoch);
   fields.Need("because", &out->because);
@@ -182,8 +173,6 @@ static void ReadFields(Fields& fields, NodeMemory* out) {
   fields.May("notAcknowledgingSince", &out->not_acknowledging_since);
   fields.May("startNotBefore", &out->start_not_before);
   fields.May("receiveNotBefore", &out->receive_not_before);
-  fields.May("paused", &out->paused);
-  fields.May("fenced", &out->fenced);
 }
 
 static void ReadFields(Fields& fields, std::map<NodeName, NodeMemory>* out) {
@@ -206,7 +195,11 @@ json ToJson(const Memory& memory) {
   if (memory.clients_cut_from) out["clientsCutFrom"] = memory.clients_cut_from->text;
   if (memory.loss) out["loss"] = LossToJson(*memory.loss);
   if (memory.promotion) out["promotion"] = PromotionToJson(*memory.promotion);
-  if (memory.paused) out["paused"] = ToJson(*memory.paused);
+  out["manager"] = memory.manager;
+  out["guards"] = GuardsToJson(memory.guards);
+  out["guardsSeen"] = {{"epoch", memory.guards_seen.epoch.number},
+                       {"change", memory.guards_seen.change}};
+  out["guardsUnwritten"] = memory.guards_unwritten;
   if (memory.failed_over_at) out["failedOverAt"] = Count(*memory.failed_over_at);
   out["intents"] = json::array();
   for (const IntentRecord& record : memory.intents) out["intents"].push_back(StoredToJson(record));
@@ -238,7 +231,10 @@ Result<Memory> MemoryFromJson(const json& value) {
   fields.May("loss", &memory.loss);
   fields.May("clientsCutFrom", &memory.clients_cut_from);
   fields.May("promotion", &memory.promotion);
-  fields.May("paused", &memory.paused);
+  fields.May("manager", &memory.manager);
+  fields.May("guards", &memory.guards);
+  fields.May("guardsSeen", &memory.guards_seen);
+  fields.May("guardsUnwritten", &memory.guards_unwritten);
   fields.May("failedOverAt", &memory.failed_over_at);
   fields.May("intents", &memory.intents);
   if (error) return *error;

@@ -37,16 +37,16 @@ bool SameIntent(const Memory& a, const Memory& b) {
       a.primary != b.primary || a.promotion != b.promotion ||
       a.durability_in_force != b.durability_in_force || a.loss != b.loss ||
       a.primary_lost != b.primary_lost || a.clients_cut_from != b.clients_cut_from ||
-      a.paused != b.paused || a.failed_over_at != b.failed_over_at || a.intents != b.intents ||
-      a.nodes.size() != b.nodes.size()) {
+      a.manager != b.manager || a.guards != b.guards || a.guards_seen != b.guards_seen ||
+      a.guards_unwritten != b.guards_unwritten || a.failed_over_at != b.failed_over_at ||
+      a.intents != b.intents || a.nodes.size() != b.nodes.size()) {
     return false;
   }
   return std::equal(
       a.nodes.begin(), a.nodes.end(), b.nodes.begin(), [](const auto& x, const auto& y) {
         return x.first == y.first && x.second.lossless == y.second.lossless &&
                x.second.deposed == y.second.deposed && x.second.discard == y.second.discard &&
-               x.second.history == y.second.history && x.second.errant == y.second.errant &&
-               x.second.paused == y.second.paused && x.second.fenced == y.second.fenced;
+               x.second.history == y.second.history && x.second.errant == y.second.errant;
       });
 }
 
@@ -58,6 +58,19 @@ const NodeMemory& MemoryOf(const Memory& memory, const NodeName& name) {
   static const NodeMemory kEmpty;
   const auto found = memory.nodes.find(name);
   return found == memory.nodes.end() ? kEmpty : found->second;
+}
+
+static const Guard* Find(const std::map<NodeName, Guard>& guards, const NodeName& node) {
+  const auto found = guards.find(node);
+  return found == guards.end() ? nullptr : &found->second;
+}
+
+const Guard* PausedOf(const Memory& memory, const NodeName& node) {
+  return Find(memory.guards.paused_nodes, node);
+}
+
+const Guard* FencedOf(const Memory& memory, const NodeName& node) {
+  return Find(memory.guards.fenced_nodes, node);
 }
 
 }  // namespace pandora_ha

@@ -12,6 +12,7 @@
 
 #include "reconciler/base/clock.h"
 #include "reconciler/model/gtid.h"
+#include "reconciler/model/guards.h"
 #include "reconciler/model/ids.h"
 #include "reconciler/model/intent.h"
 #include "reconciler/model/spec.h"
@@ -37,16 +38,6 @@ struct Promotion {
   bool loss_allowed = false;  // the person accepts lost rows and an unproven fence
 
   bool operator==(const Promotion&) const = default;
-};
-
-// A person keeps us off something.
-struct Guard {
-  std::string by;
-  std::string reason;
-  WallTime since{};
-  std::optional<WallTime> until;  // none: until the person takes it away
-
-  bool operator==(const Guard&) const = default;
 };
 
 enum class History { kUnjudged, kContained, kDiverged };
@@ -104,8 +95,6 @@ struct NodeMemory {
   std::optional<TimePoint> start_not_before;  // back-off of the next start
   // Back-off of the next try to receive, after an error of its channel that may have passed.
   std::optional<TimePoint> receive_not_before;
-  std::optional<Guard> paused;  // maintenance: no step touches the node
-  std::optional<Guard> fenced;  // its server is kept down
 
   bool operator==(const NodeMemory&) const = default;
 };
@@ -114,6 +103,7 @@ struct Memory {
   // The machine run in which the TimePoints below were taken; on a mismatch they start anew.
   std::string boot_id;
   std::string cluster;              // guards against a file of another cluster
+  std::string manager;              // names this manager among those that write guards; drawn once
   Epoch epoch;                      // the highest epoch ever decided
   std::optional<NodeName> primary;  // of `epoch`, once its promotion is complete
   std::optional<Promotion> promotion;
@@ -127,10 +117,12 @@ struct Memory {
   GtidSet primary_lost;
   bool primary_waited = false;  // at that look it waited for acknowledgements
   std::optional<Loss> loss;     // none: nothing is missing as far as is known
-  std::optional<Guard> paused;  // no step at all
-  // The last failover that no person asked for, until it is acknowledged.
+  Guards guards;
+  GuardsVersion guards_seen;      // of the copy in the database that they were taken from or are in
+  bool guards_unwritten = false;  // they were changed here since
+  // guards.failed_over_at by our own clock; never later than when we heard of it.
   std::optional<TimePoint> failed_over_at;
-  std::vector<IntentRecord> intents;  // the newest last; at most one is under way
+  std::vector<IntentRecord> intents;  // the newest last; at most one changes the primary
   // Clients were sent to it until a promotion cut them, and it has not answered since.
   std::optional<NodeName> clients_cut_from;
 
@@ -145,5 +137,9 @@ bool SameIntent(const Memory& a, const Memory& b);
 NodeMemory& MemoryOf(Memory& memory, const NodeName& name);
 // An empty entry when it is missing.
 const NodeMemory& MemoryOf(const Memory& memory, const NodeName& name);
+
+// Null: nobody holds us off it.
+const Guard* PausedOf(const Memory& memory, const NodeName& node);
+const Guard* FencedOf(const Memory& memory, const NodeName& node);
 
 }  // namespace pandora_ha

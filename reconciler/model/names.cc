@@ -189,13 +189,15 @@ std::string_view ToString(FindingCode code) {
       return "AnotherManagerActs";
     case FindingCode::kNotAllLocked:
       return "NotAllLocked";
+    case FindingCode::kGuardsUnread:
+      return "GuardsUnread";
   }
   return "";
 }
 
 std::vector<FindingCode> AllFindingCodes() {
   std::vector<FindingCode> all;
-  for (int i = 0; i <= static_cast<int>(FindingCode::kNotAllLocked); ++i) {
+  for (int i = 0; i <= static_cast<int>(FindingCode::kGuardsUnread); ++i) {
     all.push_back(static_cast<FindingCode>(i));
   }
   return all;
@@ -247,13 +249,15 @@ std::string_view ToString(BlockReason reason) {
       return "CoolDown";
     case BlockReason::kNotAllLocked:
       return "NotAllLocked";
+    case BlockReason::kGuardsUnread:
+      return "GuardsUnread";
   }
   return "";
 }
 
 std::vector<BlockReason> AllBlockReasons() {
   std::vector<BlockReason> all;
-  for (int i = 0; i <= static_cast<int>(BlockReason::kNotAllLocked); ++i) {
+  for (int i = 0; i <= static_cast<int>(BlockReason::kGuardsUnread); ++i) {
     all.push_back(static_cast<BlockReason>(i));
   }
   return all;

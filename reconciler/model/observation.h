@@ -8,6 +8,7 @@
 
 #include "reconciler/base/clock.h"
 #include "reconciler/model/gtid.h"
+#include "reconciler/model/guards.h"
 #include "reconciler/model/ids.h"
 #include "reconciler/model/intent.h"
 
@@ -125,8 +126,8 @@ struct ManagerLockSeen {
     kOther,
   };
   Holder holder = Holder::kNotAsked;
-  // Of kOursBefore and kOther only: the server's number of that connection, and "user@host:port" as
-  // the server tells it (empty: gone in between).
+  // The server's number of the connection that holds it; 0: nobody. `who`, of kOursBefore and
+  // kOther only: "user@host:port" as the server tells it (empty: gone in between).
   std::uint64_t connection = 0;
   std::string who;
 
@@ -143,13 +144,17 @@ struct DatabaseState {
   std::optional<ReplicationSeen> replication;  // none: not configured as a replica
   SemiSyncSeen semi_sync;
   std::optional<HeartbeatSeen> heartbeat;  // none: the table is not there or empty
+  // What people have asked every manager to keep to, as it lies there; none: nothing does, unless
+  // `unread_guards` says that something may.
+  std::optional<GuardsCopy> guards;
+  std::optional<UnreadGuards> unread_guards;
   // Numbers a run of the server process: another value means that it was restarted.
   std::string run_id;
   bool log_bin = false;
   bool gtid_on = false;  // gtid_mode=ON; MariaDB: gtid_strict_mode=ON
   bool log_replica_updates = false;
   bool durable = false;      // sync_binlog=1 and innodb_flush_log_at_trx_commit=1
-  bool provisioned = false;  // schema, accounts and heartbeat table are there
+  bool provisioned = false;  // schema, accounts and our tables are there
   std::string tls_cipher;    // of our own session; empty: not encrypted
   ManagerLockSeen manager_lock;
 

@@ -202,6 +202,7 @@ enum class FindingCode {
   kStepFailed,
   kAnotherManagerActs,
   kNotAllLocked,
+  kGuardsUnread,
 };
 
 struct Finding {
@@ -231,6 +232,7 @@ enum class BlockReason {
   kPaused,        // a person keeps us off the cluster or off the node
   kCoolDown,      // the last failover is too recent, and this one has no proof of death
   kNotAllLocked,  // another manager may act on a node that this one does not hold
+  kGuardsUnread,  // what people asked for lies in the database and cannot be read
 };
 
 struct Blocked {
@@ -269,7 +271,9 @@ struct Decision {
   std::vector<CandidateVerdict> candidates;  // of the last election of this decision; else empty
   Plan plan;
   bool beat = false;  // the open primary's heartbeat row is to be renewed
-  Memory memory;      // to be stored before the plan's first step
+  // To be written on the primary, beside its heartbeat row: see decide/guards.h.
+  std::optional<GuardsCopy> share;
+  Memory memory;  // to be stored before the plan's first step
   Duration look_again_in = Seconds(1);
 
   bool operator==(const Decision&) const = default;

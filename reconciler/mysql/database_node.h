@@ -17,6 +17,8 @@ struct DatabaseNodeOptions {
   std::vector<std::string> accounts;  // must be there for DatabaseState::provisioned
   // The manager's lock, at most 64 characters; empty: changes need none (simple tools, the beater).
   std::string lock_name{};
+  // The lock that WriteGuards asks for, which another object of this manager holds (the beater).
+  std::string lock_of_another{};
   // With a lock: after how long without a question the server closes the session and so frees the
   // lock of a manager that is frozen or cut off. Zero: the server's own wait_timeout.
   Seconds wait_timeout{};
@@ -39,7 +41,8 @@ DatabaseNodeOptions WithManagerLock(DatabaseNodeOptions options, const ClusterSp
 //
 // WriteMarker() writes on a connection of its own, because the write may wait for an
 // acknowledgement for ever; the server asks for the lock in the same round trip. The beater has no
-// lock at all: it relies on the row alone, where an epoch below the one in it is not written.
+// lock: for the heartbeat it relies on the row alone, where an epoch below the one in it is not
+// written; for the guards the statement itself asks who holds the lock.
 // Not protected is what the lock cannot see: a person, and a manager that was given no lock_name.
 //
 // Finds out by itself which family and version answers, anew on every connection. Uses at most two

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "reconciler/model/json.h"
 #include "reconciler/mysql/quote.h"
 
 namespace pandora_ha {
@@ -11,11 +12,38 @@ namespace {
 constexpr int kNoSuchDatabase = 1049;
 constexpr int kNoSuchTable = 1146;
 constexpr int kLockWaitTimeout = 1205;
+// A counter that has come so far was not counted there.
+constexpr std::int64_t kMostChanges = std::int64_t{1} << 62;
 
 std::string QuotedList(const std::vector<std::string>& names) {
   std::string list;
   for (const std::string& name : names) list += (list.empty() ? "" : ",") + QuoteLiteral(name);
   return list.empty() ? "''" : list;
+}
+
+HeartbeatSeen ReadHeartbeat(const RowReader& row) {
+  HeartbeatSeen heartbeat;
+  heartbeat.epoch = Epoch(static_cast<std::uint64_t>(row.Number("epoch").value_or(0)));
+  heartbeat.writer = NodeName(row.Text("writer"));
+  heartbeat.written_at = WallTime(Milliseconds(row.Number("written_at_ms").value_or(0)));
+  return heartbeat;
+}
+
+void ReadGuardsRow(const RowReader& row, DatabaseState* state) {
+  const auto epoch = row.Number("epoch");
+  const auto change = row.Number("version");
+  if (!epoch || !change || *epoch < 0 || *change < 0 || *change > kMostChanges) {
+    state->unread_guards = UnreadGuards{{}, "their row has no version"};
+    return;
+  }
+  const GuardsVersion version{Epoch(static_cast<std::uint64_t>(*epoch)),
+                              static_cast<std::uint64_t>(*change)};
+  const auto guards = ReadGuards(row.Text("document"));
+  if (guards.ok()) {
+    state->guards = GuardsCopy{version, row.Text("writer"), *guards};
+  } else {
+    state->unread_guards = UnreadGuards{version, guards.error().message};
+  }
 }
 
 }  // namespace
@@ -67,32 +95,34 @@ Result<StatusValues> ReadStatus(const Rows& rows) {
   return values;
 }
 
-std::string AccountsAndHeartbeatQuery(const std::string& user_table, const std::string& at_once,
-                                      const Watched& watched) {
+std::string AccountsAndRowsQuery(const std::string& user_table, const std::string& at_once,
+                                 const Watched& watched) {
   return "SELECT COUNT(*) AS accounts FROM " + user_table + " WHERE Host='%' AND User IN (" +
          QuotedList(watched.accounts) + "); " + at_once +
-         "SELECT epoch, writer, written_at_ms FROM " + watched.heartbeat_table + " WHERE id=1";
+         "SELECT epoch, writer, written_at_ms FROM " + watched.heartbeat_table + " WHERE id=1; " +
+         at_once + "SELECT epoch, version, writer, document FROM " + watched.guards_table +
+         " WHERE id=1";
 }
 
-Status ReadAccountsAndHeartbeat(const ResultSets& answers, std::size_t first,
-                                const Watched& watched, DatabaseState* state) {
+Status ReadAccountsAndRows(const ResultSets& answers, std::size_t first, const Watched& watched,
+                           DatabaseState* state) {
   if (answers.tables.size() <= first || answers.tables[first].empty()) {
     return Error{ErrorCode::kInternal, "the server did not count its accounts"};
   }
   const auto accounts = RowReader(answers.tables[first], 0).Number("accounts");
-  if (answers.stopped_by) {
-    const int number = answers.stopped_by->number;
-    if (number == kNoSuchDatabase || number == kNoSuchTable) return Ok();
-    if (number != kLockWaitTimeout) return *answers.stopped_by;
-  }
-  state->provisioned = accounts == static_cast<std::int64_t>(watched.accounts.size());
-  if (answers.tables.size() <= first + 1 || answers.tables[first + 1].empty()) return Ok();
-  const RowReader row(answers.tables[first + 1], 0);
-  HeartbeatSeen heartbeat;
-  heartbeat.epoch = Epoch(static_cast<std::uint64_t>(row.Number("epoch").value_or(0)));
-  heartbeat.writer = NodeName(row.Text("writer"));
-  heartbeat.written_at = WallTime(Milliseconds(row.Number("written_at_ms").value_or(0)));
-  state->heartbeat = heartbeat;
+  const std::optional<Error>& stopped = answers.stopped_by;
+  const bool missing =
+      stopped && (stopped->number == kNoSuchDatabase || stopped->number == kNoSuchTable);
+  const bool had_heartbeat = answers.tables.size() > first + 1;
+  if (stopped && !missing && !had_heartbeat && stopped->number != kLockWaitTimeout) return *stopped;
+  if (stopped && !missing) state->unread_guards = UnreadGuards{{}, stopped->message};
+  state->provisioned = !missing && accounts == static_cast<std::int64_t>(watched.accounts.size());
+  const auto row_of = [&](std::size_t table) -> std::optional<RowReader> {
+    if (answers.tables.size() <= table || answers.tables[table].empty()) return std::nullopt;
+    return RowReader(answers.tables[table], 0);
+  };
+  if (const auto row = row_of(first + 1)) state->heartbeat = ReadHeartbeat(*row);
+  if (const auto row = row_of(first + 2)) ReadGuardsRow(*row, state);
   return Ok();
 }
 

@@ -21,6 +21,7 @@ namespace pandora_ha {
 // What one look asks for by name.
 struct Watched {
   std::string heartbeat_table;        // quoted: `schema`.`pandora_ha_heartbeat`
+  std::string guards_table;           // quoted, beside it
   std::vector<std::string> accounts;  // that must exist, for any host
 };
 
@@ -53,8 +54,8 @@ class Dialect {
   virtual ~Dialect() = default;
   const Capabilities& can() const { return can_; }
 
-  // The statements of one look, and their answers. The heartbeat's is the last and may be the one
-  // that failed.
+  // The statements of one look, and their answers. The rows of our tables are the last, and one of
+  // them may be the one that failed.
   virtual std::string Look(const Watched& watched) const = 0;
   virtual Result<DatabaseState> ReadLook(const ResultSets& answers,
                                          const Watched& watched) const = 0;
@@ -130,12 +131,12 @@ struct StatusValues {
 std::string StatusQuery(const std::string& table, const std::vector<std::string>& names);
 Result<StatusValues> ReadStatus(const Rows& rows);
 
-// The tail that both looks share: heartbeat row (or its absence) and `provisioned`.
-// `at_once` goes before the row's SELECT and keeps it from waiting for a locked table.
-std::string AccountsAndHeartbeatQuery(const std::string& user_table, const std::string& at_once,
-                                      const Watched& watched);
-Status ReadAccountsAndHeartbeat(const ResultSets& answers, std::size_t first,
-                                const Watched& watched, DatabaseState* state);
+// The tail that both looks share: heartbeat and guards row (or their absence) and `provisioned`.
+// `at_once` goes before a row's SELECT and keeps it from waiting for a locked table.
+std::string AccountsAndRowsQuery(const std::string& user_table, const std::string& at_once,
+                                 const Watched& watched);
+Status ReadAccountsAndRows(const ResultSets& answers, std::size_t first, const Watched& watched,
+                           DatabaseState* state);
 
 // What both families say in the same columns: `source` and `replica` are the family's words for the
 // two sides ("Master", "Slave"). Received set and arrival token stay empty.

@@ -45,8 +45,8 @@ class MariaDbDialect final : public Dialect {
                        {"rpl_semi_sync_master_status", "rpl_semi_sync_master_clients",
                         "rpl_semi_sync_slave_status"}) +
            "; " + LookAtReplica() + "; " +
-           AccountsAndHeartbeatQuery("mysql.global_priv", "SET STATEMENT lock_wait_timeout=0 FOR ",
-                                     watched);
+           AccountsAndRowsQuery("mysql.global_priv", "SET STATEMENT lock_wait_timeout=0 FOR ",
+                                watched);
   }
 
   Result<DatabaseState> ReadLook(const ResultSets& answers, const Watched& watched) const override {
@@ -65,7 +65,7 @@ class MariaDbDialect final : public Dialect {
     state.writable = ReadWritable(row);
     state.run_id = status.started;
     state.gtid_on = row.True("gtid_strict_mode");
-    PHA_TRY(ReadAccountsAndHeartbeat(answers, 4, watched, &state));
+    PHA_TRY(ReadAccountsAndRows(answers, 4, watched, &state));
     return state;
   }
 

@@ -33,7 +33,7 @@ class MySqlDialect final : public Dialect {
     return sql + "; " +
            StatusQuery("performance_schema.global_status",
                        {source_ + "_status", source_ + "_clients", replica_ + "_status"}) +
-           "; " + LookAtReplica() + "; " + AccountsAndHeartbeatQuery("mysql.user", "", watched);
+           "; " + LookAtReplica() + "; " + AccountsAndRowsQuery("mysql.user", "", watched);
   }
 
   Result<DatabaseState> ReadLook(const ResultSets& answers, const Watched& watched) const override {
@@ -50,7 +50,7 @@ class MySqlDialect final : public Dialect {
     state.writable = ReadWritable(row);
     state.run_id = state.server_uuid + "@" + status.started;
     state.gtid_on = row.Text("gtid_mode") == "ON";
-    PHA_TRY(ReadAccountsAndHeartbeat(answers, 5, watched, &state));
+    PHA_TRY(ReadAccountsAndRows(answers, 5, watched, &state));
     return state;
   }
 

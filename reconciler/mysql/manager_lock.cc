@@ -43,14 +43,11 @@ Result<ManagerLockSeen> ReadManagerLock(const Rows& rows) {
   const RowReader row(rows, 0);
   ManagerLockSeen seen;
   const auto holder = row.Number("holder");
-  if (!holder) {
-    seen.holder = ManagerLockSeen::Holder::kNobody;
-  } else if (holder == row.Number("me")) {
-    seen.holder = ManagerLockSeen::Holder::kOurs;
-  } else {
-    seen.holder = ManagerLockSeen::Holder::kOther;
-    seen.connection = static_cast<std::uint64_t>(*holder);
-  }
+  seen.holder = ManagerLockSeen::Holder::kNobody;
+  if (!holder) return seen;
+  seen.holder =
+      holder == row.Number("me") ? ManagerLockSeen::Holder::kOurs : ManagerLockSeen::Holder::kOther;
+  seen.connection = static_cast<std::uint64_t>(*holder);
   return seen;
 }
 

@@ -1,5 +1,6 @@
 #include "reconciler/mysql/provision.h"
 
+#include "reconciler/model/guards.h"
 #include "reconciler/mysql/quote.h"
 
 namespace pandora_ha {
@@ -19,6 +20,11 @@ Result<std::string> HeartbeatTable(const std::string& schema) {
   return quoted + ".`pandora_ha_heartbeat`";
 }
 
+Result<std::string> GuardsTable(const std::string& schema) {
+  PHA_ASSIGN_OR_RETURN(const std::string quoted, QuoteIdentifier(schema));
+  return quoted + ".`pandora_ha_guards`";
+}
+
 Result<std::string> ProvisionStatements(const Dialect& dialect, const ClusterSpec& spec,
                                         const ResolvedCredentials& passwords,
                                         bool native_password) {
@@ -26,11 +32,17 @@ Result<std::string> ProvisionStatements(const Dialect& dialect, const ClusterSpe
   PHA_ASSIGN_OR_RETURN(const std::string schema, QuoteIdentifier(spec.database.schema));
   PHA_ASSIGN_OR_RETURN(const std::string grant_schema, QuoteGrantSchema(spec.database.schema));
   PHA_ASSIGN_OR_RETURN(const std::string heartbeat, HeartbeatTable(spec.database.schema));
+  PHA_ASSIGN_OR_RETURN(const std::string guards, GuardsTable(spec.database.schema));
   std::string sql = "CREATE DATABASE IF NOT EXISTS " + schema;
   sql += "; CREATE TABLE IF NOT EXISTS " + heartbeat +
          " (id TINYINT UNSIGNED NOT NULL PRIMARY KEY, epoch BIGINT UNSIGNED NOT NULL, "
          "writer VARCHAR(253) CHARACTER SET utf8mb4 NOT NULL, written_at_ms BIGINT NOT NULL) "
          "ENGINE=InnoDB";
+  // Apart from the heartbeat, which is written every second and would carry them each time.
+  sql += "; CREATE TABLE IF NOT EXISTS " + guards +
+         " (id TINYINT UNSIGNED NOT NULL PRIMARY KEY, epoch BIGINT UNSIGNED NOT NULL, "
+         "version BIGINT UNSIGNED NOT NULL, writer VARBINARY(64) NOT NULL, document VARBINARY(" +
+         std::to_string(kMostGuardsBytes) + ") NOT NULL) ENGINE=InnoDB";
   if (!declared.replication.user.empty()) {
     const std::string account = QuoteLiteral(declared.replication.user) + "@'%'";
     sql += AccountStatements(account, dialect.PasswordClause(passwords.replication, false));

@@ -12,6 +12,8 @@ namespace pandora_ha {
 
 // `schema`.`pandora_ha_heartbeat`
 Result<std::string> HeartbeatTable(const std::string& schema);
+// `schema`.`pandora_ha_guards`
+Result<std::string> GuardsTable(const std::string& schema);
 
 // Holds passwords. `native_password`: the server still has mysql_native_password, which the older
 // clients of Pandora need.

@@ -46,6 +46,8 @@ class SqlDatabaseNode final : public DatabaseNode {
                        Deadline deadline) override;
   Status SetSemiSync(SemiSyncRole role, Deadline deadline) override;
   Status WriteMarker(Epoch epoch, const NodeName& writer, WallTime now, Deadline deadline) override;
+  Status WriteGuards(const GuardsCopy& copy, Epoch epoch, std::uint64_t holder,
+                     Deadline deadline) override;
   Status Provision(const ClusterSpec& spec, const ResolvedCredentials& passwords,
                    Deadline deadline) override;
 
@@ -74,6 +76,11 @@ class SqlDatabaseNode final : public DatabaseNode {
   // Gets the applier going for what is in the relay log, without losing any of it.
   Status EnsureApplier(const ReplicaStanding& standing, Deadline deadline);
   Status WaitUntilApplied(ReplicaStanding standing, Deadline deadline);
+  // A connection for what may wait for an acknowledgement; writes rows, which a replica copies as
+  // they are.
+  Status ReadyMarkerSession(Deadline deadline);
+  // True when `sql` matched or wrote a row.
+  Result<bool> Mark(const std::string& sql, Deadline deadline);
   Status RestartReceiverForSemiSync(Deadline deadline);
   Status RefuseWhileCommitsWait(Deadline deadline);
   Result<std::optional<std::string>> CaFileForReplication(Deadline deadline);

@@ -114,7 +114,12 @@ class DatabaseNode {
   // blocks, hence a connection of its own and a deadline.
   virtual Status WriteMarker(Epoch epoch, const NodeName& writer, WallTime now,
                              Deadline deadline) = 0;
-  // Creates schema, heartbeat table and accounts that are missing; existing ones are left alone
+  // Writes the guards row, where the server is open, has no later copy, and knows no epoch above
+  // `epoch`; all of it one statement, with the question whether the connection `holder` still holds
+  // the manager's lock there (0: none is asked for). kConflict: one of these does not hold.
+  virtual Status WriteGuards(const GuardsCopy& copy, Epoch epoch, std::uint64_t holder,
+                             Deadline deadline) = 0;
+  // Creates schema, our tables and accounts that are missing; existing ones are left alone
   // except that their passwords and grants are brought to what is declared.
   virtual Status Provision(const ClusterSpec& spec, const ResolvedCredentials& passwords,
                            Deadline deadline) = 0;

@@ -225,8 +225,17 @@ std::vector<Scene> Scenes() {
       {"blocked_Paused",
        [] {
          return With(2, [](World& w) {
-           w.memory.paused = Guard{"ana", "new disk", w.seen.taken_at.wall - Seconds(600),
-                                   w.seen.taken_at.wall + Seconds(3600)};
+           w.memory.guards.paused = Guard{"ana", "new disk", w.seen.taken_at.wall - Seconds(600),
+                                          w.seen.taken_at.wall + Seconds(3600)};
+           w.Kill(1);
+         });
+       }},
+      {"blocked_GuardsUnread",
+       [] {
+         return With(2, [](World& w) {
+           w.state(2).unread_guards = UnreadGuards{{Epoch(3), 4},
+                                                   "the document has format 2, and this version "
+                                                   "reads format 1"};
            w.Kill(1);
          });
        }},

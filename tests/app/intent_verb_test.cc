@@ -203,8 +203,8 @@ TEST_F(IntentVerbs, ADryRunDoesNotSayThatAnythingIsUnderWay) {
 TEST_F(IntentVerbs, StatusAndExplainShowWhatPeopleAskedFor) {
   World world;
   const WallTime since = world.seen.taken_at.wall;
-  world.memory.paused = Guard{"ana", "new disk", since, since + Seconds(3600)};
-  world.remembered(2).fenced = Guard{"root", "", since, std::nullopt};
+  world.memory.guards.paused = Guard{"ana", "new disk", since, since + Seconds(3600)};
+  world.memory.guards.fenced_nodes[NodeName("node2")] = Guard{"root", "", since, std::nullopt};
   world.memory.failed_over_at = world.seen.taken_at.mono;
   IntentRecord under_way = Record({"switchover-1", Switchover{}, "ana", "kernel", since, {}},
                                   IntentState::kUnderWay, "node1 is being closed.");

@@ -89,13 +89,13 @@ TEST(WallClock, AMarkersDateIsNotCompared) {
 TEST(WallClock, APauseEndsAtItsDate) {
   World world = ProvenDead();
   const WallTime now = world.seen.taken_at.wall;
-  world.memory.paused = Guard{"ana", "new disk", now, now + std::chrono::hours(2)};
+  world.memory.guards.paused = Guard{"ana", "new disk", now, now + std::chrono::hours(2)};
   const auto paused = [&](WallTime wall) {
     Observation seen = world.seen;
     seen.taken_at.wall = wall;
     const Decision decision = Decide(world.spec, seen, world.memory);
-    EXPECT_EQ(decision.memory.paused.has_value(), decision.plan.empty());
-    return decision.memory.paused.has_value();
+    EXPECT_EQ(decision.memory.guards.paused.has_value(), decision.plan.empty());
+    return decision.memory.guards.paused.has_value();
   };
   EXPECT_TRUE(paused(now));
   EXPECT_TRUE(paused(now + Seconds(2 * 3600 - 1)));

@@ -7,8 +7,8 @@ namespace {
 
 class SeveralManagers : public OnServers {
  protected:
-  // A acts and the cluster is whole; B observes.
-  void StartBoth() {
+  // A acts and the cluster is whole; B observes. `asks` is asked of A before.
+  void StartBoth(const std::optional<Wish>& asks = std::nullopt) {
     TestCluster& cluster = cluster_.emplace(*flavor_, 2, [](ClusterSpec& spec) {
       spec.database.replication.durability = DurabilityMode::kAsync;
       spec.database.detection.timeout = Milliseconds(500);
@@ -17,7 +17,13 @@ class SeveralManagers : public OnServers {
       spec.endpoint.listen.reset();
       spec.data_in.reset();
     });
-    cluster.StartManagerProcess();
+    cluster.StartManagerProcess([&] {
+      if (!asks) return;
+      cluster.WaitFor("A is ready", [](const Snapshot& s) {
+        return s.status.state == ClusterState::kHealthy && s.decision.beat;
+      });
+      cluster.HandIn(*asks);
+    });
     ASSERT_TRUE(WaitUntil(
         "A's primary and its replica",
         [&] {
@@ -25,15 +31,36 @@ class SeveralManagers : public OnServers {
                  cluster.Value(kNode2, "SELECT epoch FROM pandora.pandora_ha_heartbeat") == "1";
         },
         Seconds(90)));
+    if (asks) {
+      ASSERT_TRUE(WaitUntil("the guard in the database", [&] { return !Guards(kNode1).empty(); }));
+    }
     cluster.StartSecondManager();
-    ASSERT_TRUE(cluster.WaitFor("B stands by and knows the primary", [](const Snapshot& s) {
+    const bool fences = asks && std::holds_alternative<Fence>(*asks);
+    ASSERT_TRUE(cluster.WaitFor("B stands by and knows the primary", [&](const Snapshot& s) {
       return StandsBy(s) && s.status.primary == kNode1 &&
-             s.decision.memory.nodes.at(kNode2).history == History::kContained;
+             (fences || s.decision.memory.nodes.at(kNode2).history == History::kContained);
     }));
   }
 
   static bool FailedOver(const Snapshot& s) {
     return !StandsBy(s) && s.status.primary == kNode2 && !s.decision.memory.promotion;
+  }
+  // The document as a node has it; empty: none.
+  std::string Guards(const NodeName& node) const {
+    const std::string document =
+        cluster_->Value(node, "SELECT document FROM pandora.pandora_ha_guards");
+    return document.starts_with("{") ? document : "";
+  }
+  // A is killed, and B acts.
+  void TakeOver() {
+    cluster_->KillManagerProcess();
+    ASSERT_TRUE(cluster_->WaitFor("B acts", [](const Snapshot& s) { return !StandsBy(s); }));
+  }
+  IntentState Ask(Wish wish) {
+    const auto record = cluster_->WaitForEnd(cluster_->HandIn(std::move(wish)));
+    if (!record) return IntentState::kUnderWay;
+    std::printf("%s: %s\n", GetParam(), record->says.c_str());
+    return record->state;
   }
   std::string GeneralLog(const NodeName& node) const {
     return FileText(cluster_->spec().local->directory + "/" + node.text + "/data/general.log");
@@ -110,6 +137,72 @@ TEST_P(SeveralManagers, AFrozenOneChangesNothingAfterItsThaw) {
       EXPECT_EQ(since.find(change), std::string::npos) << change << " in\n" << since;
     }
   }
+}
+
+TEST_P(SeveralManagers, APauseIsKeptByTheOneThatTakesOver) {
+  StartBoth(Pause{});
+  if (HasFatalFailure()) return;
+  ASSERT_TRUE(cluster_->WaitFor("the observer says it",
+                                [](const Snapshot& s) { return StandsBy(s) && s.status.paused; }));
+  TakeOver();
+  if (HasFatalFailure()) return;
+  cluster_->Signal(kNode1, SIGKILL);
+  ASSERT_TRUE(cluster_->WaitFor(
+      "B says why not", [](const Snapshot& s) { return HasBlock(s, BlockReason::kPaused); }));
+  usleep(3'000'000);
+  EXPECT_EQ(cluster_->Primary(), kNode1);
+  EXPECT_EQ(cluster_->Value(kNode2, "SELECT @@global.read_only"), "1");
+  EXPECT_NE(FindSeen(cluster_->Last()->seen, kNode1)->contact, Contact::kAnswered);
+  EXPECT_EQ(Ask(Resume{}), IntentState::kDone);
+  ASSERT_TRUE(cluster_->WaitFor("node2 is primary", FailedOver));
+  ASSERT_TRUE(cluster_->WaitHealthy());
+  ASSERT_TRUE(WaitUntil("nobody is paused, everywhere", [&] {
+    return Guards(kNode1).find("failedOverAt") != std::string::npos &&
+           Guards(kNode1).find("paused") == std::string::npos;
+  }));
+}
+
+TEST_P(SeveralManagers, AFencedNodeIsNotStartedByTheOneThatTakesOver) {
+  StartBoth(Fence{kNode2, false});
+  if (HasFatalFailure()) return;
+  const auto down = [](const Snapshot& s) {
+    const DatabaseSeen* node2 = FindSeen(s.seen, kNode2);
+    return node2->process.known() && node2->process->phase == ProcessState::Phase::kEnded;
+  };
+  ASSERT_TRUE(cluster_->WaitFor("A ended it, and the observer knows why", [&](const Snapshot& s) {
+    return down(s) && s.decision.memory.guards.fenced_nodes.contains(kNode2);
+  }));
+  TakeOver();
+  if (HasFatalFailure()) return;
+  usleep(3'000'000);
+  EXPECT_TRUE(down(*cluster_->Last()));
+  EXPECT_TRUE(HasFinding(*cluster_->Last(), FindingCode::kFenced, kNode2));
+  EXPECT_EQ(Ask(Unfence{kNode2}), IntentState::kDone);
+  ASSERT_TRUE(cluster_->WaitHealthy());
+}
+
+// B fails over without proof only after the cool-down of a failover that A made.
+TEST_P(SeveralManagers, TheCoolDownIsKeptByTheOneThatTakesOver) {
+  StartBoth();
+  if (HasFatalFailure()) return;
+  cluster_->Signal(kNode1, SIGKILL);
+  ASSERT_TRUE(cluster_->WaitFor("A has replaced node1, which follows", [](const Snapshot& s) {
+    return StandsBy(s) && s.status.primary == kNode2 && s.status.failed_over_at &&
+           s.decision.memory.nodes.at(kNode1).history == History::kContained;
+  }));
+  TakeOver();
+  if (HasFatalFailure()) return;
+  ASSERT_TRUE(cluster_->WaitHealthy());
+  cluster_->Signal(kNode2, SIGSTOP);
+  ASSERT_TRUE(cluster_->WaitFor(
+      "B says why not", [](const Snapshot& s) { return HasBlock(s, BlockReason::kCoolDown); }));
+  usleep(1'000'000);
+  EXPECT_EQ(cluster_->Primary(), kNode2);
+  EXPECT_EQ(Ask(Acknowledge{}), IntentState::kDone);
+  ASSERT_TRUE(cluster_->WaitFor("node1 is primary", [](const Snapshot& s) {
+    return s.status.primary == kNode1 && !s.decision.memory.promotion;
+  }));
+  ASSERT_TRUE(cluster_->WaitHealthy());
 }
 
 }  // namespace

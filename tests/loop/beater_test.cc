@@ -43,7 +43,7 @@ TEST(BeaterTest, ABeatThatFailsIsToldOnceAndSoIsItsReturn) {
     const Deadline deadline(SystemClock(), Seconds(10));
     const auto beat_until = [&](int writes) {
       while (disk.writes < writes && !deadline.passed()) {
-        beater.Beat(NodeName("node1"), Epoch(3));
+        beater.Beat({NodeName("node1"), Epoch(3), true, {}, 0});
         sched_yield();
       }
     };

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <future>
 
 #include "tests/support/fake_ports.h"
 
@@ -269,6 +270,75 @@ TEST_F(RenewalTest, NoIntentIsForgottenInTheLookThatTakesItUp) {
       return r.intent.id == id(i) && r.state == IntentState::kDone;
     })) << id(i);
   }
+}
+
+// ---- What people asked for. ----
+
+GuardsCopy PausedByBen(std::uint64_t change) {
+  GuardsCopy copy{{Epoch(3), change}, "another", {}};
+  copy.guards.paused = Guard{"ben", "", SystemClock().Now().wall, {}};
+  return copy;
+}
+
+// Tells the first guards that it is to write, and for which holder of the lock.
+class WritesGuards : public FakeNode {
+ public:
+  using Written = std::pair<GuardsCopy, std::uint64_t>;
+  explicit WritesGuards(std::promise<Written>* written) : written_(written) {}
+  Status WriteGuards(const GuardsCopy& copy, Epoch, std::uint64_t holder, Deadline) override {
+    if (written_ != nullptr) written_->set_value({copy, holder});
+    written_ = nullptr;
+    return Ok();
+  }
+
+ private:
+  std::promise<Written>* written_;
+};
+
+TEST_F(RenewalTest, WhatPeopleAskForIsStoredAndThenWrittenByTheBeater) {
+  nodes_[0]->look = [look = nodes_[0]->look](Deadline deadline) {
+    Look seen = look(deadline);
+    seen.state->heartbeat = HeartbeatSeen{Epoch(3), NodeName("node1"), {}};
+    seen.state->manager_lock.holder = ManagerLockSeen::Holder::kOurs;
+    seen.state->manager_lock.connection = 77;
+    return seen;
+  };
+  std::promise<WritesGuards::Written> written;
+  Beater beater([&](const NodeName&) { return std::make_unique<WritesGuards>(&written); },
+                SystemClock(), Seconds(1));
+  ClusterLoop loop(LoopParts{*observer_, hands_, store_, beater, board_});
+  ASSERT_TRUE(loop.Start().ok());
+  Intent intent;
+  intent.id = "pause-node2";
+  intent.wish = Pause{NodeName("node2"), {}};
+  intent.by = "ana";
+  ASSERT_TRUE(loop.Ask(intent).ok());
+  loop.Tick();
+  auto future = written.get_future();
+  ASSERT_EQ(future.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  const auto [copy, holder] = future.get();
+  EXPECT_EQ(holder, 77u);
+  EXPECT_TRUE(copy.guards.paused_nodes.contains(NodeName("node2")));
+  EXPECT_EQ(copy.version, (GuardsVersion{Epoch(3), 1}));
+  EXPECT_FALSE(copy.writer.empty());
+  EXPECT_EQ(store_.memory->manager, copy.writer);
+  EXPECT_EQ(store_.memory->guards, copy.guards);
+}
+
+TEST_F(LoopTest, OneThatObservesStoresWhatPeopleAskedOfTheOther) {
+  lease_.held = false;
+  nodes_[1]->look = [look = nodes_[1]->look](Deadline deadline) {
+    Look seen = look(deadline);
+    seen.state->guards = PausedByBen(4);
+    return seen;
+  };
+  ASSERT_TRUE(loop_->Start().ok());
+  loop_->Tick();
+  loop_->Tick();
+  EXPECT_EQ(store_.writes, 1);
+  ASSERT_TRUE(store_.memory->guards.paused);
+  EXPECT_TRUE(board_.Last("test")->status.paused);
+  EXPECT_EQ(Asked(), 0u);
 }
 
 TEST_F(LoopTest, AskingEndsTheWait) {

@@ -35,10 +35,23 @@ class Maker {
       memory.loss = Loss{NodeName(Text()), Epoch(Number()),
                          Number(),         Coin(),
                          NodeName(Text()), WallTime(Milliseconds(random_() % 4'000'000'000'000))};
-    if (Coin()) memory.paused = MakeGuard();
+    memory.manager = Text();
+    memory.guards = MakeGuards();
+    memory.guards_seen = {Epoch(Number()), Number()};
+    memory.guards_unwritten = Coin();
     if (Coin()) memory.failed_over_at = Time();
     for (std::uint64_t i = Number() % 4; i > 0; --i) memory.intents.push_back(MakeRecord());
     return memory;
+  }
+  Guards MakeGuards() {
+    Guards guards;
+    if (Coin()) guards.paused = MakeGuard();
+    for (std::uint64_t i = Number() % 3; i > 0; --i)
+      guards.paused_nodes[NodeName(Text())] = MakeGuard();
+    for (std::uint64_t i = Number() % 3; i > 0; --i)
+      guards.fenced_nodes[NodeName(Text())] = MakeGuard();
+    if (Coin()) guards.failed_over_at = WallTime(Milliseconds(random_() % 4'000'000'000'000));
+    return guards;
   }
   Wish MakeWish() {
     std::optional<NodeName> node;
@@ -144,8 +157,6 @@ class Maker {
     node.starts = static_cast<int>(random_() % 100);
     if (Coin()) node.start_not_before = Time();
     if (Coin()) node.receive_not_before = Time();
-    if (Coin()) node.paused = MakeGuard();
-    if (Coin()) node.fenced = MakeGuard();
     return node;
   }
 
@@ -190,8 +201,7 @@ TEST(MemoryJson, EveryMissingOrMalformedFieldIsNamed) {
   memory.clients_cut_from = NodeName("node1");
   memory.nodes.clear();
   memory.nodes[NodeName("node1")].unanswered_since = TimePoint(Microseconds(5));
-  memory.nodes[NodeName("node1")].fenced = Guard{};
-  memory.paused = Guard{};
+  memory.guards.paused = Guard{};
   memory.failed_over_at = TimePoint();
   memory.intents = {IntentRecord{}};
   const json good = ToJson(memory);
@@ -206,7 +216,8 @@ TEST(MemoryJson, EveryMissingOrMalformedFieldIsNamed) {
     bad[key] = json::array({1});
     refused(bad, key);
     const std::set<std::string> may_be_absent = {
-        "primary", "promotion", "loss", "clientsCutFrom", "paused", "failedOverAt", "intents"};
+        "primary", "promotion", "loss",   "clientsCutFrom", "failedOverAt",
+        "intents", "manager",   "guards", "guardsSeen",     "guardsUnwritten"};
     if (may_be_absent.contains(key)) continue;
     bad.erase(key);
     refused(bad, key);
@@ -247,15 +258,46 @@ TEST(MemoryJson, AMemoryWithoutIntentsIsRead) {
   Memory memory = Maker(7).MakeMemory();
   memory.promotion = Promotion{};
   memory.nodes = {{NodeName("node1"), NodeMemory{}}};
-  memory.paused.reset();
+  memory.manager.clear();
+  memory.guards = {};
+  memory.guards_seen = {};
+  memory.guards_unwritten = false;
   memory.failed_over_at.reset();
   memory.intents.clear();
   json old = ToJson(memory);
-  old.erase("intents");
+  for (const char* key : {"intents", "manager", "guards", "guardsSeen", "guardsUnwritten"})
+    old.erase(key);
   for (const char* key : {"intent", "planned", "lossAllowed"}) old["promotion"].erase(key);
   const auto read = MemoryFromJson(old);
   ASSERT_TRUE(read.ok()) << read.error().message;
   EXPECT_EQ(*read, memory);
+}
+
+TEST(GuardsJson, TheDocumentComesBackAsItWas) {
+  for (unsigned seed = 0; seed < 1000; ++seed) {
+    Guards guards = Maker(seed).MakeGuards();
+    const auto tidy = [](Guard& guard) { guard.by = "ana", guard.reason = "caf\u00e9 \"x\" \\ y"; };
+    if (guards.paused) tidy(*guards.paused);
+    for (auto* nodes : {&guards.paused_nodes, &guards.fenced_nodes})
+      for (auto& [node, guard] : *nodes) tidy(guard);
+    const auto read = ReadGuards(PrintGuards(guards));
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    EXPECT_EQ(*read, guards);
+  }
+}
+
+// Whoever may write into the schema may write this row.
+TEST(GuardsJson, WhatStrangersWroteIsUnknownAndNotNoGuard) {
+  const std::string head = R"({"format":1,"paused":{"since":"2026-11-22T17:03:01.250Z","by":"a",)";
+  EXPECT_TRUE(ReadGuards(head + R"("reason":""},"later":{"x":1}})").ok());
+  for (const std::string& bad :
+       {std::string(), std::string("{}"), std::string("[1]"), std::string(R"({"format":2})"),
+        std::string(R"({"format":1,"paused":true})"), head + R"("reason":"\u001b[2J"}})",
+        head + R"("reason":")" + std::string(300, 'x') + R"("}})", head + "}}",
+        R"({"format":1,"x":")" + std::string(kMostGuardsBytes, 'x') + R"("})",
+        std::string(100, '[')}) {
+    EXPECT_FALSE(ReadGuards(bad).ok()) << bad.substr(0, 80);
+  }
 }
 
 TEST(MemoryJson, RefusesNumbersAndSetsThatDoNotFit) {

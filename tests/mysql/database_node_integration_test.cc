@@ -109,6 +109,74 @@ TEST_P(DatabaseNodeTest, MarkerNeverGoesBack) {
   EXPECT_LT(SystemClock().Now().wall - state.heartbeat->written_at, Seconds(20));
 }
 
+GuardsCopy Guarded(std::uint64_t epoch, std::uint64_t change) {
+  GuardsCopy copy{{Epoch(epoch), change}, "manager-a", {}};
+  copy.guards.paused = Guard{"ana", "it's \\ \"new\" d\u00efsk", SystemClock().Now().wall, {}};
+  return copy;
+}
+
+Status Write(DatabaseNode& node, const GuardsCopy& copy, std::uint64_t epoch) {
+  return node.WriteGuards(copy, Epoch(epoch), 0, In(Seconds(5)));
+}
+
+TEST_P(DatabaseNodeTest, GuardsReachTheReplicaAndNeverGoBack) {
+  Pair pair(GetParam());
+  EXPECT_FALSE(StateOf(*pair.a).guards);
+  EXPECT_OK(Write(*pair.a, Guarded(1, 4), 1));
+  EXPECT_OK(Write(*pair.a, Guarded(1, 5), 1));
+  for (const auto& [older, epoch] :
+       {std::pair(Guarded(1, 5), 1), {Guarded(1, 3), 1}, {Guarded(0, 9), 1}, {Guarded(1, 6), 0}}) {
+    const Status refused = Write(*pair.a, older, static_cast<std::uint64_t>(epoch));
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, ErrorCode::kConflict) << refused.error().message;
+  }
+  EXPECT_OK(Write(*pair.a, Guarded(2, 1), 2));
+  const auto arrived = [&] {
+    const auto copy = StateOf(*pair.b).guards;
+    return copy && copy->version == GuardsVersion{Epoch(2), 1};
+  };
+  ASSERT_TRUE(WaitUntil(Seconds(10), arrived));
+  EXPECT_EQ(StateOf(*pair.b).guards, StateOf(*pair.a).guards);
+  EXPECT_EQ(StateOf(*pair.b).guards->guards.paused->reason, "it's \\ \"new\" d\u00efsk");
+  EXPECT_EQ(StateOf(*pair.b).guards->writer, "manager-a");
+  // What comes late writes nothing on a server that was closed meanwhile: no row of its own.
+  EXPECT_OK(pair.a->SetReadOnly(In(Seconds(5))));
+  const GtidSet before = StateOf(*pair.a).executed;
+  EXPECT_FALSE(Write(*pair.a, Guarded(3, 1), 3).ok());
+  EXPECT_FALSE(Write(*pair.b, Guarded(3, 1), 3).ok());
+  EXPECT_EQ(StateOf(*pair.a).executed, before);
+  EXPECT_EQ(StateOf(*pair.b).executed, before);
+}
+
+// As a version without guards left it, and as a stranger or a later version may write it.
+TEST_P(DatabaseNodeTest, AMissingTableIsMadeAndAForeignRowIsUnknown) {
+  TestServer server(GetParam(), 1, 1);
+  const auto node = NodeFor(server);
+  EXPECT_OK(node->Provision(TestSpec(), TestPasswords(), In(Seconds(10))));
+  EXPECT_OK(node->OpenWritable(In(Seconds(5))));
+  EXPECT_OK(Mark(*node, 3));
+  server.Sql("DROP TABLE pandora_test.pandora_ha_guards");
+  const DatabaseState old = StateOf(*node);
+  EXPECT_FALSE(old.provisioned);
+  ASSERT_TRUE(old.heartbeat);
+  EXPECT_EQ(old.heartbeat->epoch, Epoch(3));
+  EXPECT_FALSE(old.guards || old.unread_guards);
+  EXPECT_OK(node->Provision(TestSpec(), TestPasswords(), In(Seconds(10))));
+  EXPECT_TRUE(StateOf(*node).provisioned);
+  EXPECT_OK(Write(*node, Guarded(3, 1), 3));
+  server.Sql("UPDATE pandora_test.pandora_ha_guards SET version=2, document='{\"format\":2}'");
+  const DatabaseState foreign = StateOf(*node);
+  EXPECT_FALSE(foreign.guards);
+  ASSERT_TRUE(foreign.unread_guards);
+  EXPECT_EQ(foreign.unread_guards->version, (GuardsVersion{Epoch(3), 2}));
+  EXPECT_TRUE(foreign.provisioned && foreign.heartbeat);
+  EXPECT_OK(Write(*node, Guarded(3, 3), 3));
+  EXPECT_TRUE(StateOf(*node).guards);
+  server.Sql("ALTER TABLE pandora_test.pandora_ha_guards DROP COLUMN version");
+  EXPECT_TRUE(StateOf(*node).unread_guards);
+  EXPECT_TRUE(StateOf(*node).heartbeat);
+}
+
 TEST_P(DatabaseNodeTest, AReplicaFollowsFromEmpty) {
   Pair pair(GetParam());
   const DatabaseState primary = StateOf(*pair.a);

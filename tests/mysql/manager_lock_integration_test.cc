@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "reconciler/mysql/database_node.h"
+#include "reconciler/mysql/manager_lock.h"
 #include "tests/mysql/pair.h"
 
 namespace pandora_ha::testing {
@@ -99,6 +100,28 @@ TEST_P(ManagerLockTest, OneHoldsItAndTheOtherIsToldWho) {
   b->Disconnect();
   ExpectRefused(b->SetReadOnly(In(Seconds(5))));
   EXPECT_TRUE(StateOf(*a).writable);
+}
+
+// The beater's statement asks for the lock of the other connection, at the moment of the write.
+TEST_P(ManagerLockTest, GuardsAreWrittenOnlyWhileTheLockIsHeld) {
+  const auto a = Manager(*server_), b = Manager(*server_);
+  DatabaseNodeSpec declared;
+  declared.address = server_->address().host;
+  DatabaseNodeOptions options = DatabaseNodeOptionsFor(TestSpec(), declared, TestPasswords());
+  options.lock_of_another = ManagerLockName(TestSpec().name);
+  const auto beater = MakeDatabaseNode(options);
+  EXPECT_OK(a->TakeLock(In(Seconds(5))));
+  EXPECT_OK(a->Provision(TestSpec(), TestPasswords(), In(Seconds(10))));
+  EXPECT_OK(a->OpenWritable(In(Seconds(5))));
+  const std::uint64_t ours = StateOf(*a).manager_lock.connection;
+  ASSERT_GT(ours, 0U);
+  const auto write = [&](std::uint64_t change, std::uint64_t holder) {
+    return beater->WriteGuards({{Epoch(1), change}, "a", {}}, Epoch(1), holder, In(Seconds(5)));
+  };
+  EXPECT_OK(write(1, ours));
+  EXPECT_OK(b->EvictHolder(In(Seconds(5))));
+  ExpectRefused(write(2, ours));
+  EXPECT_OK(write(2, StateOf(*b).manager_lock.connection));
 }
 
 TEST_P(ManagerLockTest, AFrozenManagerLosesItAndItsNextChangeReachesNobody) {

@@ -223,12 +223,13 @@ TEST(MySqlDialectTest, SpeaksTheWordsOfTheVersion) {
       DialectOf("8.0.25", {"rpl_semi_sync_master_enabled", "rpl_semi_sync_slave_enabled"});
   EXPECT_NE(old->SemiSync(SemiSyncRole::kSource).find("rpl_semi_sync_master_wait_no_slave=ON"),
             std::string::npos);
-  EXPECT_NE(old->Look({"t", {}}).find("@@global.log_slave_updates"), std::string::npos);
-  EXPECT_NE(MySql97()->Look({"t", {}}).find("@@global.log_replica_updates"), std::string::npos);
+  EXPECT_NE(old->Look({"t", "g", {}}).find("@@global.log_slave_updates"), std::string::npos);
+  EXPECT_NE(MySql97()->Look({"t", "g", {}}).find("@@global.log_replica_updates"),
+            std::string::npos);
   const auto bare = DialectOf("9.7.4", {});
   EXPECT_EQ(bare->SemiSync(SemiSyncRole::kSource), "");
   EXPECT_EQ(bare->SemiSync(SemiSyncRole::kOff), "");
-  EXPECT_EQ(bare->Look({"t", {}}).find("rpl_semi_sync_slave_enabled"), std::string::npos);
+  EXPECT_EQ(bare->Look({"t", "g", {}}).find("rpl_semi_sync_slave_enabled"), std::string::npos);
 }
 
 TEST(StatusTest, TheStartIsTheStatementsTimeLessUptime) {

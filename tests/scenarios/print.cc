@@ -96,6 +96,10 @@ std::string Print(const Observation& seen, const Decision& decision, std::string
            ". " + record.says + "\n";
   }
   if (decision.beat) out += "beats\n";
+  if (decision.share) {
+    out += "shares guards, epoch " + std::to_string(decision.share->version.epoch.number) +
+           " change " + std::to_string(decision.share->version.change) + "\n";
+  }
   out += decision.look_again_in == Duration::zero()
              ? std::string("look again at once\n")
              : "look again in " + FormatDuration(decision.look_again_in) + "\n";

@@ -110,6 +110,18 @@ bool Script::SayOfState(const std::string& name, const Phrase& phrase) {
   } else if (phrase.size() == 4 && phrase[0] == "marker" && phrase[2] == "by") {
     state.heartbeat =
         HeartbeatSeen{Epoch(std::stoull(KeyValue(phrase[1]).second)), NodeName(phrase[3]), {}};
+  } else if (phrase.size() == 4 && phrase[0] == "guards" && phrase[1] == "unread") {
+    state.guards.reset();
+    state.unread_guards = UnreadGuards{
+        {Epoch(std::stoull(KeyValue(phrase[2]).second)), std::stoull(KeyValue(phrase[3]).second)},
+        "the document has format 2"};
+  } else if (phrase.size() == 6 && phrase[0] == "guards" && phrase[1] == "paused") {
+    GuardsCopy copy{
+        {Epoch(std::stoull(KeyValue(phrase[4]).second)), std::stoull(KeyValue(phrase[5]).second)},
+        "another",
+        {}};
+    copy.guards.paused = Guard{phrase[3], "", world_.wall(), std::nullopt};
+    state.guards = copy;
   } else if (Is(phrase, {"acknowledges"})) {
     state.semi_sync.replica_enabled = state.semi_sync.replica_active = true;
   } else if (Is(phrase, {"does", "not", "acknowledge"})) {

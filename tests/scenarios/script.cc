@@ -93,6 +93,7 @@ void Script::Settled(const Phrase& words) {
   const GtidSet position = Set(words[3]);
   memory_ = Memory{};
   memory_.cluster = world_.spec.name;
+  memory_.manager = "manager1";
   memory_.epoch = Epoch(std::stoull(KeyValue(words[1]).second));
   memory_.primary = primary;
   memory_.primary_executed = position;
@@ -199,6 +200,8 @@ Observation Script::DecideOnce() {
   for (const Blocked& blocked : decision_.blocked) coverage_.reasons.insert(blocked.reason);
   memory_ = decision_.memory;
   world_.intents.clear();  // the memory names them now
+  if (decision_.share && world_.guards_arrive)
+    world_.WriteGuards(memory_.primary->text, *decision_.share);
   return seen;
 }
 
@@ -266,6 +269,9 @@ std::string Script::Play(const std::string& line) {
     Remember(rest);
   } else if (Is(words, {"forget", "everything"})) {
     memory_ = Memory{};
+    memory_.manager = "manager" + std::to_string(++managers_);
+  } else if (Is(words, {"guards", "arrive"}) || Is(words, {"guards", "are", "lost"})) {
+    world_.guards_arrive = words[1] == "arrive";
   } else if (words[0] == "witness") {
     Witness(rest);
   } else if (words[0] == "published") {

@@ -54,6 +54,7 @@ class Script {
   std::string fails_;  // the start of the step that the next apply fails at
   bool lies_ = false;  // it fails after it was done
   int asked_ = 0;
+  int managers_ = 1;
   Coverage coverage_;
 };
 

@@ -189,6 +189,8 @@ void World::Connect(Node* replica, Node* source) {
   if (channel.sql != ThreadState::kRunning || channel.sql_errno != 0) return;
   replica->state.executed = replica->state.executed.Union(channel.received);
   replica->state.heartbeat = source->state.heartbeat;
+  replica->state.guards = source->state.guards;
+  replica->state.unread_guards = source->state.unread_guards;
   replica->state.provisioned = source->state.provisioned;
   channel.lag = Seconds(0);
 }
@@ -217,6 +219,16 @@ void World::Write(const std::string& name, const GtidSet& transactions) {
     const std::string* source = NameAt(replica.state.replication->source.host);
     if (source != nullptr && *source == name) Connect(&replica, &writer);
   }
+}
+
+// As the statement asks it: open, and nothing later is there.
+void World::WriteGuards(const std::string& name, const GuardsCopy& copy) {
+  Node& node = nodes.at(name);
+  const auto& there = node.state.guards;
+  if (!node.runs() || !node.state.writable || (there && there->version >= copy.version)) return;
+  node.state.guards = copy;
+  node.state.unread_guards.reset();
+  Write(name, GtidSet());
 }
 
 void World::WriteOwn(const std::string& name) {

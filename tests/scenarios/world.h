@@ -44,6 +44,7 @@ class World {
   std::vector<WitnessSeen> witnesses;
   bool look_for_busy = false;  // a switchover waits to begin
   std::string last_failure;
+  bool guards_arrive = true;    // what a manager writes of them
   std::vector<Intent> intents;  // asked for and not taken up yet
   TimePoint now = TimePoint{} + Seconds(3600);
 
@@ -66,6 +67,7 @@ class World {
   void Write(const std::string& name, const GtidSet& transactions);
   void Follow(const std::string& name, const std::string& source);
   void WriteOwn(const std::string& name);  // one transaction of its own
+  void WriteGuards(const std::string& name, const GuardsCopy& copy);
   int Acknowledgers(const std::string& source) const;
 
   Flavor flavor() const { return flavor_; }

@@ -22,7 +22,10 @@ DatabaseSeen LookAt(World& world, Manager& manager, int node, bool lost) {
     seen.contact = Contact::kDenied;
   } else {
     seen.contact = Contact::kAnswered;
-    seen.state = Seen<DatabaseState>::Known(world.StateOf(node), world.now());
+    DatabaseState state = world.StateOf(node);
+    if (world.bad().forget_guards && state.guards && state.guards->writer != manager.memory.manager)
+      state.guards.reset();
+    seen.state = Seen<DatabaseState>::Known(std::move(state), world.now());
     server.told_at = world.now();
   }
   if (seen.contact == Contact::kAnswered) {

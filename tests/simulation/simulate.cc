@@ -27,7 +27,8 @@ int Usage() {
   std::fputs(
       "usage: simulate [--seconds N] [--seed S] [--schedules N] [--world KIND,…] [--trace]\n"
       "                [--keep-going] [--without-fence|--publish-first|--keep-rights|\n"
-      "                 --forget-received|--no-lease|--boots-writable|--skip-apply]\n",
+      "                 "
+      "--forget-received|--no-lease|--boots-writable|--skip-apply|--forget-guards]\n",
       stderr);
   return 2;
 }
@@ -45,6 +46,7 @@ bool Parse(int argc, char** argv, Options* options) {
                  : word == "--no-lease"        ? &options->bad.no_lease
                  : word == "--boots-writable"  ? &options->bad.boots_writable
                  : word == "--skip-apply"      ? &options->bad.skip_apply
+                 : word == "--forget-guards"   ? &options->bad.forget_guards
                                                : nullptr;
     if (flag != nullptr) {
       *flag = true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "reconciler/decide/decide.h"
+#include "reconciler/decide/guards.h"
 #include "reconciler/decide/invariants.h"
 #include "reconciler/decide/remember.h"
 #include "tests/simulation/manager.h"
@@ -37,6 +38,7 @@ class Simulation {
     managers_.resize(static_cast<std::size_t>(schedule.kind.managers));
     for (std::size_t i = 0; i < managers_.size(); ++i) {
       managers_[i].index = static_cast<int>(i);
+      managers_[i].memory.manager = managers_[i].stored.manager = "manager" + std::to_string(i + 1);
       managers_[i].attempts.resize(static_cast<std::size_t>(schedule.kind.nodes));
       managers_[i].unanswered_since.resize(static_cast<std::size_t>(schedule.kind.nodes));
       managers_[i].next_tick = world_.now() + Milliseconds(10 * static_cast<int>(i));
@@ -164,6 +166,7 @@ class Simulation {
   // ---- One tick ----
 
   void Tick(Manager& m) {
+    AskForGuards(m);
     const Observation seen = Look(
         world_, m, [this](Duration d) { Pass(d); },
         [this](int node) { return Active(FaultKind::kNoise, node) && random_.Chance(33); });
@@ -199,6 +202,8 @@ class Simulation {
     });
     if (!Hook(m)) return;
     if (decision.beat && !world_.calm && random_.Chance(50)) Beat(m);
+    if (decision.share) Share(m, *decision.share);
+    Confirm(m, seen, decision);
     Apply(m, decision);
     if (m.alive)
       m.next_tick = world_.now() + std::max<Duration>(decision.look_again_in, Milliseconds(1));
@@ -239,10 +244,17 @@ class Simulation {
   // Only a person's date, the end of a pause, is counted by the wall clock. Without one, the same
   // is decided a year later.
   void CheckWallClock(const Manager& m, const Observation& seen, const Decision& decision) {
-    const auto dated = [](const std::optional<Guard>& guard) { return guard && guard->until; };
-    const bool any = std::any_of(m.memory.nodes.begin(), m.memory.nodes.end(),
-                                 [&](const auto& node) { return dated(node.second.paused); });
-    if (any || dated(m.memory.paused) || !seen.intents.empty()) return;
+    const auto dated = [](const auto& node) { return node.second.until.has_value(); };
+    const auto any = [&](const Guards& guards) {
+      return (guards.paused && guards.paused->until) ||
+             std::any_of(guards.paused_nodes.begin(), guards.paused_nodes.end(), dated);
+    };
+    const bool to_take_up =
+        std::any_of(seen.databases.begin(), seen.databases.end(), [&](const DatabaseSeen& node) {
+          return node.state.known() && node.state->guards &&
+                 node.state->guards->version > m.memory.guards_seen;
+        });
+    if (any(m.memory.guards) || to_take_up || !seen.intents.empty()) return;
     Observation later = seen;
     later.taken_at.wall += std::chrono::hours(365 * 24);
     const Decision same = Decide(world_.spec(), later, m.memory);
@@ -360,6 +372,107 @@ class Simulation {
       world_.WriteMarker(node, m.memory.epoch, server.name, false);
   }
 
+  // The beater, which works beside the loop and may be slow or fail.
+  void Share(const Manager& m, const GuardsCopy& copy) {
+    const int node = world_.IndexOf(*m.memory.primary);
+    const Server& server = world_.servers()[static_cast<std::size_t>(node)];
+    if (world_.random().Chance(20) || !HoldsLease(m)) return;
+    if (server.answers() && server.writable && server.committed == server.binlog.size() &&
+        world_.Linked(m.place(), node)) {
+      world_.WriteGuards(node, copy);
+      Trace("guards are written on " + server.name.text + ", change " +
+            std::to_string(copy.version.change));
+    }
+  }
+
+  // ---- What was promised to who asked for a guard ----
+
+  // A guard that was said to be done, and that the nodes `held_by` showed.
+  struct Confirmed {
+    Wish wish;
+    std::vector<int> held_by;
+    int manager = 0;
+  };
+
+  // It was told itself, or one of the nodes that had the guard answers it.
+  static bool CouldKnow(const Manager& m, const Observation& seen, const Confirmed& guard) {
+    return m.index == guard.manager ||
+           std::any_of(guard.held_by.begin(), guard.held_by.end(), [&](int node) {
+             return seen.databases[static_cast<std::size_t>(node)].state.known();
+           });
+  }
+
+  static bool TakesAway(const Wish& later, const Wish& guard) {
+    if (const auto* pause = std::get_if<Pause>(&guard)) {
+      const auto* resume = std::get_if<Resume>(&later);
+      const auto* dated = std::get_if<Pause>(&later);
+      return (resume != nullptr && resume->node == pause->node) ||
+             (dated != nullptr && dated->lasts && dated->node == pause->node);
+    }
+    const auto* fence = std::get_if<Fence>(&guard);
+    const auto* unfence = std::get_if<Unfence>(&later);
+    return fence != nullptr && unfence != nullptr && fence->node == unfence->node;
+  }
+
+  // A guard that nobody has taken away and that has no date of its own, which a clock may bring on.
+  static bool Lasts(const Manager& m, const IntentRecord& record) {
+    const Wish& wish = record.intent.wish;
+    const auto* pause = std::get_if<Pause>(&wish);
+    if (pause != nullptr ? pause->lasts.has_value() : !std::holds_alternative<Fence>(wish))
+      return false;
+    return std::none_of(
+        &record, m.stored.intents.data() + m.stored.intents.size(), [&](const IntentRecord& later) {
+          return later.state != IntentState::kRefused && TakesAway(later.intent.wish, wish);
+        });
+  }
+
+  // One that a later wish takes away is in force no more as soon as anybody has taken that up.
+  void Confirm(const Manager& m, const Observation& seen, const Decision& decision) {
+    std::erase_if(confirmed_, [&](const auto& entry) {
+      if (CouldKnow(m, seen, entry.second)) return false;
+      ++outcome_.statistics.intents["unknowable-" + std::string(KindOf(entry.second.wish))];
+      return true;
+    });
+    for (const IntentRecord& record : m.stored.intents) {
+      const Wish& wish = record.intent.wish;
+      if (record.state != IntentState::kRefused) Lift(record);
+      const bool done = record.state == IntentState::kDone && record.at == seen.taken_at.wall;
+      if (!done || !Lasts(m, record)) continue;
+      if (!AreShared(world_.spec(), seen, decision.memory)) continue;
+      Confirmed confirmed{wish, {}, m.index};
+      for (const DatabaseSeen& node : seen.databases) {
+        if (node.state.known() && node.state->guards &&
+            node.state->guards->version >= decision.memory.guards_seen)
+          confirmed.held_by.push_back(world_.IndexOf(node.name));
+      }
+      confirmed_[record.intent.id] = confirmed;
+      ++outcome_.statistics.intents["confirmed-" + std::string(KindOf(wish))];
+    }
+  }
+
+  void Lift(const IntentRecord& by) {
+    if (!lifted_.insert(by.intent.id).second) return;
+    std::erase_if(confirmed_,
+                  [&](const auto& entry) { return TakesAway(by.intent.wish, entry.second.wish); });
+  }
+
+  // Invariant 9: no manager does what a confirmed guard forbids.
+  void CheckGuards(const Step& step) {
+    for (const auto& [id, guard] : confirmed_) {
+      const NodeName target = TargetOf(step.action);
+      if (const auto* pause = std::get_if<Pause>(&guard.wish)) {
+        if (!pause->node || pause->node == target)
+          Break(9,
+                "\"" + Describe(step.action) + "\" while " + Describe(guard.wish) + " is in force");
+      } else if (const auto* fence = std::get_if<Fence>(&guard.wish)) {
+        const bool starts = std::holds_alternative<StartServer>(step.action) ||
+                            std::holds_alternative<OpenWritable>(step.action);
+        if (starts && fence->node == target)
+          Break(9, "\"" + Describe(step.action) + "\" although it is fenced");
+      }
+    }
+  }
+
   // ---- The executor ----
 
   void Apply(Manager& m, const Decision& decision) {
@@ -387,6 +500,7 @@ class Simulation {
   }
 
   bool Try(Manager& m, const Step& step, const Decision& decision) {
+    CheckGuards(step);
     Pass(Milliseconds(random_.Between(1, 25)));
     if (Active(FaultKind::kStepFails) && random_.Chance(50)) {
       Trace("step fails: " + Describe(step.action));
@@ -634,14 +748,38 @@ class Simulation {
       wish = begins ? Wish(Pause{node, {}}) : Wish(Resume{node});
     if (f.kind == FaultKind::kAskFence)
       wish = begins ? Wish(Fence{node, f.other == 1}) : Wish(Unfence{node});
-    if (!wish) return;
+    if (wish) Ask(*wish);
+  }
+
+  void Ask(const Wish& wish) {
     Intent intent;
     intent.id = "asked-" + std::to_string(++asked_);
     intent.by = "ana";
-    intent.wish = *wish;
+    intent.wish = wish;
     intent.within = Seconds(20);
-    // A person asks everybody: the manager that acts and the one that may act next.
-    for (Manager& m : managers_) m.inbox.push_back(intent);
+    if (ChangesPrimary(intent.wish)) {
+      // A person asks everybody: the manager that acts and the one that may act next.
+      for (Manager& m : managers_) m.inbox.push_back(intent);
+    } else {
+      guards_asked_.push_back(intent);
+    }
+  }
+
+  // Whoever acts is asked, again and again, until it says what became of it.
+  void AskForGuards(Manager& m) {
+    std::erase_if(guards_asked_, [&](const Intent& asked) {
+      return std::any_of(managers_.begin(), managers_.end(), [&](const Manager& any) {
+        return std::any_of(any.stored.intents.begin(), any.stored.intents.end(),
+                           [&](const IntentRecord& r) {
+                             return r.intent.id == asked.id && r.state != IntentState::kUnderWay;
+                           });
+      });
+    });
+    for (const Intent& asked : guards_asked_) {
+      const bool there = std::any_of(m.inbox.begin(), m.inbox.end(),
+                                     [&](const Intent& one) { return one.id == asked.id; });
+      if (!there) m.inbox.push_back(asked);
+    }
   }
 
   void StopManager(const Fault& f, bool begins) {
@@ -663,6 +801,18 @@ class Simulation {
       const bool hosts = world_.kind().substrate == SubstrateKind::kHosts;
       if (hosts && !server.running() && !server.restarts_at)
         server.restarts_at = world_.now() + Seconds(2);
+    }
+    // What a manager could not write before it was replaced is asked again by who looks.
+    const bool guards = std::any_of(faults_.begin(), faults_.end(), [](const Running& r) {
+      return r.fault.kind == FaultKind::kAskPause || r.fault.kind == FaultKind::kAskPauseFor ||
+             r.fault.kind == FaultKind::kAskPauseNode || r.fault.kind == FaultKind::kAskFence;
+    });
+    if (guards && managers_.size() > 1) {
+      Ask(Wish(Resume{}));
+      for (const Server& server : world_.servers()) {
+        Ask(Wish(Resume{server.name}));
+        Ask(Wish(Unfence{server.name}));
+      }
     }
     quiet_ = 0;
     Trace("every fault is over");
@@ -693,6 +843,9 @@ class Simulation {
   std::vector<Manager> managers_;
   int holder_ = 0;
   int asked_ = 0;
+  std::vector<Intent> guards_asked_;
+  std::map<std::string, Confirmed> confirmed_;  // by the id of the wish
+  std::set<std::string> lifted_;
   TimePoint holder_renewed_ = TimePoint(Seconds(1000));
   bool nested_ = false, healed_ = false;
   int healthy_ = 0, quiet_ = 0, faults_since_healthy_ = 0;

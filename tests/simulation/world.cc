@@ -188,6 +188,7 @@ void World::Commit(int node) {
     Transaction& t = transactions[static_cast<std::size_t>(id)];
     server.done = server.done.Union(t.gtid);
     if (t.marker) server.heartbeat = t.marker;
+    if (t.guards) server.guards = t.guards;
     if (t.provisions) server.provisioned = true;
     if (t.writer != node || !t.by_client || t.acknowledged || !server.writable) continue;
     const bool told = t.stubborn || publication.primary == server.name;
@@ -250,6 +251,15 @@ int World::WriteMarker(int node, Epoch epoch, const NodeName& writer, bool provi
   return id;
 }
 
+void World::WriteGuards(int node, const GuardsCopy& copy) {
+  const auto& there = servers_[static_cast<std::size_t>(node)].guards;
+  if (there && there->version >= copy.version) return;
+  Transaction t;
+  t.guards = copy;
+  Append(node, std::move(t));
+  Commit(node);
+}
+
 void World::RunClients() {
   if (calm) return;
   if (publication.primary && random_.Chance(70)) {
@@ -310,11 +320,13 @@ void World::Rebuild(int node) {
   Server& server = servers_[static_cast<std::size_t>(node)];
   server.logged = server.done = GtidSet();
   server.heartbeat.reset();
+  server.guards.reset();
   server.provisioned = false;
   for (const int id : server.binlog) {
     const Transaction& t = transactions[static_cast<std::size_t>(id)];
     server.logged = server.logged.Union(t.gtid);
     if (t.marker) server.heartbeat = t.marker;
+    if (t.guards) server.guards = t.guards;
     if (t.provisions) server.provisioned = true;
   }
   server.done = server.held = server.logged;
@@ -441,6 +453,7 @@ DatabaseState World::StateOf(int node) const {
   state.semi_sync.replica_enabled = server.replica_enabled;
   state.semi_sync.replica_active = server.replica_active;
   state.heartbeat = server.heartbeat;
+  state.guards = server.guards;
   state.run_id = std::to_string(server.starts);
   state.log_bin = state.gtid_on = state.log_replica_updates = state.durable = true;
   state.provisioned = server.provisioned;

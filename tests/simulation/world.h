@@ -41,6 +41,7 @@ struct KnownBad {
   bool no_lease = false;         // two managers act at once
   bool boots_writable = false;   // a server starts writable
   bool skip_apply = false;       // received transactions are not applied before opening
+  bool forget_guards = false;    // managers do not read what people asked of the others
 
   bool operator==(const KnownBad&) const = default;
   bool any() const { return !(*this == KnownBad{}); }
@@ -58,6 +59,7 @@ struct Transaction {
   std::uint64_t number = 0;
   GtidSet gtid;
   std::optional<HeartbeatSeen> marker;
+  std::optional<GuardsCopy> guards;
   bool provisions = false;
   bool by_client = false;
   bool stubborn = false;
@@ -105,6 +107,7 @@ struct Server {
   std::optional<Channel> channel;
   bool source_enabled = false, waits = false, replica_enabled = true, replica_active = false;
   std::optional<HeartbeatSeen> heartbeat;
+  std::optional<GuardsCopy> guards;
   bool provisioned = false;
   bool denied = false;  // refuses our account
 
@@ -139,6 +142,7 @@ class World {
   void Start(int node, bool discard_unacknowledged);
   int WriteAsSomebody(int node);  // one client transaction; -1: not accepted
   int WriteMarker(int node, Epoch epoch, const NodeName& writer, bool provision);
+  void WriteGuards(int node, const GuardsCopy& copy);  // unless a later copy is there
 
   // What actions do; the words are those of port/database.h.
   void OpenWritable(int node, Epoch epoch);

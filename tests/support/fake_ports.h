@@ -26,6 +26,7 @@ class FakeNode : public DatabaseNode {
   };
   std::map<std::string, Status> answers;  // by verb; missing: ok
   std::vector<std::string> asked;
+  std::optional<GuardsCopy> guards;  // as last written
 
   Look Observe(Deadline deadline) override { return look(deadline); }
   int WatchDescriptor() const override { return -1; }
@@ -56,6 +57,10 @@ class FakeNode : public DatabaseNode {
   Status SetSemiSync(SemiSyncRole, Deadline) override { return Say("SetSemiSync"); }
   Status WriteMarker(Epoch, const NodeName&, WallTime, Deadline) override {
     return Say("WriteMarker");
+  }
+  Status WriteGuards(const GuardsCopy& copy, Epoch, std::uint64_t, Deadline) override {
+    guards = copy;
+    return Say("WriteGuards");
   }
   Status Provision(const ClusterSpec&, const ResolvedCredentials&, Deadline) override {
     return Say("Provision");
