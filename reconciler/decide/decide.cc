@@ -6,6 +6,7 @@
 #include "reconciler/decide/context.h"
 #include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/evidence.h"
+#include "reconciler/decide/failback.h"
 #include "reconciler/decide/failover.h"
 #include "reconciler/decide/first_primary.h"
 #include "reconciler/decide/guards.h"
@@ -307,6 +308,7 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
   TakeRights(c);
   const Guards known = TakeUpGuards(c);
   TakeUpIntents(c);
+  DecideFailback(c);
   const bool still = spec.suspend || c.memory.guards.paused || UnreadGuardsOf(c);
   const bool some_paused = !c.memory.guards.paused_nodes.empty();
   Memory undecided = still || some_paused ? c.memory : Memory{};

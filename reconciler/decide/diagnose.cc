@@ -383,6 +383,8 @@ const std::vector<FindingRow>& FindingTable() {
        "ask that one; this one takes over when that one ends or freezes"},
       {F::kPrimaryNotPreferred, kInfo, "The primary is not the preferred node.",
        "nothing needs to be done; `pandora-ha switchover` changes it"},
+      {F::kFailback, kInfo, "The preferred node becomes primary again by itself, now or later.",
+       "`pandora-ha pause` holds it; failback: manual ends it"},
       {F::kNotReconciled, kInfo, "The document declares a part that this version does not act on.",
        "remove it or wait for a version that does"},
   };

@@ -228,7 +228,13 @@ void CompletePromotion(Context& c) {
   }
   NodeMemory& to = MemoryOf(c.memory, *promotion.to);
   to.deposed = to.discard = false;
+  c.memory.guards.chosen.reset();
   if (IntentRecord* record = FindIntent(c.memory, promotion.intent)) {
+    if (c.spec.database.failback == Failback::kWhenCaughtUp &&
+        promotion.to != PreferenceOrder(c.spec).front()) {
+      const Intent& intent = record->intent;
+      c.memory.guards.chosen = Guard{intent.by, intent.reason, c.seen.taken_at.wall, {}};
+    }
     CloseIntent(c, *record, IntentState::kDone,
                 promotion.to->text + " is the primary (epoch " +
                     std::to_string(promotion.epoch.number) + ").");

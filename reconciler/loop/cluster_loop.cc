@@ -88,6 +88,8 @@ void ClusterLoop::ForgetMonotonicDates() {
   const TimePoint now = clock_.Now().mono;
   memory_.boot_id = clock_.BootId();
   if (memory_.promotion) memory_.promotion->began = now;
+  memory_.failback_at.reset();
+  memory_.failback_not_before = {};
   // Without a date, the cool-down begins anew; a person still has to look.
   if (memory_.failed_over_at) {
     memory_.failed_over_at =

@@ -32,6 +32,8 @@ struct Guards {
   // The last failover that no person asked for, until it is acknowledged; by the clock of the
   // manager that made it.
   std::optional<WallTime> failed_over_at;
+  // The present primary was chosen by a person: no failback undoes it.
+  std::optional<Guard> chosen;
 
   bool operator==(const Guards&) const = default;
 };

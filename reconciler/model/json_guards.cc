@@ -46,6 +46,7 @@ void ReadFields(Fields& fields, Guards* out) {
   fields.May("pausedNodes", &out->paused_nodes);
   fields.May("fencedNodes", &out->fenced_nodes);
   fields.May("failedOverAt", &out->failed_over_at);
+  fields.May("chosen", &out->chosen);
 }
 
 void ReadFields(Fields& fields, GuardsVersion* out) {
@@ -59,6 +60,7 @@ json GuardsToJson(const Guards& guards) {
   if (!guards.paused_nodes.empty()) out["pausedNodes"] = Each(guards.paused_nodes);
   if (!guards.fenced_nodes.empty()) out["fencedNodes"] = Each(guards.fenced_nodes);
   if (guards.failed_over_at) out["failedOverAt"] = FormatWallTime(*guards.failed_over_at);
+  if (guards.chosen) out["chosen"] = ToJson(*guards.chosen);
   return out;
 }
 
@@ -86,8 +88,8 @@ Result<Guards> ReadGuards(std::string_view document) {
   }
   if (!error) ReadFields(fields, &guards);
   if (error) return *error;
-  if ((guards.paused && !IsTame(*guards.paused)) || !AreTame(guards.paused_nodes) ||
-      !AreTame(guards.fenced_nodes)) {
+  if ((guards.paused && !IsTame(*guards.paused)) || (guards.chosen && !IsTame(*guards.chosen)) ||
+      !AreTame(guards.paused_nodes) || !AreTame(guards.fenced_nodes)) {
     return Error{ErrorCode::kInvalid, "a text in it is too long or has control characters"};
   }
   return guards;

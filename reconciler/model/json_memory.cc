@@ -201,6 +201,8 @@ json ToJson(const Memory& memory) {
                        {"change", memory.guards_seen.change}};
   out["guardsUnwritten"] = memory.guards_unwritten;
   if (memory.failed_over_at) out["failedOverAt"] = Count(*memory.failed_over_at);
+  if (memory.failback_at) out["failbackAt"] = Count(*memory.failback_at);
+  out["failbackNotBefore"] = Count(memory.failback_not_before);
   out["intents"] = json::array();
   for (const IntentRecord& record : memory.intents) out["intents"].push_back(StoredToJson(record));
   return out;
@@ -236,6 +238,8 @@ Result<Memory> MemoryFromJson(const json& value) {
   fields.May("guardsSeen", &memory.guards_seen);
   fields.May("guardsUnwritten", &memory.guards_unwritten);
   fields.May("failedOverAt", &memory.failed_over_at);
+  fields.May("failbackAt", &memory.failback_at);
+  fields.May("failbackNotBefore", &memory.failback_not_before);
   fields.May("intents", &memory.intents);
   if (error) return *error;
   return memory;

@@ -39,7 +39,8 @@ bool SameIntent(const Memory& a, const Memory& b) {
       a.primary_lost != b.primary_lost || a.clients_cut_from != b.clients_cut_from ||
       a.manager != b.manager || a.guards != b.guards || a.guards_seen != b.guards_seen ||
       a.guards_unwritten != b.guards_unwritten || a.failed_over_at != b.failed_over_at ||
-      a.intents != b.intents || a.nodes.size() != b.nodes.size()) {
+      a.intents != b.intents || a.failback_not_before != b.failback_not_before ||
+      a.nodes.size() != b.nodes.size()) {
     return false;
   }
   return std::equal(

@@ -122,7 +122,9 @@ struct Memory {
   bool guards_unwritten = false;  // they were changed here since
   // guards.failed_over_at by our own clock; never later than when we heard of it.
   std::optional<TimePoint> failed_over_at;
-  std::vector<IntentRecord> intents;  // the newest last; at most one changes the primary
+  std::vector<IntentRecord> intents;     // the newest last; at most one changes the primary
+  std::optional<TimePoint> failback_at;  // when the preferred node is asked for, if nothing changes
+  TimePoint failback_not_before{};       // of the next try
   // Clients were sent to it until a promotion cut them, and it has not answered since.
   std::optional<NodeName> clients_cut_from;
 

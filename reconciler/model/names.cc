@@ -191,13 +191,15 @@ std::string_view ToString(FindingCode code) {
       return "NotAllLocked";
     case FindingCode::kGuardsUnread:
       return "GuardsUnread";
+    case FindingCode::kFailback:
+      return "Failback";
   }
   return "";
 }
 
 std::vector<FindingCode> AllFindingCodes() {
   std::vector<FindingCode> all;
-  for (int i = 0; i <= static_cast<int>(FindingCode::kGuardsUnread); ++i) {
+  for (int i = 0; i <= static_cast<int>(FindingCode::kFailback); ++i) {
     all.push_back(static_cast<FindingCode>(i));
   }
   return all;

@@ -203,6 +203,7 @@ enum class FindingCode {
   kAnotherManagerActs,
   kNotAllLocked,
   kGuardsUnread,
+  kFailback,
 };
 
 struct Finding {

@@ -59,9 +59,6 @@ std::vector<NotReconciledPart> FindNotReconciled(const ClusterSpec& spec, const 
     parts.push_back({ChildPath(ItemPath("spec.database.nodes", i), "ssh"),
                      "the node's machine is not reached by SSH yet"});
   }
-  if (spec.database.failback == Failback::kWhenCaughtUp) {
-    parts.push_back({"spec.database.failback", "a returned preferred node stays a replica"});
-  }
   for (const Part& part : kParts) {
     const bool written_by_substrate =
         local && std::string_view(part.path) == "spec.database.configuration";

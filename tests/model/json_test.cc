@@ -39,6 +39,8 @@ class Maker {
     memory.guards = MakeGuards();
     memory.guards_seen = {Epoch(Number()), Number()};
     memory.guards_unwritten = Coin();
+    if (Coin()) memory.failback_at = Time();
+    memory.failback_not_before = Time();
     if (Coin()) memory.failed_over_at = Time();
     for (std::uint64_t i = Number() % 4; i > 0; --i) memory.intents.push_back(MakeRecord());
     return memory;
@@ -51,6 +53,7 @@ class Maker {
     for (std::uint64_t i = Number() % 3; i > 0; --i)
       guards.fenced_nodes[NodeName(Text())] = MakeGuard();
     if (Coin()) guards.failed_over_at = WallTime(Milliseconds(random_() % 4'000'000'000'000));
+    if (Coin()) guards.chosen = MakeGuard();
     return guards;
   }
   Wish MakeWish() {
@@ -216,8 +219,9 @@ TEST(MemoryJson, EveryMissingOrMalformedFieldIsNamed) {
     bad[key] = json::array({1});
     refused(bad, key);
     const std::set<std::string> may_be_absent = {
-        "primary", "promotion", "loss",   "clientsCutFrom", "failedOverAt",
-        "intents", "manager",   "guards", "guardsSeen",     "guardsUnwritten"};
+        "primary",      "promotion",       "loss",       "clientsCutFrom",
+        "failedOverAt", "intents",         "manager",    "guards",
+        "guardsSeen",   "guardsUnwritten", "failbackAt", "failbackNotBefore"};
     if (may_be_absent.contains(key)) continue;
     bad.erase(key);
     refused(bad, key);
@@ -265,7 +269,10 @@ TEST(MemoryJson, AMemoryWithoutIntentsIsRead) {
   memory.failed_over_at.reset();
   memory.intents.clear();
   json old = ToJson(memory);
-  for (const char* key : {"intents", "manager", "guards", "guardsSeen", "guardsUnwritten"})
+  memory.failback_at.reset();
+  memory.failback_not_before = {};
+  for (const char* key :
+       {"intents", "manager", "guards", "guardsSeen", "guardsUnwritten", "failbackNotBefore"})
     old.erase(key);
   for (const char* key : {"intent", "planned", "lossAllowed"}) old["promotion"].erase(key);
   const auto read = MemoryFromJson(old);
@@ -278,6 +285,7 @@ TEST(GuardsJson, TheDocumentComesBackAsItWas) {
     Guards guards = Maker(seed).MakeGuards();
     const auto tidy = [](Guard& guard) { guard.by = "ana", guard.reason = "caf\u00e9 \"x\" \\ y"; };
     if (guards.paused) tidy(*guards.paused);
+    if (guards.chosen) tidy(*guards.chosen);
     for (auto* nodes : {&guards.paused_nodes, &guards.fenced_nodes})
       for (auto& [node, guard] : *nodes) tidy(guard);
     const auto read = ReadGuards(PrintGuards(guards));

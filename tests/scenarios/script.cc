@@ -64,6 +64,8 @@ void Script::Option(const std::string& key, const std::string& value) {
     database.master_preference = Names(value);
   } else if (key == "suspend") {
     spec.suspend = YesNo(value);
+  } else if (key == "failback") {
+    spec.database.failback = YesNo(value) ? Failback::kWhenCaughtUp : Failback::kManual;
   } else if (key == "coolDown") {
     spec.failover_cool_down = WholeSeconds(value);
   } else if (key == "virtualIP") {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,8 @@ struct Manager {
   std::vector<std::uint64_t> attempts;
   std::vector<std::optional<TimePoint>> unanswered_since;
   std::optional<Observation> seen;
-  std::vector<Intent> inbox;  // not taken up; who asked a dead manager asks again
+  std::vector<Intent> inbox;        // not taken up; who asked a dead manager asks again
+  std::set<std::string> failbacks;  // that it asked for by itself
 
   int place() const { return kFirstManager + index; }
 };

@@ -118,6 +118,8 @@ bool KindNamed(const std::string& text, WorldKind* kind, std::string* unknown) {
       kind->nodes = 3;
     else if (word == "managers")
       kind->managers = 2;
+    else if (word == "failback")
+      kind->failback = true;
     else if (word == "inhibit")
       kind->restart_allow = Seconds(0);
     else {
@@ -133,6 +135,8 @@ Schedule MakeSchedule(std::uint64_t seed, const std::string& world) {
   Schedule schedule;
   schedule.seed = seed;
   schedule.kind = RandomKind(random);
+  // Drawn apart, so that a seed stays what it was.
+  schedule.kind.failback = Random(seed ^ 0xba11ba11).Chance(20);
   std::string unknown;
   KindNamed(world, &schedule.kind, &unknown);
   // An agent that fences itself stands on machines of its own.
@@ -196,6 +200,7 @@ std::string Describe(const WorldKind& kind) {
   out += kind.flavor == Flavor::kMySql ? ",mysql" : ",mariadb";
   out += kind.nodes == 2 ? ",two" : ",three";
   if (kind.managers == 2) out += ",managers";
+  if (kind.failback) out += ",failback";
   if (kind.stubborn) out += " (stubborn clients)";
   if (kind.restart_allow > Seconds(0)) out += " (restart in place allowed)";
   return out;

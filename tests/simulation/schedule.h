@@ -61,7 +61,7 @@ struct Schedule {
 };
 
 // A name of a world ("" is any): availability, consistency, witness, async, semisync, block,
-// degrade, local, hosts, mysql, mariadb, two, three, managers; several are joined with a
+// degrade, local, hosts, mysql, mariadb, two, three, managers, failback; several are joined with a
 // comma.
 bool KindNamed(const std::string& text, WorldKind* kind, std::string* unknown);
 

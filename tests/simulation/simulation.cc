@@ -187,7 +187,7 @@ class Simulation {
     if (Says(decision, FindingCode::kLossPossible) && decision.memory.loss)
       loss_said_.insert(decision.memory.loss->epoch.number);
     CountHealth(decision);
-    CountIntents(seen, decision);
+    CountIntents(m, seen, decision);
     CheckSaid(seen, decision);
     TracePlan(m, decision);
     if (!Hook(m)) return;
@@ -263,11 +263,14 @@ class Simulation {
       Break(-1, "the wall clock decided something");
   }
 
-  void CountIntents(const Observation& seen, const Decision& decision) {
+  void CountIntents(Manager& m, const Observation& seen, const Decision& decision) {
     for (const IntentRecord& record : decision.memory.intents) {
+      const bool by_itself = record.intent.id.rfind("failback-", 0) == 0;
+      if (by_itself && m.failbacks.insert(record.intent.id).second && m.failbacks.size() > 1)
+        Break(13, "a second failback in ten minutes");
       if (record.state == IntentState::kUnderWay || record.at != seen.taken_at.wall) continue;
-      ++outcome_.statistics.intents[std::string(KindOf(record.intent.wish)) + "-" +
-                                    std::string(ToString(record.state))];
+      const std::string kind(by_itself ? "failback" : KindOf(record.intent.wish));
+      ++outcome_.statistics.intents[kind + "-" + std::string(ToString(record.state))];
     }
   }
 
@@ -826,7 +829,11 @@ class Simulation {
     ++outcome_.statistics.ends[last_codes_];
     if (last_state_ != ClusterState::kHealthy) return;
     world_.calm = true;
-    for (int i = 0; i < 20 && !over(); ++i) TickNext(std::nullopt);
+    // A failback may begin meanwhile.
+    for (int i = 0, healthy = 0; healthy < 20 && i < 500 && !over(); ++i) {
+      TickNext(std::nullopt);
+      healthy = last_state_ == ClusterState::kHealthy ? healthy + 1 : 0;
+    }
     const auto& servers = world_.servers();
     for (const Server& server : servers) {
       if (!over() && !(server.done == servers[0].done))

@@ -18,6 +18,10 @@ ClusterSpec SpecOf(const WorldKind& kind) {
   spec.database.replication.durability = kind.durability;
   spec.database.replication.without_replica = kind.without_replica;
   spec.database.restart.allow = kind.restart_allow;
+  if (kind.failback) {
+    spec.database.failback = Failback::kWhenCaughtUp;
+    spec.failover_cool_down = Seconds(10);
+  }
   for (int i = 0; i < kind.nodes; ++i) {
     DatabaseNodeSpec node;
     node.name = NodeName("node" + std::to_string(i + 1));

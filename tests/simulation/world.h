@@ -30,6 +30,7 @@ struct WorldKind {
   Seconds restart_allow{0};
   int managers = 1;
   bool stubborn = false;  // some clients write past the publication, to whatever is writable
+  bool failback = false;  // to node1, by itself
 };
 
 // Test-only switches that break one safeguard each; the checks must notice.
