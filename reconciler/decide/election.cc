@@ -52,6 +52,12 @@ std::optional<NodeName> UnseenAcknowledger(const Observation& seen, const Memory
     if (name == old_primary || !(node.lossless || node.may_acknowledge)) continue;
     const DatabaseSeen* database = FindSeen(seen, name);
     if (database == nullptr || !database->state.known()) return name;
+    // Paused, it is left receiving, and so acknowledges what a primary without a proven end goes on
+    // to write.
+    const bool goes_on = memory.promotion && memory.promotion->fence_waived &&
+                         database->state->replication &&
+                         database->state->replication->io != ThreadState::kStopped;
+    if (goes_on) return name;
     // One that cannot be promoted, because it has rows of its own, may be the only holder, too.
     if (node.history == History::kDiverged &&
         !held.Contains(HeldBy(*database->state).Subtract(node.errant)))

@@ -100,13 +100,12 @@ bool StopReceivingCandidates(Context& c, const std::optional<NodeName>& from,
 }
 
 // The target died before clients were sent to it: the old primary is replaced anew, or goes on.
-// What somebody wrote on the target all the same is missing then, and is judged when it is back.
 void Replace(Context& c, const std::string& because) {
   const Promotion promotion = *c.memory.promotion;
   BeginPromotion(c, promotion.from, promotion.epoch.Next(),
                  promotion.to->text + ", which was to replace " + promotion.from->text +
                      ", is gone: " + because);
-  c.memory.loss = Loss{*promotion.to, c.memory.epoch, 0, false, std::nullopt, c.seen.taken_at.wall};
+  RememberUnseenWrites(c, *promotion.to);
   AdvancePromotion(c);
 }
 
@@ -197,6 +196,10 @@ bool Unopened(const Context& c) {
   if (!promotion.to) return true;
   const DatabaseSeen* target = FindSeen(c.seen, *promotion.to);
   return target != nullptr && target->state.known() && !target->state->writable;
+}
+
+void RememberUnseenWrites(Context& c, const NodeName& target) {
+  c.memory.loss = Loss{target, c.memory.epoch, 0, false, std::nullopt, c.seen.taken_at.wall};
 }
 
 void TakeBack(Context& c) {

@@ -279,8 +279,11 @@ bool ContinueSwitchover(Context& c) {
       return false;
     }
     if (!MayHaveServed(c) &&
-        (of_target.life == Life::kDead || (of_target.life == Life::kCutOff && beside)))
-      return TakeSwitchoverBack(c, record, gone);
+        (of_target.life == Life::kDead || (of_target.life == Life::kCutOff && beside))) {
+      TakeSwitchoverBack(c, record, gone);
+      RememberUnseenWrites(c, target->name);
+      return true;
+    }
     if (of_target.life == Life::kDead || of_target.life == Life::kCutOff) {
       CompletePromotion(c);
       return true;

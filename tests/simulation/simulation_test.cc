@@ -73,8 +73,9 @@ TEST(Simulation, TheSameSeedGivesTheSameRun) {
 // Seeds that once broke something; the commits that mended it tell the stories.
 TEST(Simulation, SeedsOfThePastHold) {
   for (const std::uint64_t seed : std::initializer_list<std::uint64_t>{
-           1, 4, 7, 8, 354, 388, 665, 2568, 3727, 6009, 104712, 104843, 105326, 209396, 211212,
-           302673, 312622, 17176, 7041077}) {
+           1,      4,      7,      8,      354,     388,       665,
+           2568,   3727,   6009,   104712, 104843,  105326,    209396,
+           211212, 302673, 312622, 17176,  7041077, 111008135, 142027815}) {
     const Schedule schedule = MakeSchedule(seed, "");
     EXPECT_FALSE(simulation::Run(schedule, {}, false).broken) << Report(schedule, {}, "");
   }
