@@ -73,6 +73,22 @@ bool WaitWhole(TestCluster& cluster) {
   });
 }
 
+void OnServers::ExpectFollowsOrIsDiverged(TestCluster& cluster, const NodeName& killed,
+                                          bool* follows) const {
+  const DurabilityMode declared = cluster.spec().database.replication.durability;
+  ASSERT_TRUE(cluster.WaitFor(killed.text + " follows, or is diverged", [&](const Snapshot& s) {
+    return HasFinding(s, FindingCode::kNodeDiverged, killed) ||
+           (s.status.state == ClusterState::kHealthy && s.status.durability_in_force == declared);
+  }));
+  const auto last = cluster.Last();
+  *follows = !HasFinding(*last, FindingCode::kNodeDiverged, killed);
+  if (*follows) return;
+  std::printf("%s: %s waits as diverged, with what was in flight\n", GetParam(),
+              killed.text.c_str());
+  EXPECT_TRUE(mysql()) << "MariaDB takes it back";
+  EXPECT_LE(last->decision.memory.nodes.at(killed).errant.CountMissingIn({}), 2u);
+}
+
 DemoWriterCount ExpectNothingLost(const char* flavor, DemoWriter& writer) {
   writer.Stop();
   const auto lost = writer.CountLost(Deadline(SystemClock(), Seconds(20)));
