@@ -7,6 +7,9 @@ namespace pandora_ha {
 namespace {
 
 constexpr std::size_t kHeader = 4;  // length (3 bytes), sequence number
+// An answer that is longer and has not come to its end is a result on its way; shorter ones may end
+// in a way that is not recognised.
+constexpr std::size_t kLongAnswer = 16 * 1024;
 constexpr unsigned char kPrepare = 0x16, kSendLongData = 0x18, kCloseStatement = 0x19;
 constexpr unsigned char kOk = 0x00, kEof = 0xfe, kErr = 0xff, kLocalInfile = 0xfb;
 constexpr std::uint16_t kInTransaction = 0x0001, kMoreResults = 0x0008;
@@ -132,7 +135,7 @@ Answer::Place Answer::Now() const {
     if ((*status & (kInTransaction | kMoreResults)) != 0) return Place::kBusy;
     return authenticated_ ? Place::kBetween : Place::kUnclear;
   }
-  if (!IsOnePacket()) return Place::kUnclear;
+  if (!IsOnePacket()) return size_ > kLongAnswer ? Place::kBusy : Place::kUnclear;
   const unsigned first = At(head(), kHeader);
   if (first == kLocalInfile) return Place::kBusy;
   const bool err =

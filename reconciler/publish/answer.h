@@ -16,9 +16,9 @@ class Answer {
   // Where the session stands, when nothing follows.
   enum class Place {
     kBetween,  // the statement is answered and no transaction is open
-    kBusy,     // in a statement or a transaction: the client or the server goes on
+    kBusy,     // in a statement, its long answer or a transaction: somebody goes on
     kHidden,   // TLS: only silence tells
-    kUnclear,  // handshake, a part of a long answer, or a packet that is not understood
+    kUnclear,  // handshake, a part of a short answer, or a packet that is not understood
   };
 
   // The client speaks: what the server has said is over. `data` is not empty.

@@ -86,6 +86,11 @@ TEST(Answer, RemembersTheTransactionBeyondAnError) {
 TEST(Answer, TakesNoRowForAnEnd) {
   EXPECT_EQ(After(kHead), Place::kUnclear);
   EXPECT_EQ(After(kHead + Row(3, "a")), Place::kUnclear);
+  const std::string long_row = Row(3, std::string(200, 'r'));
+  std::string rows;
+  while (rows.size() < 20'000) rows += long_row;
+  EXPECT_EQ(After(kHead + rows), Place::kBusy) << "a long result is on its way, however slowly";
+  EXPECT_EQ(After(kHead + rows + Eof(5)), Place::kBetween);
   EXPECT_EQ(After(kHead + Packet(3, Bytes({0, 0, 7, 0, 0, 0, 0}))), Place::kUnclear) << "binary";
   EXPECT_EQ(After(OkPacket() + Packet(2, "x")), Place::kUnclear);
   EXPECT_EQ(
