@@ -131,6 +131,11 @@ TEST_P(ClosingTest, AnIdleTransactionIsNamedAndHoldsNothingUp) {
 TEST_P(ClosingTest, ATableLockHoldsItUpAndIsGivenUpInTime) {
   Application app(*server_);
   EXPECT_OK(app.Run("LOCK TABLES pandora_test.t WRITE"));
+  // For a moment the server still counts the answer as part of the statement.
+  EXPECT_TRUE(WaitUntil(Seconds(2), [&] {
+    const auto now = All();
+    return now.size() == 1 && now[0].kind == Kind::kTableLock;
+  }));
   const auto found = All();
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].kind, Kind::kTableLock);
