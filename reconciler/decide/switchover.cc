@@ -14,8 +14,10 @@
 namespace pandora_ha {
 namespace {
 
-// A target further behind than this would keep clients waiting while it catches up.
+// A target further behind than this is no target.
 constexpr Seconds kMostLag{10};
+// Clients wait while the target catches up: one further behind than this catches up before.
+constexpr Seconds kMostLagAtClose{1};
 // Bounded by the server's own lock timeout: what waits for a lock makes others wait behind it.
 constexpr Duration kCloseStep = Milliseconds(500);
 // For clients to end between two statements; who has not is cut.
@@ -74,7 +76,11 @@ std::optional<NodeName> OtherWriter(const Context& c, const std::vector<NodeName
 }
 
 // Clients write on until nothing would hold up the change.
-std::string InTheWay(const Context& c) {
+std::string InTheWay(const Context& c, const NodeName& target, bool end_transactions) {
+  const Duration lag = *FindSeen(c.seen, target)->state->replication->lag;
+  if (lag > kMostLagAtClose)
+    return target.text + " is " + FormatDuration(lag) + " behind, and clients would wait for it.";
+  if (end_transactions) return "";
   if (!c.seen.in_the_way.known())
     return "what goes on at " + c.memory.primary->text + " is being looked at.";
   std::string says;
@@ -216,8 +222,8 @@ void EndOverdueSwitchover(Context& c) {
   if (wish == nullptr || c.memory.promotion || !c.memory.primary) return;
   if (c.now() < record->give_up_at) return;
   std::string obstacles;
-  SwitchoverTarget(c, wish->to, &obstacles);
-  GiveUp(c, *record, obstacles.empty() ? InTheWay(c) : obstacles);
+  const auto target = SwitchoverTarget(c, wish->to, &obstacles);
+  GiveUp(c, *record, target ? InTheWay(c, *target, false) : obstacles);
 }
 
 bool AdvanceSwitchover(Context& c) {
@@ -233,7 +239,7 @@ bool AdvanceSwitchover(Context& c) {
   }
   const bool late = c.now() >= record->give_up_at - record->intent.within / 2;
   const bool end_transactions = wish->end_transactions && late;
-  if (const std::string busy = InTheWay(c); !busy.empty() && !end_transactions) {
+  if (const std::string busy = InTheWay(c, *target, end_transactions); !busy.empty()) {
     record->says = "Waiting: " + busy;
     return false;
   }
