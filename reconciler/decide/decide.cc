@@ -268,7 +268,7 @@ Duration LookAgainIn(const Context& c) {
   // eyes at once.
   const bool needs_help = PrimaryNeedsHelp(c);
   for (const IntentRecord& record : c.memory.intents) {
-    const bool waits = record.state == IntentState::kUnderWay && record.attempts == 0 &&
+    const bool waits = record.state == IntentState::kUnderWay && c.now() >= record.not_before &&
                        std::holds_alternative<Switchover>(record.intent.wish);
     if (!waits || needs_help) continue;
     const auto& before = c.before.intents;

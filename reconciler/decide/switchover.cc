@@ -17,7 +17,7 @@ namespace {
 // A target further behind than this is no target.
 constexpr Seconds kMostLag{10};
 // Clients wait while the target catches up: one further behind than this catches up before.
-constexpr Seconds kMostLagAtClose{1};
+constexpr Seconds kMostLagAtClose{2};
 // Bounded by the server's own lock timeout: what waits for a lock makes others wait behind it.
 constexpr Duration kCloseStep = Milliseconds(500);
 // For clients to end between two statements; who has not is cut.
@@ -76,16 +76,27 @@ std::optional<NodeName> OtherWriter(const Context& c, const std::vector<NodeName
 }
 
 // Clients write on until nothing would hold up the change.
-std::string InTheWay(const Context& c, const NodeName& target, bool end_transactions) {
-  const Duration lag = *FindSeen(c.seen, target)->state->replication->lag;
-  if (lag > kMostLagAtClose)
-    return target.text + " is " + FormatDuration(lag) + " behind, and clients would wait for it.";
-  if (end_transactions) return "";
+std::string InTheWay(const Context& c) {
   if (!c.seen.in_the_way.known())
     return "what goes on at " + c.memory.primary->text + " is being looked at.";
   std::string says;
   for (const std::string& one : *c.seen.in_the_way) says += (says.empty() ? "" : "; ") + one;
   return says.empty() ? "" : says + " on " + c.memory.primary->text + ".";
+}
+
+// By positions: a server says its lag in whole seconds, and none while it has only just begun to
+// follow.
+bool KeepsUp(const Context& c, const NodeName& node, std::optional<Milestone>* milestone) {
+  const DatabaseState& target = *FindSeen(c.seen, node)->state;
+  if (*milestone && !target.executed.Contains((*milestone)->executed)) return false;
+  const bool close = *milestone && c.now() - (*milestone)->at <= kMostLagAtClose;
+  if (!close) *milestone = Milestone{FindSeen(c.seen, *c.memory.primary)->state->executed, c.now()};
+  return close;
+}
+
+std::string FallenBehind(const Context& c, const NodeName& node) {
+  return node.text + " has yet to apply what " + c.memory.primary->text +
+         " has committed; clients would wait for that.";
 }
 
 // Why another manager may open a node meanwhile; empty: none can, or the policy takes the risk.
@@ -223,7 +234,8 @@ void EndOverdueSwitchover(Context& c) {
   if (c.now() < record->give_up_at) return;
   std::string obstacles;
   const auto target = SwitchoverTarget(c, wish->to, &obstacles);
-  GiveUp(c, *record, target ? InTheWay(c, *target, false) : obstacles);
+  const std::string busy = target ? InTheWay(c) : obstacles;
+  GiveUp(c, *record, busy.empty() ? FallenBehind(c, *target) : busy);
 }
 
 bool AdvanceSwitchover(Context& c) {
@@ -239,8 +251,11 @@ bool AdvanceSwitchover(Context& c) {
   }
   const bool late = c.now() >= record->give_up_at - record->intent.within / 2;
   const bool end_transactions = wish->end_transactions && late;
-  if (const std::string busy = InTheWay(c, *target, end_transactions); !busy.empty()) {
-    record->says = "Waiting: " + busy;
+  const bool keeps_up = KeepsUp(c, *target, &record->milestone);
+  std::string wait = end_transactions ? "" : InTheWay(c);
+  if (wait.empty() && !keeps_up) wait = FallenBehind(c, *target);
+  if (!wait.empty()) {
+    record->says = "Waiting: " + wait;
     return false;
   }
   BeginPromotion(c, c.memory.primary, c.memory.epoch.Next(),

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "reconciler/base/clock.h"
+#include "reconciler/model/gtid.h"
 #include "reconciler/model/ids.h"
 
 namespace pandora_ha {
@@ -80,6 +81,13 @@ enum class IntentState {
   kSuperseded,  // the world changed under it: a failover happened meanwhile
 };
 
+// What the primary had executed at a look. A node that holds it lags by no more than the time since.
+struct Milestone {
+  GtidSet executed;
+  TimePoint at{};
+  bool operator==(const Milestone&) const = default;
+};
+
 // What became of an intent.
 struct IntentRecord {
   Intent intent;
@@ -90,6 +98,8 @@ struct IntentRecord {
   TimePoint give_up_at{};
   TimePoint not_before{};  // of the next attempt
   int attempts = 0;        // at closing the primary
+  // Of a switchover that waits for its target. Not stored: a manager that starts takes another.
+  std::optional<Milestone> milestone{};
 
   bool operator==(const IntentRecord&) const = default;
 };
