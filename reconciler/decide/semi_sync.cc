@@ -48,23 +48,26 @@ void RememberAcknowledgers(Context& c, const DatabaseSeen& primary) {
   }
 }
 
+// The only replica of a primary that never stops waiting has everything that was acknowledged, as
+// long as its server runs on (see RememberRun).
+bool NeverStopsWaiting(const Context& c) {
+  return c.spec.database.replication.without_replica == WithoutReplica::kBlock &&
+         c.spec.database.nodes.size() == 2;
+}
+
 // A replica that answers and does not acknowledge, or that is down, keeps its right for one
 // detection timeout: a reconnect is not a failure.
 bool LosesRight(Context& c, const DatabaseSeen& node, const DatabaseSeen& primary) {
   NodeMemory& remembered = MemoryOf(c.memory, node.name);
   const Life life = Judge(c.spec, c.seen, c.memory, node.name).life;
-  const ReplicationSpec& replication = c.spec.database.replication;
-  // The only replica of a primary that never stops waiting has everything that was acknowledged, as
-  // long as its server runs on (see RememberRun).
-  if (replication.without_replica == WithoutReplica::kBlock && c.spec.database.nodes.size() == 2 &&
-      remembered.history != History::kDiverged)
-    return false;
+  if (NeverStopsWaiting(c) && remembered.history != History::kDiverged) return false;
   if (life == Life::kDead) return true;
   if (life != Life::kAlive && life != Life::kRestarting) {
     // The primary counts a frozen replica as an acknowledger for as long as its connection stands,
     // and every commit waits for it. Where waiting was not declared to be the rule, availability
     // comes first: one that only we cannot reach regains its right when it answers.
-    if (replication.without_replica == WithoutReplica::kDegrade) return life == Life::kCutOff;
+    if (c.spec.database.replication.without_replica == WithoutReplica::kDegrade)
+      return life == Life::kCutOff;
     return life == Life::kCutOff && primary.state->semi_sync.acknowledgers == 0;
   }
   if (!remembered.not_acknowledging_since) remembered.not_acknowledging_since = c.now();
@@ -111,9 +114,37 @@ void SwitchReplicasOn(Context& c, const DatabaseSeen& primary) {
   }
 }
 
+// A manager that acted before may still believe in its right for a lease, if it comes back.
+void EndWaiting(Context& c, const NodeName& primary) {
+  const Duration acted = c.now() - c.seen.acts_since;
+  if (acted > c.spec.lease.duration) {
+    c.Do(SetSemiSync{primary, SemiSyncRole::kSourceDegraded},
+         "no replica acknowledges, and withoutReplica is degrade", kQuickStep);
+    return;
+  }
+  c.decision.findings.push_back(MakeFinding(
+      FindingCode::kWritesWait, primary,
+      "Commits on " + primary.text + " wait, because no replica acknowledges. They go on in " +
+          FormatDuration(c.spec.lease.duration - acted) +
+          ": until then the manager that acted before may come back and count on their waiting."));
+}
+
+// Another manager may have acted since the last decision, and may have ended the waiting: not
+// before it had acted for a lease (see KeepSemiSync). What was decided longer ago proves nothing.
+void OutliveRights(Context& c) {
+  const bool unbroken = c.seen.acts_since == c.before.acts_since;
+  c.memory.acts_since = c.seen.acts_since;
+  c.memory.decided_at = c.now();
+  if (unbroken || NeverStopsWaiting(c)) return;
+  if (c.before.decided_at && c.now() - *c.before.decided_at <= c.spec.lease.duration) return;
+  for (auto& [name, node] : c.memory.nodes) node.lossless = false;
+  if (c.memory.promotion) c.memory.promotion->lossless = false;
+}
+
 }  // namespace
 
 void TakeRights(Context& c) {
+  OutliveRights(c);
   if (!c.memory.primary || c.memory.promotion) return;
   const DatabaseSeen* primary = FindSeen(c.seen, *c.memory.primary);
   if (primary == nullptr || !primary->state.known() || !primary->state->writable) return;
@@ -173,8 +204,7 @@ void KeepSemiSync(Context& c, const DatabaseSeen& primary) {
                                 : "semiSync is declared",
          kQuickStep);
   } else if (semi_sync.source_waiting && !any_right && !anybody_acknowledges && !blocks) {
-    c.Do(SetSemiSync{primary.name, SemiSyncRole::kSourceDegraded},
-         "no replica acknowledges, and withoutReplica is degrade", kQuickStep);
+    EndWaiting(c, primary.name);
   }
 }
 

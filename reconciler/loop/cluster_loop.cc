@@ -18,7 +18,7 @@ namespace pandora_ha {
 namespace {
 
 // Positions and counters are worth keeping, not worth an fsync a second.
-constexpr Duration kStoreQuietChangesEvery = Seconds(30);
+constexpr Duration kStoreQuietChangesEvery = Seconds(5);
 constexpr Duration kAfterFailedPlan = Milliseconds(200);
 constexpr std::size_t kTimingsKept = 64;
 static_assert(kIntentsKept > kMostPendingIntents, "see kIntentsKept");
@@ -90,6 +90,8 @@ void ClusterLoop::ForgetMonotonicDates() {
   if (memory_.promotion) memory_.promotion->began = now;
   memory_.failback_at.reset();
   memory_.failback_not_before = {};
+  memory_.acts_since = {};
+  memory_.decided_at.reset();
   // Without a date, the cool-down begins anew; a person still has to look.
   if (memory_.failed_over_at) {
     memory_.failed_over_at =

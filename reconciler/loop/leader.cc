@@ -70,6 +70,8 @@ Observation Leader::Settle(const Hands& hands, Observer& observer) {
     seen = look();
     now = lead();
   }
+  if (!acts_ || (settled_at_ && pulse_.MissedSince(*settled_at_))) acts_since_ = asked_at_;
+  seen.acts_since = acts_since_;
   settled_at_ = hands.clock.Now().mono;
   acts_ = now.acts;
   holder_ = now.holder;

@@ -27,7 +27,7 @@ class Leader final : public Lease {
 
   // Looks, and settles who acts; a manager that is to act takes the locks that it lacks and claims
   // the servers' processes, and then looks again, because it may have been frozen in between. Gives
-  // what was seen last. Bounded by a few rounds, each of one detection timeout
+  // what was seen last, with `acts_since`. Bounded by a few rounds, each of one detection timeout
   // and one look; without anything to take it costs nothing.
   Observation Settle(const Hands& hands, Observer& observer);
 
@@ -42,6 +42,7 @@ class Leader final : public Lease {
   TimePoint asked_at_{};        // when the look began that it was settled from
   TimePoint in_doubt_until_{};  // until then silence of every node is no leave to act
   bool acts_ = false;
+  TimePoint acts_since_{};
   std::string holder_;
 };
 

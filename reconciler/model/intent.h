@@ -81,7 +81,7 @@ enum class IntentState {
   kSuperseded,  // the world changed under it: a failover happened meanwhile
 };
 
-// What the primary had executed at a look. A node that holds it lags by no more than the time since.
+// What the primary had executed at a look. A node that holds it lags no more than the time since.
 struct Milestone {
   GtidSet executed;
   TimePoint at{};

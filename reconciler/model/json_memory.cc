@@ -203,6 +203,8 @@ json ToJson(const Memory& memory) {
   if (memory.failed_over_at) out["failedOverAt"] = Count(*memory.failed_over_at);
   if (memory.failback_at) out["failbackAt"] = Count(*memory.failback_at);
   out["failbackNotBefore"] = Count(memory.failback_not_before);
+  out["actsSince"] = Count(memory.acts_since);
+  if (memory.decided_at) out["decidedAt"] = Count(*memory.decided_at);
   out["intents"] = json::array();
   for (const IntentRecord& record : memory.intents) out["intents"].push_back(StoredToJson(record));
   return out;
@@ -240,6 +242,8 @@ Result<Memory> MemoryFromJson(const json& value) {
   fields.May("failedOverAt", &memory.failed_over_at);
   fields.May("failbackAt", &memory.failback_at);
   fields.May("failbackNotBefore", &memory.failback_not_before);
+  fields.May("actsSince", &memory.acts_since);
+  fields.May("decidedAt", &memory.decided_at);
   fields.May("intents", &memory.intents);
   if (error) return *error;
   return memory;

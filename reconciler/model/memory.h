@@ -125,6 +125,9 @@ struct Memory {
   std::vector<IntentRecord> intents;     // the newest last; at most one changes the primary
   std::optional<TimePoint> failback_at;  // when the preferred node is asked for, if nothing changes
   TimePoint failback_not_before{};       // of the next try
+  // Observation::acts_since of the last decision, and when that was; none: before a reboot.
+  TimePoint acts_since{};
+  std::optional<TimePoint> decided_at;
   // Clients were sent to it until a promotion cut them, and it has not answered since.
   std::optional<NodeName> clients_cut_from;
 

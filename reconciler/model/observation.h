@@ -228,6 +228,9 @@ struct Observation {
   // Why the first step of the manager's last plan that was not done was not; empty: all were done.
   std::string last_failure;
   std::vector<Intent> intents;  // what people have asked for and is not taken up yet, oldest first
+  // Since when this manager has been the one that acts, without a break in which another one may
+  // have acted: it ends with a restart, a standstill of the process, or a look that stands by.
+  TimePoint acts_since{};
 
   bool operator==(const Observation&) const = default;
 };

@@ -219,9 +219,9 @@ TEST(MemoryJson, EveryMissingOrMalformedFieldIsNamed) {
     bad[key] = json::array({1});
     refused(bad, key);
     const std::set<std::string> may_be_absent = {
-        "primary",      "promotion",       "loss",       "clientsCutFrom",
-        "failedOverAt", "intents",         "manager",    "guards",
-        "guardsSeen",   "guardsUnwritten", "failbackAt", "failbackNotBefore"};
+        "primary",    "promotion",         "loss",      "clientsCutFrom", "failedOverAt",
+        "intents",    "manager",           "guards",    "guardsSeen",     "guardsUnwritten",
+        "failbackAt", "failbackNotBefore", "actsSince", "decidedAt"};
     if (may_be_absent.contains(key)) continue;
     bad.erase(key);
     refused(bad, key);

@@ -280,6 +280,8 @@ std::string Script::Play(const std::string& line) {
     Published(rest);
   } else if (words[0] == "ask") {
     Ask(rest);
+  } else if (Is(words, {"take", "over"})) {
+    world_.acts_since = world_.now;
   } else if (words[0] == "advance") {
     world_.now += Time(words.at(1));
   } else if (words[0] == "fail" || words[0] == "lie") {

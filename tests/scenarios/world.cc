@@ -112,6 +112,7 @@ Observation World::Look() {
   Observation seen;
   seen.taken_at.mono = now;
   seen.taken_at.wall = wall();
+  seen.acts_since = acts_since;
   for (const DatabaseNodeSpec& declared : spec.database.nodes) {
     seen.databases.push_back(LookAt(declared.name, &nodes.at(declared.name.text)));
   }

@@ -47,6 +47,7 @@ class World {
   bool guards_arrive = true;    // what a manager writes of them
   std::vector<Intent> intents;  // asked for and not taken up yet
   TimePoint now = TimePoint{} + Seconds(3600);
+  TimePoint acts_since{};
 
   // Declares a node that runs, answers, is read-only, empty and follows nobody.
   void Declare(const std::string& name);

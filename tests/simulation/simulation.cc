@@ -12,6 +12,8 @@ namespace pandora_ha::simulation {
 namespace {
 
 constexpr Duration kLeaseTakeover = Seconds(3);
+constexpr Duration kNoticedStandstill = Seconds(4);  // as the pulse of loop/
+constexpr Duration kCalm = Seconds(20);
 constexpr Duration kFaultsOver = Seconds(75);
 constexpr Duration kLiveness = Seconds(150);
 constexpr int kQuietTicks = 6;
@@ -117,6 +119,7 @@ class Simulation {
   void Revive(Manager& m) {
     if (m.alive || world_.now() < m.returns_at) return;
     m.alive = true;
+    m.acts = false;
     m.memory = m.stored;
     ForgetLooks(&m.memory);
     m.attempts.assign(m.attempts.size(), 0);
@@ -132,6 +135,7 @@ class Simulation {
     if (holder.alive && !holder.frozen) holder_renewed_ = world_.now();
     if (holder_ != m.index && m.alive && !m.frozen &&
         world_.now() - holder_renewed_ > kLeaseTakeover) {
+      holder.acts = false;
       holder_ = m.index;
       holder_renewed_ = world_.now();
       world_.recorded = &managers_[static_cast<std::size_t>(holder_)].stored;
@@ -151,6 +155,7 @@ class Simulation {
       while (!over() && world_.now() < until) TickNext(until);
       nested_ = false;
       m.frozen = false;
+      if (m.away >= kNoticedStandstill) m.acts = false;
       Trace("manager" + std::to_string(m.index + 1) + " thaws");
     }
     return m.alive && !over();
@@ -167,9 +172,11 @@ class Simulation {
 
   void Tick(Manager& m) {
     AskForGuards(m);
-    const Observation seen = Look(
+    Observation seen = Look(
         world_, m, [this](Duration d) { Pass(d); },
         [this](int node) { return Active(FaultKind::kNoise, node) && random_.Chance(33); });
+    if (!std::exchange(m.acts, true)) m.acts_since = seen.taken_at.mono;
+    seen.acts_since = m.acts_since;
     if (over() || !m.alive || !HoldsLease(m)) return;
     ++outcome_.statistics.ticks;
     if (world_.bad().forget_received) {
@@ -830,9 +837,10 @@ class Simulation {
     if (last_state_ != ClusterState::kHealthy) return;
     world_.calm = true;
     // A failback may begin meanwhile.
-    for (int i = 0, healthy = 0; healthy < 20 && i < 500 && !over(); ++i) {
+    TimePoint healthy_since = world_.now();
+    for (int i = 0; world_.now() - healthy_since < kCalm && i < 2000 && !over(); ++i) {
       TickNext(std::nullopt);
-      healthy = last_state_ == ClusterState::kHealthy ? healthy + 1 : 0;
+      if (last_state_ != ClusterState::kHealthy) healthy_since = world_.now();
     }
     const auto& servers = world_.servers();
     for (const Server& server : servers) {
