@@ -104,7 +104,7 @@ TEST(Simulation, EveryKnownBadIsCaught) {
       {"no-lease", "managers", {.no_lease = true}, 1030},
       {"boots-writable", "", {.boots_writable = true}},
       {"skip-apply", "", {.skip_apply = true}},
-      {"forget-guards", "managers", {.forget_guards = true}, 654},
+      {"forget-guards", "managers,semisync", {.forget_guards = true}, 81140},
   };
   int caught = 0;
   for (const Case& known : cases) {
