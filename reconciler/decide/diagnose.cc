@@ -326,8 +326,9 @@ const std::vector<FindingRow>& FindingTable() {
        "The primary does not wait although semiSync is in force.",
        "it is switched on again by itself"},
       {F::kWritesWait, kCritical,
-       "No replica acknowledges, and withoutReplica: block lets commits wait.",
-       "bring a replica back, or declare withoutReplica: degrade"},
+       "No replica acknowledges, and commits wait: withoutReplica is block, or a manager has just "
+       "taken over.",
+       "bring a replica back, or declare withoutReplica: degrade; with degrade it ends by itself"},
       {F::kStepFailed, kCritical, "A step of the last plan failed.", "the next look decides anew"},
       {F::kPrimaryUnreachableButReplicating, kWarning,
        "The primary does not answer us, but a replica still receives from it.",
