@@ -224,7 +224,8 @@ TEST(ClusterExporter, AThousandNodesInTime) {
   }
   std::cout << "1,000 nodes in 500 clusters: " << best.count() << " us, " << bytes << " bytes\n";
   RecordProperty("microseconds", static_cast<int>(best.count()));
-  // The goal is 25 ms, of an optimised build on a quiet machine; a sanitizer makes it half a second.
+  // The goal is 25 ms, of an optimised build on a quiet machine; a sanitizer makes it half a
+  // second.
   EXPECT_LT(best, Seconds(2));
 }
 

@@ -30,8 +30,8 @@ struct Manager {
   std::optional<Observation> seen;
   std::vector<Intent> inbox;        // not taken up; who asked a dead manager asks again
   std::set<std::string> failbacks;  // that it asked for by itself
-  bool acts = false;  // at its last look …
-  TimePoint acts_since{};  // … and without a break since then
+  bool acts = false;                // at its last look …
+  TimePoint acts_since{};           // … and without a break since then
 
   int place() const { return kFirstManager + index; }
 };
