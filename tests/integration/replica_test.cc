@@ -22,10 +22,19 @@ class Replica : public OnServers {
 };
 ON_SERVERS(Replica, "MariaDB", "MySQL");
 
+// From then on nobody who acted before believes in a right any more.
+void WaitUntilItHasActedForALease(TestCluster& cluster) {
+  const Duration lease = cluster.spec().lease.duration;
+  ASSERT_TRUE(cluster.WaitFor("the manager has acted for a lease", [&](const Snapshot& s) {
+    return s.seen.taken_at.mono - s.seen.acts_since > lease;
+  }));
+}
+
 TEST_P(Replica, KilledUnderLoadItIsStartedAgainAndThePrimaryGoesOn) {
-  TestCluster cluster(*flavor_);
+  TestCluster cluster(*flavor_, 2, [](ClusterSpec& spec) { spec.lease.duration = Seconds(5); });
   cluster.StartManager();
   ASSERT_TRUE(WaitWhole(cluster));
+  WaitUntilItHasActedForALease(cluster);
   const auto writer = cluster.NewWriter();
   ASSERT_TRUE(WaitAcknowledged(*writer, 100));
   const Epoch before = cluster.Last()->status.epoch;
@@ -46,9 +55,10 @@ TEST_P(Replica, KilledUnderLoadItIsStartedAgainAndThePrimaryGoesOn) {
 
 // The primary counts it as an acknowledger for as long as its connection stands.
 TEST_P(Replica, FrozenUnderLoadItHoldsWritesUpForTheBudgetAndNoLonger) {
-  TestCluster cluster(*flavor_);
+  TestCluster cluster(*flavor_, 2, [](ClusterSpec& spec) { spec.lease.duration = Seconds(5); });
   cluster.StartManager();
   ASSERT_TRUE(WaitWhole(cluster));
+  WaitUntilItHasActedForALease(cluster);
   const auto writer = cluster.NewWriter();
   ASSERT_TRUE(WaitAcknowledged(*writer, 100));
   const Epoch before = cluster.Last()->status.epoch;

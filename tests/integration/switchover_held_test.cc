@@ -132,7 +132,8 @@ TEST_P(SwitchoverHeld, ByATargetThatIsBroken) {
 }
 
 TEST_P(SwitchoverHeld, ByATargetThatVanishesAfterTheClosing) {
-  // The applier stands still, so that the switchover waits between closing and opening.
+  // The applier stands still from the last moment before the closing, so that the switchover waits
+  // between closing and opening: a row that the target cannot apply is committed as it begins.
   ASSERT_TRUE(
       cluster_->Ask(kNode1, "CREATE TABLE pandora.lag (a INT PRIMARY KEY) ENGINE=InnoDB").ok());
   ASSERT_TRUE(WaitUntil("the table on node2", [&] {
@@ -142,8 +143,18 @@ TEST_P(SwitchoverHeld, ByATargetThatVanishesAfterTheClosing) {
   ASSERT_TRUE(locking.ok()) << locking.error().message;
   ASSERT_TRUE((*locking)->Execute("LOCK TABLES pandora.lag READ", Soon()).ok());
   const TimePoint asked = SystemClock().Now().mono;
-  ASSERT_TRUE(cluster_->Ask(kNode1, "INSERT INTO pandora.lag VALUES (1)").ok());
+  auto busy = cluster_->Connect(kNode1);
+  ASSERT_TRUE(busy.ok()) << busy.error().message;
+  ASSERT_TRUE((*busy)->Execute("LOCK TABLES pandora.lag WRITE", Soon()).ok());
+  usleep(1'500'000);  // what takes less is not waited for
   const std::string id = cluster_->HandIn(Switchover{kNode2}, kWithin);
+  ASSERT_TRUE(cluster_->WaitFor("it waits for the lock", [](const Snapshot& s) {
+    const auto& intents = s.decision.memory.intents;
+    return !intents.empty() && intents.back().milestone && s.seen.in_the_way.known() &&
+           !s.seen.in_the_way->empty();
+  }));
+  ASSERT_TRUE((*busy)->Execute("INSERT INTO pandora.lag VALUES (1)", Soon()).ok());
+  ASSERT_TRUE((*busy)->Execute("UNLOCK TABLES", Soon()).ok());
   ASSERT_TRUE(cluster_->WaitFor("node1 is closed", [&](const Snapshot& s) {
     const DatabaseSeen* node1 = FindSeen(s.seen, kNode1);
     return s.decision.memory.promotion && node1->state.known() && !node1->state->writable;
