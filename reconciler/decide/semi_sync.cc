@@ -130,7 +130,7 @@ void EndWaiting(Context& c, const NodeName& primary) {
 }
 
 // Another manager may have acted since the last decision, and may have ended the waiting: not
-// before it had acted for a lease (see KeepSemiSync). What was decided longer ago proves nothing.
+// before it had acted for a lease (EndWaiting). What was decided longer ago proves nothing.
 void OutliveRights(Context& c) {
   const bool unbroken = c.seen.acts_since == c.before.acts_since;
   c.memory.acts_since = c.seen.acts_since;
