@@ -27,6 +27,8 @@ class ClusterExporter : public prometheus::Collectable {
   std::vector<MetricFamily> Collect() const override {
     Families out;
     out.Set(Metric::kBuildInfo, {{"version", sources_.version}, {"compiler", __VERSION__}}, 1);
+    if (sources_.refused_documents)
+      out.Set(Metric::kDocumentsRefused, {}, std::uint64_t{sources_.refused_documents()});
     for (const auto& snapshot : sources_.noticeboard.All()) AddCluster(*snapshot, &out);
     if (sources_.endpoints) {
       for (const auto& [cluster, numbers] : sources_.endpoints())

@@ -25,7 +25,9 @@ struct ExporterSources {
   const Noticeboard& noticeboard;
   std::string version;
   // By cluster; empty: no endpoint in this process.
-  std::function<std::map<std::string, EndpointNumbers>()> endpoints;
+  std::function<std::map<std::string, EndpointNumbers>()> endpoints = {};
+  // How many documents are refused as they lie there; empty: none is watched.
+  std::function<std::size_t()> refused_documents = {};
 };
 
 // Prometheus text format 0.0.4. Thread-safe; `sources` is only read.

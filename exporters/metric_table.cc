@@ -6,6 +6,8 @@ const std::vector<MetricRow>& MetricTable() {
   using M = Metric;
   static const std::vector<MetricRow> table = {
       {M::kBuildInfo, "pandora_ha_build_info", "gauge", "version, compiler", "", "Always 1."},
+      {M::kDocumentsRefused, "pandora_ha_documents_refused", "gauge", "", "",
+       "Documents that are not in force as they lie there."},
       {M::kClusterState, "pandora_ha_cluster_state", "gauge", "cluster, state", "bool",
        "Exactly one state is 1."},
       {M::kClusterAvailable, "pandora_ha_cluster_available", "gauge", "cluster", "bool",

@@ -9,6 +9,7 @@ namespace pandora_ha {
 // In the order of the table.
 enum class Metric {
   kBuildInfo,
+  kDocumentsRefused,
   kClusterState,
   kClusterAvailable,
   kClusterMembers,

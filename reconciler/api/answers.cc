@@ -67,14 +67,13 @@ Answer Failure(int status, const std::string& says) {
   return {status, "application/json", PrintJson({{"error", says}}) + "\n"};
 }
 
-Answers::Answers(ApiSources sources)
-    : sources_(std::move(sources)), began_(sources_.clock.Now().mono) {}
+Answers::Answers(ApiSources sources) : sources_(std::move(sources)) {}
 
 Answer Answers::Health() const {
   const TimePoint now = sources_.clock.Now().mono;
-  for (const std::string& cluster : sources_.clusters) {
+  for (const auto& [cluster, since] : sources_.clusters()) {
     const auto last = sources_.noticeboard.Last(cluster);
-    const TimePoint looked = last ? std::max(began_, last->seen.taken_at.mono) : began_;
+    const TimePoint looked = last ? std::max(since, last->seen.taken_at.mono) : since;
     if (now - looked > sources_.looks_within) {
       return Text(503,
                   "The last look at " + cluster + " is " + FormatDuration(now - looked) + " old.");
@@ -84,7 +83,7 @@ Answer Answers::Health() const {
 }
 
 Answer Answers::Readiness() const {
-  for (const std::string& cluster : sources_.clusters) {
+  for (const auto& [cluster, since] : sources_.clusters()) {
     if (!sources_.noticeboard.Last(cluster))
       return Text(503, cluster + " has not been looked at yet.");
   }
@@ -108,8 +107,7 @@ Answer Answers::Cluster(std::string_view rest, std::string_view query,
     wrong.allow = "GET, HEAD, POST";
     return wrong;
   }
-  if (!last && request.method == "POST" &&
-      std::count(sources_.clusters.begin(), sources_.clusters.end(), name) > 0) {
+  if (!last && request.method == "POST" && sources_.clusters().contains(name)) {
     return Failure(503, "The cluster was not looked at yet; ask again in a moment.");
   }
   if (!last) return Failure(404, "There is no such cluster here, or it was not looked at yet.");
@@ -158,7 +156,12 @@ Answer Answers::To(Audience audience, const Request& request) const try {
   }
   json list = json::array();
   for (const auto& snapshot : sources_.noticeboard.All()) list.push_back(Summary(snapshot->status));
-  return Document({{"clusters", std::move(list)}});
+  json refused = json::array();
+  if (sources_.refused) {
+    for (const RefusedFile& file : sources_.refused())
+      refused.push_back({{"file", file.file}, {"problem", file.problem}, {"more", file.more}});
+  }
+  return Document({{"clusters", std::move(list)}, {"refused", std::move(refused)}});
 } catch (const std::exception& e) {
   Log(LogLevel::kError, "A request could not be answered.", {{"error", e.what()}});
   return Failure(500, "The request could not be answered; the log says why.");

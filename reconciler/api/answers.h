@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,22 +26,32 @@ struct IntentDesk {
   std::function<Decision(const Snapshot&, const Intent&)> would;
 };
 
+struct RefusedFile {
+  std::string file;
+  std::string problem;   // the first one, with its place
+  std::size_t more = 0;  // problems beside it
+};
+
 // Where answers come from: the last snapshots, and functions handed in. All must outlive the server
 // and be callable from its thread; a function may be empty, its address then answers 404.
 struct ApiSources {
   const Noticeboard& noticeboard;
   const Clock& clock;
-  std::vector<std::string> clusters;  // that this process is to look after
+  // Which clusters this process is to look after, and since when.
+  std::function<std::map<std::string, TimePoint>()> clusters;
   // Prometheus text, format 0.0.4.
-  std::function<std::string()> metrics;
+  std::function<std::string()> metrics = {};
   // The newest `most` events of the cluster, oldest first.
-  std::function<Result<std::vector<Event>>(const std::string& cluster, std::size_t most)> history;
+  std::function<Result<std::vector<Event>>(const std::string& cluster, std::size_t most)> history =
+      {};
   // What a person can do about a finding; empty: no remedy is printed.
-  std::function<std::string(FindingCode)> remedy;
+  std::function<std::string(FindingCode)> remedy = {};
   // Without a look at one of the clusters for so long, /healthz says 503. Longer than the longest
   // step of a plan.
   Duration looks_within = Seconds(90);
   IntentDesk intents = {};
+  // Documents that are refused as they lie there.
+  std::function<std::vector<RefusedFile>()> refused = {};
 };
 
 // kLocal: a Unix socket of our own user, the whole interface. kNetwork: probes and metrics only.
@@ -74,7 +85,6 @@ class Answers {
   Answer Cluster(std::string_view rest, std::string_view query, const Request& request) const;
 
   ApiSources sources_;
-  TimePoint began_;
 };
 
 // {"error": …}

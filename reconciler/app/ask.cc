@@ -23,20 +23,36 @@ int Fail(const Error& error, std::ostream& err) {
   return error.code == ErrorCode::kTimeout ? kExitTimeout : kExitError;
 }
 
+Result<Overview> AskOverview(const ApiClient& client, const Deadline& deadline) {
+  Overview all;
+  PHA_ASSIGN_OR_RETURN(all.document, client.Get("/api/v1/clusters", deadline));
+  if (!all.document.is_object()) all.document = json::object();
+  for (const json& one : all.document.value("clusters", json::array())) {
+    if (IsClusterName(TextOf(one, "name"))) all.clusters.push_back(TextOf(one, "name"));
+  }
+  for (const json& one : all.document.value("refused", json::array())) {
+    const std::string more = TextOf(one, "more");
+    all.refused += "Refused: " + Printable(TextOf(one, "problem")) +
+                   (more.empty() || more == "0" ? "" : " (and " + more + " more)") + "\n";
+  }
+  return all;
+}
+
 Result<std::string> ClusterToAsk(const AskOptions& options, const ApiClient& client,
                                  const Deadline& deadline) {
   if (!options.cluster.empty()) {
     if (IsClusterName(options.cluster)) return options.cluster;
     return Error{ErrorCode::kInvalid, "\"" + options.cluster + "\" is no name of a cluster.", 0};
   }
-  PHA_ASSIGN_OR_RETURN(const json all, client.Get("/api/v1/clusters", deadline));
-  std::vector<std::string> names;
-  if (all.is_object() && all.contains("clusters")) {
-    for (const json& one : all["clusters"]) names.push_back(TextOf(one, "name"));
-  }
-  if (names.size() == 1 && IsClusterName(names[0])) return names[0];
+  PHA_ASSIGN_OR_RETURN(const Overview all, AskOverview(client, deadline));
+  const std::vector<std::string>& names = all.clusters;
+  if (names.size() == 1) return names[0];
   if (names.empty())
-    return Error{ErrorCode::kNotFound, "The manager has not looked at its cluster yet.", 0};
+    return Error{
+        ErrorCode::kNotFound,
+        "The manager has not looked at a cluster yet." +
+            (all.refused.empty() ? "" : " " + all.refused.substr(0, all.refused.size() - 1)),
+        0};
   std::string known;
   for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
   return Error{ErrorCode::kInvalid, "Say which cluster, with --cluster NAME: " + known + ".", 0};

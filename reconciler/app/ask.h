@@ -1,9 +1,10 @@
 // What the verbs that talk to a manager share.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "reconciler/api/client.h"
 #include "reconciler/app/verbs.h"
@@ -12,6 +13,14 @@ namespace pandora_ha {
 
 // Says what is wrong; the exit code for it.
 int Fail(const Error& error, std::ostream& err);
+
+// What the manager looks after, and which documents it refuses.
+struct Overview {
+  std::vector<std::string> clusters;  // by name
+  std::string refused;                // a line for each; empty: none
+  nlohmann::json document;            // both, as the manager told them
+};
+Result<Overview> AskOverview(const ApiClient& client, const Deadline& deadline);
 
 // The cluster that was named, or the manager's only one.
 Result<std::string> ClusterToAsk(const AskOptions& options, const ApiClient& client,

@@ -120,10 +120,12 @@ void AddValidate(CLI::App& app, Line* line) {
 }
 
 void AddRun(CLI::App& app, Line* line) {
-  CLI::App* verb = app.add_subcommand("run", "keep a cluster as its document declares it");
-  verb->add_option("--config", line->run.config, "the document")->required();
+  CLI::App* verb = app.add_subcommand("run", "keep clusters as their documents declare them");
+  verb->add_option("--config", line->run.config, "the document, or a directory of documents")
+      ->required();
   verb->add_option("--state", line->run.state_directory,
-                   "memory and history [/var/lib/pandora-ha/CLUSTER]");
+                   "memory and history [/var/lib/pandora-ha/CLUSTER]; of a directory of documents: "
+                   "DIRECTORY/CLUSTER");
   verb->add_option("--socket", line->run.socket_path, "the JSON API [/run/pandora-ha/api.sock]");
   line->listen = "127.0.0.1:8480";
   verb->add_option("--listen", line->listen, "probes and metrics")

@@ -171,7 +171,9 @@ void AddManager(CLI::App* verb, AskOptions* ask) {
   verb->add_option("--socket", ask->socket_path, "the manager's socket")
       ->envname("PANDORA_HA_SOCKET")
       ->capture_default_str();
-  verb->add_option("--cluster", ask->cluster, "which cluster, when the manager has several");
+  verb->add_option(
+      "--cluster", ask->cluster,
+      "which cluster, when the manager has several; without it, status and topology show all");
 }
 
 void AddIntentVerbs(CLI::App& app, IntentLine* line, std::function<int()>* chosen) {

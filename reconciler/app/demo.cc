@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "reconciler/app/demo_writer.h"
+#include "reconciler/app/passwords.h"
 #include "reconciler/app/service.h"
 #include "reconciler/app/stop_signals.h"
 #include "reconciler/base/random.h"
@@ -232,29 +233,31 @@ int DemoCommand(const DemoOptions& asked, std::ostream& out, std::ostream& err) 
   if (!passwords.ok()) return fail(passwords.error().message, 2);
   const Secret application = passwords->application;
 
-  ServiceOptions wanted;
-  wanted.manager = {spec, *std::move(passwords), options.directory + "/state", SupervisorCommand()};
-  wanted.socket_path = options.directory + "/api.sock";
-  wanted.listen = Address{"127.0.0.1", 8480};
-  auto service = Service::Start(std::move(wanted), SystemClock());
-  if (!service.ok()) return fail(service.error().message, 1);
+  const std::string state = options.directory + "/state";
+  auto service =
+      std::make_unique<Service>([state](const std::string&) { return state; }, SystemClock());
+  Status started = service->clusters().Start(
+      {spec, *std::move(passwords), state, SupervisorCommand(), DocumentPath(options)});
+  if (started.ok())
+    started = service->Open({options.directory + "/api.sock", Address{"127.0.0.1", 8480}});
+  if (!started.ok()) return fail(started.error().message, 1);
 
   int code = 1;
   bool stopped = false;
-  if (WaitUntilHealthy(**service, spec.name, err, &stopped)) {
+  if (WaitUntilHealthy(*service, spec.name, err, &stopped)) {
     DemoWriter writer({*spec.endpoint.listen, spec.database.credentials.application.user,
                        application, spec.database.schema, Milliseconds(5)},
                       SystemClock());
     PrintGuide(spec, options, out);
-    Watch(**service, spec.name, writer, out);
+    Watch(*service, spec.name, writer, out);
     code = Conclude(writer, out, err);
   } else if (stopped) {
     code = 0;
   }
   err << "demo: stopping the servers" << std::endl;
-  const Status ended = (*service)->StopServers(Deadline(SystemClock(), kStopWithin));
+  const Status ended = service->clusters().StopServers(Deadline(SystemClock(), kStopWithin));
   if (!ended.ok()) return fail(ended.error().message, 1);
-  service->reset();
+  service.reset();
   if (!options.keep && code == 0 && IsMarked(options)) {
     fs::remove_all(options.directory);
   } else {

@@ -1,10 +1,12 @@
 #include "reconciler/app/run_command.h"
 
+#include <algorithm>
+
+#include "reconciler/app/document_watch.h"
 #include "reconciler/app/service.h"
 #include "reconciler/app/stop_signals.h"
 #include "reconciler/base/log.h"
 #include "reconciler/publish/follow.h"
-#include "reconciler/spec/load_spec.h"
 
 namespace pandora_ha {
 namespace {
@@ -23,30 +25,67 @@ void WaitForStopSignal() {
   }
 }
 
+// Documents are looked at so often. A cluster that could not be started is tried again less often.
+constexpr Duration kLookEvery = Milliseconds(500);
+constexpr Duration kTryAgainEvery = Seconds(10);
+
+Clusters::StateDirectory StateOf(const RunOptions& options, bool several) {
+  if (options.state_directory.empty())
+    return [](const std::string& cluster) { return "/var/lib/pandora-ha/" + cluster; };
+  return [root = options.state_directory, several](const std::string& cluster) {
+    return several ? root + "/" + cluster : root;
+  };
+}
+
+bool AnyCouldNotStart(const Clusters& clusters) {
+  const auto refused = clusters.refused();
+  return std::any_of(refused.begin(), refused.end(),
+                     [](const RefusedDocument& document) { return document.could_not_start; });
+}
+
+// 0: at least one cluster is kept.
+int Begin(DocumentWatch& watch, Clusters& clusters, std::ostream& err) {
+  watch.Look(true);
+  if (!watch.problem().empty())
+    return Fail(err, {ErrorCode::kNotFound, watch.problem() + "."}, kWrongInput);
+  for (const RefusedDocument& document : clusters.Declare(watch.files())) {
+    for (const Problem& problem : document.problems) err << FormatProblem(problem) << "\n";
+  }
+  if (!clusters.Since().empty()) return kDone;
+  return AnyCouldNotStart(clusters) ? kFailed : kWrongInput;
+}
+
+void GoByDocuments(DocumentWatch& watch, Clusters& clusters) {
+  std::string told;
+  Deadline again(SystemClock(), kTryAgainEvery);
+  while (true) {
+    const SignalSeen signal = WaitForSignal(Deadline(SystemClock(), kLookEvery));
+    if (signal == SignalSeen::kStop) return;
+    const bool changed = watch.Look(signal == SignalSeen::kHangUp);
+    if (watch.problem() != told && !watch.problem().empty())
+      Log(LogLevel::kError,
+          "The documents cannot be looked at; what was read before stays in force.",
+          {{"problem", watch.problem()}});
+    told = watch.problem();
+    if (!changed && !(again.passed() && AnyCouldNotStart(clusters))) continue;
+    for (const RefusedDocument& document : clusters.Declare(watch.files()))
+      Log(LogLevel::kError, "A document is refused.", {{"problem", Summary(document.problems)}});
+    again = Deadline(SystemClock(), kTryAgainEvery);
+  }
+}
+
 }  // namespace
 
 int RunCommand(const RunOptions& options, std::ostream& err) {
-  const LoadedSpec loaded = LoadSpecFile(options.config);
-  for (const Problem& problem : loaded.problems) err << FormatProblem(problem) << "\n";
-  if (!loaded.ok()) return kWrongInput;
-  for (const Problem& warning : loaded.warnings) Log(LogLevel::kWarning, FormatProblem(warning));
-  const ClusterSpec& spec = *loaded.spec;
-  auto passwords = ResolvePasswords(spec.database.credentials);
-  if (!passwords.ok()) return Fail(err, passwords.error(), kWrongInput);
-
-  ServiceOptions wanted;
-  wanted.manager.spec = spec;
-  wanted.manager.passwords = *std::move(passwords);
-  wanted.manager.state_directory = options.state_directory.empty()
-                                       ? "/var/lib/pandora-ha/" + spec.name
-                                       : options.state_directory;
-  wanted.manager.supervisor_command = SupervisorCommand();
-  wanted.socket_path =
-      options.socket_path.empty() ? "/run/pandora-ha/api.sock" : options.socket_path;
-  wanted.listen = options.listen;
-  const auto service = Service::Start(std::move(wanted), SystemClock());
-  if (!service.ok()) return Fail(err, service.error());
-  WaitForStopSignal();
+  DocumentWatch watch(options.config);
+  Service service(StateOf(options, watch.is_directory()), SystemClock());
+  Clusters& clusters = service.clusters();
+  if (const int code = Begin(watch, clusters, err); code != kDone) return code;
+  const Status opened =
+      service.Open({options.socket_path.empty() ? "/run/pandora-ha/api.sock" : options.socket_path,
+                    options.listen});
+  if (!opened.ok()) return Fail(err, opened.error());
+  GoByDocuments(watch, clusters);
   Log(LogLevel::kInfo, "Stopping; the database servers go on without a manager.");
   return kDone;
 }

@@ -11,14 +11,18 @@
 namespace pandora_ha {
 
 struct RunOptions {
-  std::string config;             // the document
-  std::string state_directory;    // empty: /var/lib/pandora-ha/CLUSTER
+  std::string config;  // the document, or a directory of them
+  // Empty: /var/lib/pandora-ha. Of a directory of documents, each cluster has DIRECTORY/NAME; of
+  // one document, it is the directory itself when it is named here, and else likewise.
+  std::string state_directory;
   std::string socket_path;        // empty: /run/pandora-ha/api.sock
   std::optional<Address> listen;  // probes and metrics
 };
 
-// Keeps the cluster until SIGTERM or SIGINT. 0: ended as asked; 1: could not start; 2: the document
-// or a password it points to is wrong, and nothing was touched.
+// Keeps the clusters until SIGTERM or SIGINT, and goes by their documents as they change; SIGHUP
+// reads all of them, and the passwords, at once. What is wrong with a document is printed. 0: ended
+// as asked. When no cluster at all can be begun: 1, or 2 when it is for a document or a password it
+// points to, and nothing was touched.
 int RunCommand(const RunOptions& options, std::ostream& err);
 
 struct EndpointCommandOptions {

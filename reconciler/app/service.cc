@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "exporters/cluster_exporter.h"
 #include "reconciler/decide/decide.h"
 #include "reconciler/decide/diagnose.h"
-#include "reconciler/spec/secrets.h"
 
 namespace pandora_ha {
 namespace {
@@ -18,21 +18,22 @@ std::string RemedyOf(FindingCode code) {
   return row == table.end() ? "" : std::string(row->remedy);
 }
 
-Result<Secret> Resolve(const std::string& which, const SecretSource& source) {
-  auto secret = ResolveSecret(source);
-  if (secret.ok()) return secret;
-  return Error{secret.error().code,
-               "The password of spec.database.credentials." + which + ": " + secret.error().message,
-               secret.error().number};
+Error NoSuchCluster(const std::string& cluster) {
+  return {ErrorCode::kConflict,
+          "The cluster " + cluster + " is not looked after here any more; its document is gone."};
 }
 
-std::map<std::string, EndpointNumbers> EndpointOf(const Manager& manager,
-                                                  const std::string& cluster) {
-  if (manager.endpoint() == nullptr) return {};
-  const EndpointStatistics seen = manager.endpoint()->Statistics();
-  return {{cluster,
-           {seen.sessions_now, seen.held_now, seen.sessions_total, seen.sessions_cut,
-            seen.sessions_drained}}};
+std::map<std::string, EndpointNumbers> EndpointsOf(const Clusters& clusters) {
+  std::map<std::string, EndpointNumbers> numbers;
+  for (const auto& [name, since] : clusters.Since()) {
+    const auto manager = clusters.Find(name);
+    const auto endpoint = manager ? manager->endpoint() : nullptr;
+    if (!endpoint) continue;
+    const EndpointStatistics seen = endpoint->Statistics();
+    numbers[name] = {seen.sessions_now, seen.held_now, seen.sessions_total, seen.sessions_cut,
+                     seen.sessions_drained};
+  }
+  return numbers;
 }
 
 // What would be decided if this were asked for at the last look.
@@ -42,22 +43,28 @@ Decision Would(const Snapshot& last, const Intent& intent) {
   return Decide(last.spec, seen, last.decision.memory);
 }
 
-IntentDesk DeskOf(Manager& manager) {
-  return {[&manager](const std::string&, Intent intent) { return manager.Ask(std::move(intent)); },
-          [&manager](const std::string&) { return manager.Pending(); }, Would};
+IntentDesk DeskOf(const Clusters& clusters) {
+  return {[&clusters](const std::string& cluster, Intent intent) -> Status {
+            const auto manager = clusters.Find(cluster);
+            return manager ? manager->Ask(std::move(intent)) : Status(NoSuchCluster(cluster));
+          },
+          [&clusters](const std::string& cluster) {
+            const auto manager = clusters.Find(cluster);
+            return manager ? manager->Pending() : std::vector<Intent>();
+          },
+          Would};
+}
+
+std::vector<RefusedFile> RefusedBy(const Clusters& clusters) {
+  std::vector<RefusedFile> files;
+  for (const RefusedDocument& document : clusters.refused()) {
+    files.push_back(
+        {document.file, FormatProblem(document.problems.front()), document.problems.size() - 1});
+  }
+  return files;
 }
 
 }  // namespace
-
-Result<ResolvedCredentials> ResolvePasswords(const Credentials& credentials) {
-  ResolvedCredentials passwords;
-  PHA_ASSIGN_OR_RETURN(passwords.admin, Resolve("admin", credentials.admin.password_from));
-  PHA_ASSIGN_OR_RETURN(passwords.replication,
-                       Resolve("replication", credentials.replication.password_from));
-  PHA_ASSIGN_OR_RETURN(passwords.application,
-                       Resolve("application", credentials.application.password_from));
-  return passwords;
-}
 
 std::vector<std::string> SupervisorCommand() {
   // Resolved now: after an upgrade of the file, /proc/self/exe would still be the old program.
@@ -66,34 +73,29 @@ std::vector<std::string> SupervisorCommand() {
   return {error ? std::string("/proc/self/exe") : self.string(), "supervise"};
 }
 
-Result<std::unique_ptr<Service>> Service::Start(ServiceOptions options, const Clock& clock) {
-  std::unique_ptr<Service> service(new Service());
-  const std::string cluster = options.manager.spec.name;
-  PHA_ASSIGN_OR_RETURN(service->manager_,
-                       Manager::Make(std::move(options.manager), service->noticeboard_, clock));
-  Manager& manager = *service->manager_;
-  ApiSources sources{service->noticeboard_, clock, {cluster}, {}, {}, RemedyOf};
-  const ExporterSources numbers{service->noticeboard_, PANDORA_HA_VERSION,
-                                [&manager, cluster] { return EndpointOf(manager, cluster); }};
+Service::Service(Clusters::StateDirectory state_directory, const Clock& clock)
+    : clock_(clock), clusters_(std::move(state_directory), SupervisorCommand(), clock) {}
+
+Status Service::Open(const Doors& doors) {
+  ApiSources sources{noticeboard(), clock_, [this] { return clusters_.Since(); }};
+  const ExporterSources numbers{noticeboard(), PANDORA_HA_VERSION,
+                                [this] { return EndpointsOf(clusters_); },
+                                [this] { return clusters_.refused().size(); }};
   sources.metrics = [numbers] { return MetricsText(numbers); };
-  sources.history = [&manager](const std::string&, std::size_t most) {
-    return manager.History(most);
+  sources.history = [this](const std::string& cluster,
+                           std::size_t most) -> Result<std::vector<Event>> {
+    const auto manager = clusters_.Find(cluster);
+    if (!manager) return NoSuchCluster(cluster);
+    return manager->History(most);
   };
-  sources.intents = DeskOf(manager);
-  ApiServerOptions doors;
-  doors.socket_path = options.socket_path;
-  doors.tcp = options.listen;
-  PHA_ASSIGN_OR_RETURN(service->server_, ApiServer::Start(doors, std::move(sources)));
-  service->loop_ = std::jthread([&manager](std::stop_token stop) { manager.Run(stop); });
-  return service;
-}
-
-Service::~Service() = default;
-
-Status Service::StopServers(Deadline deadline) {
-  loop_.request_stop();
-  if (loop_.joinable()) loop_.join();
-  return manager_->StopServers(deadline);
+  sources.remedy = RemedyOf;
+  sources.intents = DeskOf(clusters_);
+  sources.refused = [this] { return RefusedBy(clusters_); };
+  ApiServerOptions wanted;
+  wanted.socket_path = doors.socket_path;
+  wanted.tcp = doors.listen;
+  PHA_ASSIGN_OR_RETURN(server_, ApiServer::Start(wanted, std::move(sources)));
+  return Ok();
 }
 
 }  // namespace pandora_ha

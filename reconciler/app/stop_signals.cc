@@ -22,12 +22,18 @@ void HoldStopSignals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-bool WaitForStop(Deadline deadline) {
+SignalSeen WaitForSignal(Deadline deadline) {
   const sigset_t set = StopSignals();
   const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(deadline.left());
   const auto seconds = std::chrono::duration_cast<Seconds>(left);
   const timespec wait{seconds.count(), (left - seconds).count()};
-  return sigtimedwait(&set, nullptr, &wait) > 0;
+  const int signal = sigtimedwait(&set, nullptr, &wait);
+  if (signal <= 0) return SignalSeen::kNone;
+  return signal == SIGHUP ? SignalSeen::kHangUp : SignalSeen::kStop;
+}
+
+bool WaitForStop(Deadline deadline) {
+  return WaitForSignal(deadline) != SignalSeen::kNone;
 }
 
 }  // namespace pandora_ha

@@ -28,7 +28,7 @@ enum class OutputForm { kTable, kWide, kJson, kYaml };
 
 struct AskOptions {
   std::string socket_path = "/run/pandora-ha/api.sock";
-  std::string cluster;  // empty: the only one
+  std::string cluster;  // empty: the only one; of several, status and topology show all
   OutputForm form = OutputForm::kTable;
   Style style;
   Milliseconds timeout{5000};

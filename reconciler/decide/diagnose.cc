@@ -378,6 +378,9 @@ const std::vector<FindingRow>& FindingTable() {
        "a newer version may have written it: let that one act; `pandora-ha resume` replaces it by "
        "what "
        "this manager knows"},
+      {F::kDocumentRefused, kWarning,
+       "The document that lies there is not in force; the last good one is.",
+       "correct what the message names; it is read again by itself"},
       {F::kNotAllLocked, kWarning, "A promotion was made without the manager's lock of every node.",
        "another manager may act there: stop it, or repair the path to the node"},
       {F::kAnotherManagerActs, kInfo, "Another manager acts on the cluster; this one observes.",
@@ -423,6 +426,10 @@ std::vector<Finding> Diagnose(const ClusterSpec& spec, const Observation& seen,
   if (!seen.publication.problem.empty()) {
     findings.push_back(
         MakeFinding(FindingCode::kPublicationFailed, std::nullopt, seen.publication.problem));
+  }
+  if (!seen.document_problem.empty()) {
+    findings.push_back(
+        MakeFinding(FindingCode::kDocumentRefused, std::nullopt, seen.document_problem));
   }
   for (const NotReconciledPart& part : spec.not_reconciled) {
     findings.push_back(

@@ -35,6 +35,7 @@ class Chronicle {
       if (after_.primary) Blocks();
       return std::move(events_);
     }
+    Document();
     Intents();
     Promotions();
     Reopened();
@@ -60,6 +61,14 @@ class Chronicle {
     if (same > 0) id += "." + std::to_string(same);
     events_.push_back({std::move(id), after_.observed_at, severity, reason, about, after_.epoch,
                        std::move(message)});
+  }
+
+  void Document() {
+    if (after_.document_changes.empty()) return;
+    std::string says = "The changed document is in force: ";
+    for (const std::string& change : after_.document_changes) says += change + "; ";
+    says.replace(says.size() - 2, 2, ".");
+    Add("DocumentChanged", Severity::kInfo, std::nullopt, std::move(says));
   }
 
   const IntentRecord* RecordBefore(const std::string& id) const {
@@ -314,6 +323,7 @@ const std::vector<EventRow>& EventTable() {
       {"IntentRefused", "A person's wish is not carried out; the message says why."},
       {"IntentTakenBack", "A person's wish was begun, and all is as it was before."},
       {"IntentSuperseded", "The world changed before a person's wish was carried out."},
+      {"DocumentChanged", "A changed document was taken up; the message says what changed."},
       {"Suspended", "spec.suspend was set."},
       {"Resumed", "spec.suspend was taken away."},
       {"StandsBy", "Another manager acts on the cluster; this one only observes."},

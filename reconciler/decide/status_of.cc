@@ -372,6 +372,7 @@ ClusterStatus StatusOf(const ClusterSpec& spec, const Observation& seen, const D
     status.failed_over_at =
         seen.taken_at.wall + std::chrono::round<Milliseconds>(*at - seen.taken_at.mono);
   status.publication = seen.publication;
+  status.document_changes = seen.document_changes;
   status.observed_at = seen.taken_at.wall;
   status.verdict = VerdictOf(t, status);
   status.conditions = ConditionsOf(t, status);

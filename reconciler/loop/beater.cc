@@ -1,5 +1,6 @@
 #include "reconciler/loop/beater.h"
 
+#include <utility>
 #include "reconciler/base/log.h"
 
 namespace pandora_ha {
@@ -18,15 +19,26 @@ constexpr Beater::Words Beater::kGuards{
     "What people asked for is written again."};
 
 Beater::Beater(Connect connect, const Clock& clock, Duration timeout)
-    : connect_(std::move(connect)), clock_(clock), timeout_(timeout), thread_([this] { Loop(); }) {}
+    : clock_(clock), way_{std::move(connect), timeout} {}
 
 Beater::~Beater() {
+  Stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Beater::Stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   asked_.notify_all();
-  thread_.join();
+}
+
+void Beater::Change(Connect connect, Duration timeout) {
+  const std::lock_guard lock(mutex_);
+  way_ = {std::move(connect), timeout};
+  changed_ = true;
+  wanted_.reset();
 }
 
 void Beater::Beat(BeatWanted wanted) {
@@ -34,6 +46,7 @@ void Beater::Beat(BeatWanted wanted) {
     const std::lock_guard lock(mutex_);
     if (busy_) return;
     wanted_ = std::move(wanted);
+    if (!thread_.joinable()) thread_ = std::thread([this] { Loop(); });
   }
   asked_.notify_all();
 }
@@ -50,19 +63,20 @@ void Beater::Tell(const NodeName& primary, const Status& done, const Words& word
   }
 }
 
-void Beater::Carry(const BeatWanted& wanted) {
+void Beater::Carry(const BeatWanted& wanted, const Way& way) {
   auto& node = nodes_[wanted.primary];
-  if (!node) node = connect_(wanted.primary);
+  if (!node) node = way.connect(wanted.primary);
   // First: they are rare, and a heartbeat that is held up must not hold them up.
   if (wanted.guards) {
     Tell(wanted.primary,
-         node->WriteGuards(*wanted.guards, wanted.epoch, wanted.holder, Deadline(clock_, timeout_)),
+         node->WriteGuards(*wanted.guards, wanted.epoch, wanted.holder,
+                           Deadline(clock_, way.timeout)),
          kGuards);
   }
   if (wanted.heartbeat) {
     Tell(wanted.primary,
          node->WriteMarker(wanted.epoch, wanted.primary, clock_.Now().wall,
-                           Deadline(clock_, timeout_)),
+                           Deadline(clock_, way.timeout)),
          kHeartbeat);
   }
 }
@@ -75,8 +89,11 @@ void Beater::Loop() {
     const BeatWanted wanted = *wanted_;
     wanted_.reset();
     busy_ = true;
+    const Way way = way_;
+    const bool anew = std::exchange(changed_, false);
     lock.unlock();
-    Carry(wanted);
+    if (anew) nodes_.clear();
+    Carry(wanted, way);
     lock.lock();
     busy_ = false;
   }

@@ -35,21 +35,31 @@ class Beater {
   Beater(Connect connect, const Clock& clock, Duration timeout);
   // Waits for a beat under way, at most for its timeout.
   ~Beater();
+  // Begins to end; the destructor waits.
+  void Stop();
+
+  // Nodes are connected anew by this, from the next beat on; one that has not begun is dropped.
+  // Does not wait.
+  void Change(Connect connect, Duration timeout);
 
   // Asks for one beat; does nothing while the last one is still under way.
   void Beat(BeatWanted wanted);
 
  private:
   void Loop();
+  struct Way {
+    Connect connect;
+    Duration timeout;
+  };
   struct Words;  // of a person who reads the log
   static const Words kHeartbeat, kGuards;
-  void Carry(const BeatWanted& wanted);
+  void Carry(const BeatWanted& wanted, const Way& way);
   void Tell(const NodeName& primary, const Status& done, const Words& words);
 
-  const Connect connect_;
   const Clock& clock_;
-  const Duration timeout_;
   std::mutex mutex_;
+  Way way_;
+  bool changed_ = false;  // the connections are of before
   std::condition_variable asked_;
   bool stopping_ = false;
   bool busy_ = false;
@@ -57,7 +67,7 @@ class Beater {
   // The thread's own.
   std::map<std::string, std::string> problems_;  // what fails, and why when it last did
   std::map<NodeName, std::unique_ptr<DatabaseNode>> nodes_;
-  std::thread thread_;
+  std::thread thread_;  // since the first beat: a manager that observes has none
 };
 
 }  // namespace pandora_ha

@@ -1,6 +1,7 @@
 #include "reconciler/loop/cluster_loop.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -111,11 +112,8 @@ void ClusterLoop::ForgetMonotonicDates() {
 }
 
 void ClusterLoop::Wake() {
-  {
-    const std::lock_guard lock(mutex_);
-    wake_ = true;
-  }
-  woken_.notify_all();
+  woken_ = true;
+  if (parts_.call) parts_.call();
 }
 
 Status ClusterLoop::Ask(Intent intent) {
@@ -124,15 +122,31 @@ Status ClusterLoop::Ask(Intent intent) {
   return Ok();
 }
 
-void ClusterLoop::Run(std::stop_token stop) {
-  while (!stop.stop_requested()) {
-    {
-      const std::lock_guard lock(mutex_);
-      wake_ = false;
+void ClusterLoop::Changed(std::vector<std::string> words, const std::vector<NodeName>& replaced) {
+  std::move(words.begin(), words.end(), std::back_inserter(document_changes_));
+  for (const NodeName& node : replaced) MemoryOf(memory_, node).attempts_counted = 0;
+}
+
+Duration ClusterLoop::Turn() {
+  if (!looking_) {
+    const Duration early = next_tick_ - clock_.Now().mono;
+    if (!woken_ && early > Duration::zero()) return early;
+    Begin(parts_.call);
+  }
+  while (true) {
+    if (const Duration left = parts_.observer.Left(); left > Duration::zero()) return left;
+    if (const auto wait = Finish(parts_.call)) {
+      next_tick_ = clock_.Now().mono + *wait;
+      return woken_ ? Duration::zero() : *wait;
     }
-    const Duration wait = Tick();
-    std::unique_lock lock(mutex_);
-    woken_.wait_for(lock, stop, wait, [&] { return wake_; });
+  }
+}
+
+Duration ClusterLoop::Tick() {
+  Begin({});
+  while (true) {
+    parts_.observer.Wait();
+    if (const auto wait = Finish({})) return *wait;
   }
 }
 
@@ -197,16 +211,36 @@ void ClusterLoop::Refuse(Decision* decision, const std::string& why) {
   decision->look_again_in = parts_.hands.spec.database.detection.interval;
 }
 
-Duration ClusterLoop::Tick() {
-  TickTimes times;
-  times.began = clock_.Now().mono;
+void ClusterLoop::Begin(const std::function<void()>& over) {
+  woken_ = false;
+  times_ = {};
+  times_.began = clock_.Now().mono;
   ++counters_.looks;
+  looking_ = true;
+  Look(over);
+}
+
+void ClusterLoop::Look(const std::function<void()>& over) {
+  asked_at_ = clock_.Now().mono;
+  parts_.observer.Begin(over);
+}
+
+std::optional<Duration> ClusterLoop::Finish(const std::function<void()>& over) {
+  Observation seen = parts_.observer.Take();
+  if (parts_.leader != nullptr && !parts_.leader->Settle(seen, asked_at_, parts_.hands)) {
+    Look(over);
+    return std::nullopt;
+  }
+  looking_ = false;
+  times_.looked = clock_.Now().mono;
+  if (parts_.leader != nullptr) seen.acts_since = parts_.leader->acts_since();
+  seen.document_problem = document_problem_;
+  seen.document_changes = std::exchange(document_changes_, {});
+  return parts_.hands.lease.Held() ? Act(std::move(seen)) : StandBySince(std::move(seen));
+}
+
+Duration ClusterLoop::Act(Observation seen) {
   const ClusterSpec& spec = parts_.hands.spec;
-  Observation seen = parts_.leader == nullptr
-                         ? parts_.observer.Look()
-                         : parts_.leader->Settle(parts_.hands, parts_.observer);
-  times.looked = clock_.Now().mono;
-  if (!parts_.hands.lease.Held()) return StandBySince(std::move(seen), times);
   inbox_.Close("");
   seen.intents = inbox_.All();
   seen.last_failure = last_failure_;
@@ -226,7 +260,7 @@ Duration ClusterLoop::Tick() {
     for (const Intent& intent : seen.intents) inbox_.Drop(intent.id);
     break;
   }
-  times.decided = clock_.Now().mono;
+  times_.decided = clock_.Now().mono;
   if (!Remember(decision.memory)) {
     Refuse(&decision,
            "The memory could not be stored, so nothing is done; look at the disk of the "
@@ -241,11 +275,11 @@ Duration ClusterLoop::Tick() {
                         store_problem_ + ")."));
   }
   BoundSteps(spec, &decision.plan);
-  times.remembered = clock_.Now().mono;
+  times_.remembered = clock_.Now().mono;
   const auto renew = [&] { KeepPublicationBelieved(seen, decision); };
   renew();
   const Report report = Apply(decision.plan, parts_.hands, renew);
-  times.acted = clock_.Now().mono;
+  times_.acted = clock_.Now().mono;
   // Asked anew: a manager that was frozen in a step may have been replaced meanwhile.
   if (parts_.hands.lease.Held()) Beat(seen, decision);
   failing_ = !report.complete;
@@ -253,7 +287,7 @@ Duration ClusterLoop::Tick() {
   CountFailover(seen, decision, report);
   const Duration wait = failing_ ? std::max<Duration>(decision.look_again_in, kAfterFailedPlan)
                                  : decision.look_again_in;
-  Tell(std::move(seen), std::move(decision), report, times);
+  Tell(std::move(seen), std::move(decision), report);
   // Only now: who asks in the meantime finds it here or on the noticeboard.
   for (const IntentRecord& record : memory_.intents) inbox_.Drop(record.intent.id);
   return wait;
@@ -289,22 +323,22 @@ void ClusterLoop::FollowPublication(const Observation& seen) {
   }
 }
 
-Duration ClusterLoop::StandBySince(Observation seen, TickTimes times) {
+Duration ClusterLoop::StandBySince(Observation seen) {
   const std::string holder = parts_.hands.lease.Holder();
   inbox_.Close(OfAnother(holder));
   Decision decision = StandBy(parts_.hands.spec, seen, memory_, holder);
-  times.decided = times.remembered = clock_.Now().mono;
+  times_.decided = times_.remembered = clock_.Now().mono;
   unstored_ = unstored_ || !SameIntent(memory_, decision.memory);
   const bool asked = memory_.guards != decision.memory.guards;
   memory_ = decision.memory;
   // Should no server answer after a restart, this is where a fence or a pause is known from.
   if (asked && parts_.store.WriteMemory(memory_).ok()) unstored_ = false;
   FollowPublication(seen);
-  times.acted = clock_.Now().mono;
+  times_.acted = clock_.Now().mono;
   failing_ = false;
   last_failure_.clear();
   const Duration wait = decision.look_again_in;
-  Tell(std::move(seen), std::move(decision), {}, times);
+  Tell(std::move(seen), std::move(decision), {});
   return wait;
 }
 
@@ -342,7 +376,7 @@ void ClusterLoop::CountFailover(const Observation& seen, const Decision& decisio
   }
 }
 
-void ClusterLoop::Tell(Observation seen, Decision decision, Report report, const TickTimes& times) {
+void ClusterLoop::Tell(Observation seen, Decision decision, Report report) {
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->spec = parts_.hands.spec;
   snapshot->status = StatusOf(snapshot->spec, seen, decision, report);
@@ -366,8 +400,8 @@ void ClusterLoop::Tell(Observation seen, Decision decision, Report report, const
   snapshot->decision = std::move(decision);
   snapshot->report = std::move(report);
   snapshot->counters = counters_;
-  snapshot->times = times;
-  snapshot->tick_took = clock_.Now().mono - times.began;
+  snapshot->times = times_;
+  snapshot->tick_took = clock_.Now().mono - times_.began;
   parts_.noticeboard.Pin(std::move(snapshot));
 }
 

@@ -49,33 +49,25 @@ bool Leader::Take(const Leadership& wanted, const Hands& hands) {
   return claimed || !wanted.evict.empty() || !wanted.take.empty();
 }
 
-Observation Leader::Settle(const Hands& hands, Observer& observer) {
-  const auto look = [&] {
-    asked_at_ = hands.clock.Now().mono;
-    return observer.Look();
-  };
-  Observation seen = look();
+bool Leader::Settle(const Observation& seen, TimePoint asked_at, const Hands& hands) {
   // A frozen manager's sessions break: after its thaw nobody may answer the first look although
   // another manager acts. Silence is no leave to act until it has lasted for a while.
   const Duration budget = hands.spec.database.detection.Budget();
   if (settled_at_ && seen.taken_at.mono - *settled_at_ > budget)
     in_doubt_until_ = seen.taken_at.mono + budget;
-  const auto lead = [&] {
-    Leadership now = Lead(hands.spec, seen, &free_since_);
-    if (!AnyAnswers(seen) && seen.taken_at.mono < in_doubt_until_) now.acts = false;
-    return now;
-  };
-  Leadership now = lead();
-  for (int round = 0; machine_.Held() && round < kMostRounds && Take(now, hands); ++round) {
-    seen = look();
-    now = lead();
+  Leadership now = Lead(hands.spec, seen, &free_since_);
+  if (!AnyAnswers(seen) && seen.taken_at.mono < in_doubt_until_) now.acts = false;
+  if (machine_.Held() && rounds_ < kMostRounds && Take(now, hands)) {
+    ++rounds_;
+    return false;
   }
-  if (!acts_ || (settled_at_ && pulse_.MissedSince(*settled_at_))) acts_since_ = asked_at_;
-  seen.acts_since = acts_since_;
+  if (!acts_ || (settled_at_ && pulse_.MissedSince(*settled_at_))) acts_since_ = asked_at;
+  rounds_ = 0;
   settled_at_ = hands.clock.Now().mono;
+  asked_at_ = asked_at;
   acts_ = now.acts;
   holder_ = now.holder;
-  return seen;
+  return true;
 }
 
 }  // namespace pandora_ha

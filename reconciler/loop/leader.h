@@ -7,7 +7,6 @@
 #include "reconciler/act/executor.h"
 #include "reconciler/decide/leadership.h"
 #include "reconciler/loop/pulse.h"
-#include "reconciler/observe/observer.h"
 #include "reconciler/port/lease.h"
 
 namespace pandora_ha {
@@ -24,12 +23,15 @@ class Leader final : public Lease {
   bool Held() override { return acts_ && machine_.Held() && !pulse_.MissedSince(asked_at_); }
   // Empty: not known.
   std::string Holder() override { return machine_.Held() ? holder_ : machine_.Holder(); }
+  // Observation::acts_since, for one that acts.
+  TimePoint acts_since() const { return acts_since_; }
 
-  // Looks, and settles who acts; a manager that is to act takes the locks that it lacks and claims
-  // the servers' processes, and then looks again, because it may have been frozen in between. Gives
-  // what was seen last, with `acts_since`. Bounded by a few rounds, each of one detection timeout
-  // and one look; without anything to take it costs nothing.
-  Observation Settle(const Hands& hands, Observer& observer);
+  // Settles who acts, from what was just seen by the look that began at `asked_at`. False: a
+  // manager that is to act has taken locks that it lacked or claimed servers' processes, within one
+  // detection timeout, and must look again before this is settled, because it may have been frozen
+  // in between. After a few rounds it is settled in any case. Without anything to take it costs
+  // nothing.
+  bool Settle(const Observation& seen, TimePoint asked_at, const Hands& hands);
 
  private:
   // True when something was tried that makes another look worthwhile.
@@ -41,6 +43,7 @@ class Leader final : public Lease {
   std::optional<TimePoint> settled_at_;
   TimePoint asked_at_{};        // when the look began that it was settled from
   TimePoint in_doubt_until_{};  // until then silence of every node is no leave to act
+  int rounds_ = 0;
   bool acts_ = false;
   TimePoint acts_since_{};
   std::string holder_;

@@ -24,6 +24,12 @@ class Noticeboard {
     clusters_[snapshot->spec.name] = std::move(snapshot);
   }
 
+  // The cluster is not looked after here any more.
+  void Take(const std::string& cluster) {
+    const std::lock_guard lock(mutex_);
+    clusters_.erase(cluster);
+  }
+
   // Null when the cluster is not known here.
   Pinned Last(const std::string& cluster) const {
     const std::lock_guard lock(mutex_);

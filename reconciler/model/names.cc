@@ -177,6 +177,8 @@ std::string_view ToString(FindingCode code) {
       return "PublicationFailed";
     case FindingCode::kNotReconciled:
       return "NotReconciled";
+    case FindingCode::kDocumentRefused:
+      return "DocumentRefused";
     case FindingCode::kSuspended:
       return "Suspended";
     case FindingCode::kPaused:

@@ -231,6 +231,10 @@ struct Observation {
   // Since when this manager has been the one that acts, without a break in which another one may
   // have acted: it ends with a restart, a standstill of the process, or a look that stands by.
   TimePoint acts_since{};
+  // Why the document that lies there is refused while an older one is in force; empty: it is not.
+  std::string document_problem;
+  // What a changed document, taken up since the last look, changed.
+  std::vector<std::string> document_changes;
 
   bool operator==(const Observation&) const = default;
 };

@@ -196,6 +196,7 @@ enum class FindingCode {
   kFailoverBlocked,
   kPublicationFailed,
   kNotReconciled,
+  kDocumentRefused,
   kSuspended,
   kPaused,
   kFenced,

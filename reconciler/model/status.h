@@ -75,6 +75,8 @@ struct ClusterStatus {
   // The last failover that no person asked for, until it is acknowledged.
   std::optional<WallTime> failed_over_at;
   PublicationSeen publication;
+  // What a changed document, taken up since the last look, changed.
+  std::vector<std::string> document_changes;
   WallTime observed_at{};
 
   bool operator==(const ClusterStatus&) const = default;

@@ -22,6 +22,8 @@ struct DatabaseNodeOptions {
   // With a lock: after how long without a question the server closes the session and so frees the
   // lock of a manager that is frozen or cut off. Zero: the server's own wait_timeout.
   Seconds wait_timeout{};
+
+  bool operator==(const DatabaseNodeOptions&) const = default;
 };
 
 DatabaseNodeOptions DatabaseNodeOptionsFor(const ClusterSpec& spec, const DatabaseNodeSpec& node,

@@ -26,6 +26,8 @@ struct SessionOptions {
   // When enabled, the server must show a certificate of that CA which names `address.host`, and the
   // session must be encrypted; else there is no session.
   TlsSpec tls;
+
+  bool operator==(const SessionOptions&) const = default;
 };
 
 // The results of several statements sent together. The server stops at the first that fails.

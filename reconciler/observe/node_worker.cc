@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <optional>
+#include <utility>
 
 namespace pandora_ha {
 
@@ -30,13 +31,17 @@ NodeWorker::NodeWorker(NodeName name, std::unique_ptr<DatabaseNode> database, Ho
 }
 
 NodeWorker::~NodeWorker() {
+  Stop();
+  thread_.join();
+  close(interrupt_);
+}
+
+void NodeWorker::Stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   Interrupt();
-  thread_.join();
-  close(interrupt_);
 }
 
 void NodeWorker::Interrupt() const {
@@ -64,9 +69,10 @@ Status NodeWorker::Run(Task task, Deadline deadline) {
   return *job->result;
 }
 
-void NodeWorker::RequestLook() {
+void NodeWorker::RequestLook(std::function<void()> over) {
   const std::lock_guard lock(mutex_);
   given_up_ = false;
+  over_ = std::move(over);
   if (looking_) return;
   look_wanted_ = true;
   Interrupt();
@@ -75,6 +81,17 @@ void NodeWorker::RequestLook() {
 bool NodeWorker::WaitForLook(Deadline deadline) {
   std::unique_lock lock(mutex_);
   given_up_ = !changed_.wait_for(lock, deadline.left(), [&] { return !look_wanted_ && !looking_; });
+  return !given_up_;
+}
+
+bool NodeWorker::Looking() const {
+  const std::lock_guard lock(mutex_);
+  return look_wanted_ || looking_;
+}
+
+bool NodeWorker::GiveUpLook() {
+  const std::lock_guard lock(mutex_);
+  given_up_ = look_wanted_ || looking_;
   return !given_up_;
 }
 
@@ -148,9 +165,10 @@ void NodeWorker::Look() {
     look = {Contact::kRefusedPort, "its process is not running", std::nullopt};
     database_->Disconnect();
   } else {
-    look = database_->Observe(Deadline(clock_, look_timeout_));
+    look = database_->Observe(Deadline(clock_, look_timeout_.load()));
   }
   bool tell = false;
+  std::function<void()> over;
   {
     const std::lock_guard lock(mutex_);
     looking_ = false;
@@ -168,8 +186,10 @@ void NodeWorker::Look() {
       if (!seen_.unanswered_since) seen_.unanswered_since = began;
       seen_.state = pandora_ha::Seen<DatabaseState>::Unknown(look.error, began);
     }
+    over = std::exchange(over_, {});
     changed_.notify_all();
   }
+  if (over) over();
   if (tell) on_news_();
 }
 

@@ -66,6 +66,10 @@ Status Endpoint::SetLease(Duration lease) {
   return core_->Call([core = core_.get(), lease] { return core->SetLease(lease); });
 }
 
+Status Endpoint::SetHold(Milliseconds hold) {
+  return core_->Call([core = core_.get(), hold] { return core->SetHold(hold); });
+}
+
 Status Endpoint::Renew(Epoch epoch, TimePoint known_at) {
   return core_->Call(
       [core = core_.get(), epoch, known_at] { return core->Renew(epoch, known_at); });

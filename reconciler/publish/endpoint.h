@@ -98,6 +98,8 @@ class Endpoint final : public Publisher {
   // out, sessions are cut and clients wait; a process that was frozen beyond it forwards no byte
   // after its thaw.
   Status SetLease(Duration lease);
+  // Of connections accepted from now on.
+  Status SetHold(Milliseconds hold);
   // As Publish(), and believed from `known_at` on: the moment, on this machine's clock, at which
   // the caller last knew it to be true. A caller that was frozen in between thus prolongs nothing.
   Status PublishKnownAt(const PublishedPrimary& primary, TimePoint known_at);

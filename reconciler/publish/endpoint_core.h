@@ -42,6 +42,10 @@ class Endpoint::Core final : public SessionHost {
   Status Drained() const;
   Status Withdraw();
   Status SetLease(Duration lease);
+  Status SetHold(Milliseconds hold) {
+    options_.hold = hold;
+    return Ok();
+  }
   Status Renew(Epoch epoch, TimePoint known_at);
 
   PublicationSeen Current() const {
@@ -96,7 +100,7 @@ class Endpoint::Core final : public SessionHost {
   void CheckLease();
   void ShowState();
 
-  const EndpointOptions options_;
+  EndpointOptions options_;
   const Clock& clock_;
   const Address bound_;
   boost::asio::posix::stream_descriptor listener_;

@@ -1,6 +1,7 @@
 #include "reconciler/publish/hosts_file.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "reconciler/publish/presence.h"
 
@@ -31,14 +32,7 @@ HostsFile::HostsFile(HostsFileOptions options, const Clock& clock)
     : options_(std::move(options)),
       path_(Split(options_.path)),
       sidecar_name_(SidecarName(path_.name)),
-      clock_(clock) {
-  const auto directory = OpenDirectory(path_.directory);
-  if (!directory) return;
-  const auto lock = LockFile(*directory, path_.name, Deadline(clock_, options_.lock_wait));
-  if (!lock) return;
-  RemoveLeftover(*directory, path_.name);
-  RemoveLeftover(*directory, sidecar_name_);
-}
+      clock_(clock) {}
 
 Result<HostsFile::Found> HostsFile::Look(const Descriptor& directory) const {
   Found found;
@@ -51,12 +45,16 @@ Result<HostsFile::Found> HostsFile::Look(const Descriptor& directory) const {
   return found;
 }
 
-Result<HostsFile::Opened> HostsFile::Open() const {
+Result<HostsFile::Opened> HostsFile::Open() {
   Opened opened;
   opened.since = clock_.Now().mono;
   PHA_ASSIGN_OR_RETURN(opened.directory, OpenDirectory(path_.directory));
   PHA_ASSIGN_OR_RETURN(
       opened.lock, LockFile(opened.directory, path_.name, Deadline(clock_, options_.lock_wait)));
+  if (!std::exchange(cleared_, true)) {
+    RemoveLeftover(opened.directory, path_.name);
+    RemoveLeftover(opened.directory, sidecar_name_);
+  }
   PHA_ASSIGN_OR_RETURN(opened.found, Look(opened.directory));
   return opened;
 }

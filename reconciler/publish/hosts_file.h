@@ -32,7 +32,8 @@ struct HostsFileOptions {
 // after 5 s and then replaces nothing. Keeps no descriptor open between calls.
 class HostsFile final : public Publisher {
  public:
-  // Touches nothing but leftovers of a crash. `clock` must outlive it.
+  // Touches nothing, because the directory may hang; leftovers of a crash are removed by the first
+  // call that could write. `clock` must outlive it.
   HostsFile(HostsFileOptions options, const Clock& clock);
 
   // Durable when it returns. kInvalid: the host cannot stand in the file, or the sidecar is not
@@ -63,7 +64,7 @@ class HostsFile final : public Publisher {
     Found found;
     TimePoint since{};
   };
-  Result<Opened> Open() const;
+  Result<Opened> Open();
   Result<Found> Look(const Descriptor& directory) const;
   Status CheckMayPublish(const Found& found, const PublishedPrimary& primary) const;
   Result<FileRights> RightsFor(const Descriptor& directory, const Found& found) const;
@@ -77,6 +78,7 @@ class HostsFile final : public Publisher {
   const std::string sidecar_name_;
   const Clock& clock_;
   mutable std::mutex mutex_;
+  bool cleared_ = false;  // of what a crash left
   Epoch highest_;  // of this object: a sidecar that was removed must not let an older epoch in
 };
 

@@ -1,6 +1,7 @@
 // Several publishers as one.
 #pragma once
 
+#include <utility>
 #include <vector>
 
 #include "reconciler/port/publisher.h"
@@ -14,6 +15,8 @@ namespace pandora_ha {
 class Publishers final : public Publisher {
  public:
   explicit Publishers(std::vector<Publisher*> parts) : parts_(std::move(parts)) {}
+  // Other parts from now on. REQUIRES: no call is under way.
+  void Change(std::vector<Publisher*> parts) { parts_ = std::move(parts); }
 
   Status Publish(const PublishedPrimary& primary) override;
   // One after the other within the same deadline.
@@ -23,7 +26,7 @@ class Publishers final : public Publisher {
   PublicationSeen Current() const override;
 
  private:
-  const std::vector<Publisher*> parts_;
+  std::vector<Publisher*> parts_;
 };
 
 }  // namespace pandora_ha

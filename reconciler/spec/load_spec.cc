@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "reconciler/base/descriptor.h"
 #include "reconciler/spec/not_reconciled.h"
 #include "reconciler/spec/rules.h"
 #include "reconciler/spec/schema.h"
@@ -55,6 +56,7 @@ void CheckWord(const std::string& file, TreeNode& root, const char* field, const
 
 void Judge(const std::string& file, ReadTree* read, const ClusterSpec* before, LoadedSpec* loaded) {
   WalkResult walk = WalkSchema(file, DocumentSchema(), &read->root);
+  loaded->fields = FieldsOf(read->root);
   std::move(walk.problems.begin(), walk.problems.end(), std::back_inserter(loaded->problems));
   loaded->warnings = std::move(walk.warnings);
   CheckWord(file, read->root, "apiVersion", kApiVersion, &loaded->problems);
@@ -108,33 +110,37 @@ LoadedSpec Load(const std::string& file, const std::string& text, const ClusterS
   return loaded;
 }
 
-// Reads at most one byte more than is allowed, so that its length tells. False with errno set.
-bool ReadText(const std::string& path, std::string* text) {
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (file < 0) return false;
-  char buffer[16 * 1024];
-  ssize_t got = 0;
-  while (text->size() <= kMaxDocumentBytes && (got = read(file, buffer, sizeof buffer)) > 0) {
-    text->append(buffer, static_cast<std::size_t>(got));
-  }
-  const int fault = errno;
-  close(file);
-  errno = fault;
-  return got >= 0;
-}
-
 }  // namespace
 
 LoadedSpec LoadSpecText(const std::string& name, const std::string& text) {
   return Load(name, text, nullptr);
 }
 
-LoadedSpec LoadSpecFile(const std::string& path) {
+// At most one byte more than is allowed is read, so that its length tells.
+Result<std::string> ReadDocument(const std::string& path) {
+  const auto failed = [] {
+    return Error{ErrorCode::kIo,
+                 std::string("cannot be read: ") + std::strerror(errno) +
+                     "; check the name and its permissions",
+                 errno};
+  };
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) return failed();
   std::string text;
-  if (ReadText(path, &text)) return LoadSpecText(path, text);
+  char buffer[16 * 1024];
+  ssize_t got = 0;
+  while (text.size() <= kMaxDocumentBytes && (got = read(file.get(), buffer, sizeof buffer)) > 0) {
+    text.append(buffer, static_cast<std::size_t>(got));
+  }
+  if (got < 0) return failed();
+  return text;
+}
+
+LoadedSpec LoadSpecFile(const std::string& path) {
+  const auto text = ReadDocument(path);
+  if (text.ok()) return LoadSpecText(path, *text);
   LoadedSpec loaded;
-  loaded.problems.push_back(AtTop(path, std::string("cannot be read: ") + std::strerror(errno) +
-                                            "; check the name and its permissions"));
+  loaded.problems.push_back(AtTop(path, text.error().message));
   return loaded;
 }
 

@@ -50,6 +50,7 @@ constexpr Rule kRules[] = {
 constexpr const char* kSubstrateIsFixed = "SubstrateIsFixed";
 constexpr const char* kSchemaIsFixed = "SchemaIsFixed";
 constexpr const char* kServerIdIsFixed = "ServerIdIsFixed";
+constexpr const char* kLocalIsFixed = "LocalIsFixed";
 
 }  // namespace
 
@@ -75,6 +76,19 @@ std::vector<RuleViolation> CheckChange(const ClusterSpec& before, const ClusterS
                               " and may not be changed while the cluster exists",
                           {}});
   }
+  if (before.local && after.local) {
+    const auto fixed = [&](const char* path, const std::string& was) {
+      violations.push_back(
+          {kLocalIsFixed,
+           path,
+           "it was " + Shown(was) + " and may not be changed; declare a new cluster",
+           {}});
+    };
+    if (before.local->directory != after.local->directory)
+      fixed("spec.local.directory", before.local->directory);
+    if (before.local->flavor != after.local->flavor)
+      fixed("spec.local.flavor", before.local->flavor == Flavor::kMySql ? "mysql" : "mariadb");
+  }
   for (std::size_t i = 0; i < after.database.nodes.size(); ++i) {
     const DatabaseNodeSpec& node = after.database.nodes[i];
     const DatabaseNodeSpec* known = FindNode(before, node.name);
@@ -89,7 +103,8 @@ std::vector<RuleViolation> CheckChange(const ClusterSpec& before, const ClusterS
 }
 
 std::vector<std::string> RuleIds() {
-  std::vector<std::string> ids = {kSubstrateIsFixed, kSchemaIsFixed, kServerIdIsFixed};
+  std::vector<std::string> ids = {kSubstrateIsFixed, kSchemaIsFixed, kServerIdIsFixed,
+                                  kLocalIsFixed};
   for (const Rule& rule : kRules) ids.emplace_back(rule.id);
   std::sort(ids.begin(), ids.end());
   return ids;

@@ -117,7 +117,10 @@ TEST_F(AnswersTest, OnlyGetAndHead) {
 }
 
 TEST_F(AnswersTest, ReadyOnceEveryClusterWasLookedAt) {
-  sources_.clusters = {"pandora", "other"};
+  sources_.clusters = [] {
+    const TimePoint now = SystemClock().Now().mono;
+    return std::map<std::string, TimePoint>{{"other", now}, {"pandora", now}};
+  };
   EXPECT_EQ(Get("/readyz").status, 503);
   running_.Pin(World());
   EXPECT_EQ(Get("/readyz").status, 503);
@@ -131,7 +134,10 @@ TEST(Health, ALoopThatStandsStillIsUnhealthy) {
   Running running;
   HandClock clock;
   ApiSources all = running.Sources();
-  const Answers answers({all.noticeboard, clock, {"pandora"}, {}, {}, {}, Seconds(90)});
+  const auto since = [began = clock.now.mono] {
+    return std::map<std::string, TimePoint>{{"pandora", began}};
+  };
+  const Answers answers({all.noticeboard, clock, since, {}, {}, {}, Seconds(90)});
   const auto health = [&] { return answers.To(Audience::kNetwork, {"GET", "/healthz"}).status; };
   EXPECT_EQ(health(), 200);
   clock.now.mono += Seconds(89);

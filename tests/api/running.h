@@ -36,7 +36,9 @@ class Running {
   ApiSources Sources() {
     return {board,
             SystemClock(),
-            {"pandora"},
+            [] {
+              return std::map<std::string, TimePoint>{{"pandora", SystemClock().Now().mono}};
+            },
             [] { return std::string("pandora_ha_up 1\n"); },
             [this](const std::string&, std::size_t most) -> Result<std::vector<Event>> {
               if (history_broken)
@@ -58,7 +60,8 @@ class Running {
                Decision decision = last.decision;
                if (would) decision.memory.intents.push_back(would(intent));
                return decision;
-             }}};
+             }},
+            [this] { return refused; }};
   }
   void Start() {
     auto started = ApiServer::Start(options, Sources());
@@ -78,6 +81,7 @@ class Running {
   IntentInbox inbox;
   std::function<void()> taken_up;                    // called after each new intent
   std::function<IntentRecord(const Intent&)> would;  // of a dry run; empty: not taken up
+  std::vector<RefusedFile> refused;
   bool history_broken = false;
   std::unique_ptr<ApiServer> server;
 

@@ -58,6 +58,39 @@ TEST_F(Verbs, StatusExitsByState) {
   EXPECT_EQ(Status(), kExitError);
 }
 
+TEST_F(Verbs, SeveralClustersAreShownTogetherAndTheWorstCounts) {
+  World other;
+  other.spec.name = "other";
+  other.Kill(2);
+  running_.Pin(World());
+  running_.Pin(other);
+  EXPECT_EQ(Status(), kExitDegraded);
+  EXPECT_THAT(out_.str(), HasSubstr("pandora"));
+  EXPECT_THAT(out_.str(), HasSubstr("other"));
+  options_.form = OutputForm::kJson;
+  Status();
+  const auto document = ParseJson(out_.str());
+  ASSERT_TRUE(document.ok()) << out_.str();
+  ASSERT_EQ((*document)["clusters"].size(), 2u);
+  EXPECT_EQ((*document)["clusters"][1]["nodes"].size(), 2u) << "each as when asked alone";
+  options_.form = OutputForm::kTable;
+  options_.cluster = "pandora";
+  EXPECT_EQ(Status(), kExitHealthy);
+  EXPECT_THAT(out_.str(), testing::Not(HasSubstr("other")));
+  options_.cluster.clear();
+  EXPECT_EQ(ExplainVerb(options_, out_, err_), kExitUsage);
+  EXPECT_THAT(err_.str(), HasSubstr("--cluster NAME: other, pandora"));
+}
+
+TEST_F(Verbs, ARefusedDocumentIsSaid) {
+  running_.refused = {{"/etc/x.yaml", "/etc/x.yaml:3:1: spec: no", 2}};
+  EXPECT_EQ(Status(), kExitError);
+  EXPECT_THAT(err_.str(), HasSubstr("Refused: /etc/x.yaml:3:1: spec: no (and 2 more)"));
+  running_.Pin(World());
+  EXPECT_EQ(Status(), kExitHealthy);
+  EXPECT_THAT(err_.str(), HasSubstr("Refused: /etc/x.yaml:3:1"));
+}
+
 TEST_F(Verbs, JsonIsOneDocumentAndNothingElse) {
   running_.Pin(World());
   options_.form = OutputForm::kJson;
@@ -83,9 +116,6 @@ TEST_F(Verbs, TheOnlyClusterNeedsNoName) {
   other.spec.name = "other";
   EXPECT_EQ(Status(), kExitHealthy);
   running_.Pin(other);
-  EXPECT_EQ(Status(), kExitUsage);
-  EXPECT_EQ(out_.str(), "");
-  EXPECT_THAT(err_.str(), HasSubstr("--cluster NAME: other, pandora"));
   options_.cluster = "pandora";
   EXPECT_EQ(Status(), kExitHealthy);
   options_.cluster = "missing";

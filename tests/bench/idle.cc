@@ -1,34 +1,16 @@
 #include "tests/bench/idle.h"
 
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <fstream>
 
 #include "reconciler/base/descriptor.h"
+#include "tests/bench/process_cost.h"
 
 namespace pandora_ha::bench {
 namespace {
-
-// All threads of this process, in seconds.
-double CpuSeconds() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
-
-double RssMegabytes() {
-  std::ifstream file("/proc/self/statm");
-  double pages = 0;
-  file >> pages >> pages;
-  return pages * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1024 * 1024);
-}
 
 std::optional<IdleCost> MeasureHere(const TestedFlavor& flavor, Duration how_long) {
   TestCluster cluster(

@@ -39,7 +39,9 @@ struct Served {
   ApiSources Sources() {
     return {board,
             SystemClock(),
-            {"pandora"},
+            [] {
+              return std::map<std::string, TimePoint>{{"pandora", SystemClock().Now().mono}};
+            },
             [] { return std::string("pandora_ha_up 1\n"); },
             [](const std::string&, std::size_t) -> Result<std::vector<Event>> {
               Event event;
@@ -53,7 +55,8 @@ struct Served {
                Law(intent.by == "owner", "who asks is not the asker's to say", intent.by);
                return inbox.Add(std::move(intent));
              },
-             [this](const std::string&) { return inbox.All(); }, Would}};
+             [this](const std::string&) { return inbox.All(); }, Would},
+            {}};
   }
 };
 

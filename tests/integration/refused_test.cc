@@ -13,8 +13,14 @@ ON_SERVERS(Refused, "MariaDB", "MySQL");
 
 // Everything that the product tells or writes, but for the servers' own data.
 std::string EverythingTold(const TestCluster& cluster, const Noticeboard& noticeboard) {
-  const Answers answers(
-      {noticeboard, SystemClock(), {cluster.spec().name}, {}, {}, {}, Seconds(90), {}});
+  const Answers answers({noticeboard,
+                         SystemClock(),
+                         [] { return std::map<std::string, TimePoint>(); },
+                         {},
+                         {},
+                         {},
+                         Seconds(90),
+                         {}});
   std::string told;
   for (const char* part : {"", "/plan", "/explain"})
     told += answers.To(Audience::kLocal, {"GET", "/api/v1/clusters/test" + std::string(part)}).body;

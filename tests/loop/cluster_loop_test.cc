@@ -1,61 +1,10 @@
-#include "reconciler/loop/cluster_loop.h"
-
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <future>
 
-#include "tests/support/fake_ports.h"
+#include "tests/loop/loop_fixture.h"
 
 namespace pandora_ha {
 namespace {
-
-// Two healthy-looking fresh servers: the first tick wants to make node1 the first primary.
-class LoopTest : public ::testing::Test {
- protected:
-  LoopTest() {
-    spec_.name = "test";
-    spec_.database.schema = "pandora";
-    for (int i = 1; i <= 2; ++i) {
-      DatabaseNodeSpec declared;
-      declared.name = NodeName("node" + std::to_string(i));
-      declared.address = "127.0.0." + std::to_string(i);
-      declared.server_id = static_cast<ServerId>(i);
-      spec_.database.nodes.push_back(declared);
-      auto node = std::make_unique<FakeNode>();
-      nodes_.push_back(node.get());
-      node->look = [i](Deadline) {
-        DatabaseState state;
-        state.server_id = static_cast<ServerId>(i);
-        state.log_bin = state.gtid_on = state.log_replica_updates = state.durable =
-            state.provisioned = true;
-        return Look{Contact::kAnswered, "", state};
-      };
-      workers_.push_back(std::make_unique<NodeWorker>(declared.name, std::move(node), nullptr,
-                                                      SystemClock(), Seconds(1), [] {}));
-      hands_.nodes[declared.name] = workers_.back().get();
-    }
-    observer_ = std::make_unique<Observer>(std::vector{workers_[0].get(), workers_[1].get()},
-                                           publisher_, SystemClock(), Seconds(1));
-    loop_ = std::make_unique<ClusterLoop>(LoopParts{*observer_, hands_, store_, beater_, board_});
-  }
-
-  std::size_t Asked() const { return nodes_[0]->asked.size() + nodes_[1]->asked.size(); }
-
-  ClusterSpec spec_;
-  ResolvedCredentials passwords_;
-  FakePublisher publisher_;
-  FakeLease lease_;
-  FakeStore store_;
-  Noticeboard board_;
-  std::vector<FakeNode*> nodes_;
-  std::vector<std::unique_ptr<NodeWorker>> workers_;
-  Hands hands_{spec_, passwords_, {}, {}, publisher_, lease_, SystemClock()};
-  Beater beater_{[](const NodeName&) { return std::make_unique<FakeNode>(); }, SystemClock(),
-                 Seconds(1)};
-  std::unique_ptr<Observer> observer_;
-  std::unique_ptr<ClusterLoop> loop_;
-};
 
 TEST_F(LoopTest, IntentIsStoredBeforeTheFirstStep) {
   ASSERT_TRUE(loop_->Start().ok());
@@ -190,13 +139,6 @@ TEST_F(RenewalTest, DuringAPromotionNothingIsRenewed) {
   store_.memory->promotion->epoch = Epoch(3);
   nodes_[0]->look = [](Deadline) { return Look{Contact::kSilent, "no answer", std::nullopt}; };
   EXPECT_EQ(RenewedByATick(), 0u);
-}
-
-Intent Wanted(const std::string& id, Wish wish = Acknowledge{}) {
-  Intent intent;
-  intent.id = id;
-  intent.wish = std::move(wish);
-  return intent;
 }
 
 TEST_F(LoopTest, AnIntentIsSeenByTheNextLookAndDroppedOnceTheMemoryNamesIt) {
@@ -341,38 +283,12 @@ TEST_F(LoopTest, OneThatObservesStoresWhatPeopleAskedOfTheOther) {
   EXPECT_EQ(Asked(), 0u);
 }
 
-TEST_F(LoopTest, AskingEndsTheWait) {
-  ASSERT_TRUE(loop_->Start().ok());
-  std::jthread thread([&](std::stop_token stop) { loop_->Run(stop); });
-  ASSERT_TRUE(loop_->Ask(Wanted("wake-up-now")).ok());
-  const auto seen = [&] {
-    const auto last = board_.Last("test");
-    return last && (!last->seen.intents.empty() || !last->decision.memory.intents.empty());
-  };
-  const Deadline deadline(SystemClock(), Seconds(10));
-  while (!seen() && !deadline.passed()) sched_yield();
-  EXPECT_TRUE(seen());
-}
-
 TEST_F(LoopTest, TheMemoryOfAnotherClusterIsRefused) {
   store_.memory = Memory{};
   store_.memory->cluster = "other";
   const Status started = loop_->Start();
   ASSERT_FALSE(started.ok());
   EXPECT_EQ(started.error().code, ErrorCode::kConflict);
-}
-
-TEST_F(LoopTest, AWakeEndsTheWait) {
-  ASSERT_TRUE(loop_->Start().ok());
-  std::jthread thread([&](std::stop_token stop) { loop_->Run(stop); });
-  const auto looks = [&] { return board_.Last("test") ? board_.Last("test")->counters.looks : 0; };
-  const Deadline deadline(SystemClock(), Seconds(10));
-  const auto before = looks();
-  while (looks() < before + 20 && !deadline.passed()) {
-    loop_->Wake();
-    sched_yield();
-  }
-  EXPECT_GE(looks(), before + 20);
 }
 
 }  // namespace

@@ -258,6 +258,7 @@ TEST_F(HostsFileTest, RemovesWhatACrashLeft) {
   Write(left, "10.0.");
   Write(directory_ / ".pandora_ha_hosts.json.tmp", "{");
   HostsFile file(options_, SystemClock());
+  ASSERT_TRUE(file.Withdraw().ok()) << "nothing has been published";
   EXPECT_FALSE(fs::exists(left));
   EXPECT_FALSE(fs::exists(directory_ / ".pandora_ha_hosts.json.tmp"));
   Write(left, "10.0.");  // by another process meanwhile
@@ -268,8 +269,8 @@ TEST_F(HostsFileTest, RemovesWhatACrashLeft) {
 TEST_F(HostsFileTest, WaitsForAnotherWriterOnlySoLong) {
   options_.lock_wait = Milliseconds(20);
   HostsFile file(options_, SystemClock());
-  const Descriptor other(
-      open((directory_ / ".pandora_ha_hosts.conf.lock").c_str(), O_RDWR | O_CLOEXEC));
+  const Descriptor other(open((directory_ / ".pandora_ha_hosts.conf.lock").c_str(),
+                              O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   ASSERT_EQ(flock(other.get(), LOCK_EX), 0);
   EXPECT_EQ(CodeOf(file.Publish(Primary("node1", "10.0.1.11", 1))), ErrorCode::kConflict);
   ASSERT_EQ(flock(other.get(), LOCK_UN), 0);

@@ -276,6 +276,8 @@ std::string Script::Play(const std::string& line) {
     world_.guards_arrive = words[1] == "arrive";
   } else if (words[0] == "witness") {
     Witness(rest);
+  } else if (words[0] == "document") {
+    world_.document_problem = words.size() > 1 ? words[1] : "";
   } else if (words[0] == "published") {
     Published(rest);
   } else if (words[0] == "ask") {

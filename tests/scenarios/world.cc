@@ -117,6 +117,7 @@ Observation World::Look() {
     seen.databases.push_back(LookAt(declared.name, &nodes.at(declared.name.text)));
   }
   seen.publication = publication;
+  seen.document_problem = document_problem;
   seen.witnesses = witnesses;
   seen.intents = intents;
   seen.last_failure = last_failure;

@@ -41,6 +41,7 @@ class World {
   ClusterSpec spec;
   std::map<std::string, Node> nodes;
   PublicationSeen publication;
+  std::string document_problem;
   std::vector<WitnessSeen> witnesses;
   bool look_for_busy = false;  // a switchover waits to begin
   std::string last_failure;

@@ -31,6 +31,19 @@ void Program::Signal(int number) const {
   if (pid_ > 0) kill(pid_, number);
 }
 
+int Program::WaitForEnd(Seconds at_most) {
+  const Deadline deadline(SystemClock(), at_most);
+  int status = 0;
+  while (pid_ > 0 && !deadline.passed()) {
+    if (waitpid(pid_, &status, WNOHANG) == pid_) {
+      pid_ = 0;
+      return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    }
+    usleep(1000);
+  }
+  return -1;
+}
+
 std::string DocumentOf(const TestCluster& cluster, bool with_endpoint) {
   const ClusterSpec& spec = cluster.spec();
   const DatabaseSpec& database = spec.database;
@@ -38,20 +51,22 @@ std::string DocumentOf(const TestCluster& cluster, bool with_endpoint) {
   std::string text =
       "apiVersion: ha.pandorafms.io/v1alpha1\nkind: PandoraCluster\nmetadata: {name: " + spec.name +
       "}\nspec:\n  substrate: local\n  failoverPolicy: " +
-      std::string(ToString(spec.failover_policy)) + "\n  local: {directory: \"" +
-      spec.local->directory +
+      std::string(ToString(spec.failover_policy)) +
+      "\n  failoverCoolDownSeconds: " + number(spec.failover_cool_down) +
+      "\n  local: {directory: \"" + spec.local->directory +
       "\", flavor: " + (spec.local->flavor == Flavor::kMySql ? "mysql" : "mariadb") +
       (spec.local->server_root.empty() ? "" : ", serverRoot: \"" + spec.local->server_root + "\"") +
       "}\n  lease: {seconds: " + number(std::chrono::ceil<Seconds>(spec.lease.duration)) +
       "}\n  dataIn: {path: \"" + spec.data_in->path + "\"}\n";
   if (with_endpoint)
-    text += "  endpoint: {listen: \"" + ToString(*spec.endpoint.listen) + "\", holdSeconds: 20}\n";
+    text += "  endpoint: {listen: \"" + ToString(*spec.endpoint.listen) +
+            "\", holdSeconds: " + number(spec.endpoint.hold) + "}\n";
   text +=
       "  database:\n    detection: {intervalMilliseconds: " + number(database.detection.interval) +
       ", timeoutMilliseconds: " + number(database.detection.timeout) +
       ", connectRetries: " + std::to_string(database.detection.connect_retries) +
       "}\n    replication: {durability: " + std::string(ToString(database.replication.durability)) +
-      "}\n    configuration: {";
+      ", maxLagSeconds: " + number(database.replication.max_lag) + "}\n    configuration: {";
   const char* separator = "";
   for (const auto& [name, value] : database.configuration) {
     text += separator + name + ": \"" + value + "\"";
@@ -60,7 +75,8 @@ std::string DocumentOf(const TestCluster& cluster, bool with_endpoint) {
   text += "}\n    nodes:\n";
   for (const DatabaseNodeSpec& node : database.nodes) {
     text += "    - {name: " + node.name.text + ", address: " + node.address +
-            ", serverId: " + std::to_string(node.server_id) + "}\n";
+            ", serverId: " + std::to_string(node.server_id) +
+            (node.label.empty() ? "" : ", label: " + node.label) + "}\n";
   }
   text += "    credentials:\n";
   const auto account = [&](const std::string& role, const Account& who, const Secret& password) {

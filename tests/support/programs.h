@@ -17,7 +17,10 @@ class Program {
   ~Program();
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
+
   void Signal(int number) const;
+  // The exit code; -1 when it has not ended by then, or was killed.
+  int WaitForEnd(Seconds at_most);
 
  private:
   pid_t pid_ = 0;

@@ -89,7 +89,8 @@ TestCluster::~TestCluster() {
 
 void TestCluster::StartManager(const std::string& state) {
   ManagerOptions options{spec_, passwords_, directory_ + state, {PANDORA_HA_TEST_SUPERVISOR}};
-  auto made = Manager::Make(std::move(options), noticeboard_, SystemClock());
+  pulse_.emplace(SystemClock(), kFrozen);
+  auto made = Manager::Make(std::move(options), noticeboard_, *pulse_, SystemClock());
   ASSERT_TRUE(made.ok()) << made.error().message;
   manager_ = *std::move(made);
   thread_ = std::jthread([this](std::stop_token stop) { manager_->Run(stop); });
@@ -100,6 +101,7 @@ void TestCluster::StopManager() {
   thread_.request_stop();
   thread_.join();
   manager_.reset();
+  pulse_.reset();
 }
 
 void TestCluster::StartManagerProcess(const std::function<void()>& then, const std::string& state) {

@@ -100,6 +100,7 @@ class TestCluster {
   ClusterSpec spec_;
   ResolvedCredentials passwords_;
   Noticeboard noticeboard_;
+  std::optional<Pulse> pulse_;
   std::unique_ptr<Manager> manager_;
   std::jthread thread_;
   pid_t manager_process_ = 0;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -34,6 +35,8 @@ void ReadLines(const std::string& path, std::vector<Event>* events) {
 }  // namespace
 
 Result<std::unique_ptr<FileStore>> FileStore::Open(const std::string& directory) {
+  // What is in its way is told by the second one.
+  mkdir(std::filesystem::path(directory).parent_path().c_str(), 0700);
   if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
     return Failed("Cannot make the state directory", directory);
   }

@@ -14,7 +14,8 @@ namespace pandora_ha {
 
 class FileStore final : public Store {
  public:
-  // Makes the directory (0700) when it is missing.
+  // Makes the directory, and the one above it where several clusters have theirs, when they are
+  // missing (0700).
   static Result<std::unique_ptr<FileStore>> Open(const std::string& directory);
 
   Result<std::optional<Memory>> ReadMemory() override;

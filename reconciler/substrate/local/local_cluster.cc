@@ -28,20 +28,56 @@ Result<std::unique_ptr<LocalCluster>> LocalCluster::Open(const LocalClusterOptio
   PHA_ASSIGN_OR_RETURN(cluster->program_,
                        FindServerProgram(spec.local->flavor, spec.local->server_root, deadline));
   for (const DatabaseNodeSpec& node : spec.database.nodes) {
-    LocalHostOptions host;
-    host.program = cluster->program_;
-    host.settings.directory = spec.local->directory + "/" + node.name.text;
-    host.settings.address = {node.address, spec.database.port};
-    host.settings.server_id = node.server_id;
-    host.settings.configuration = spec.database.configuration;
-    host.admin_user = spec.database.credentials.admin.user;
-    host.admin_password = options.admin_password;
-    host.restart_allowed = spec.database.restart.allow;
-    host.supervisor_command = options.supervisor_command;
-    host.on_change = options.on_change;
-    PHA_ASSIGN_OR_RETURN(cluster->hosts_[node.name], LocalHost::Open(std::move(host), clock));
+    PHA_ASSIGN_OR_RETURN(
+        cluster->hosts_[node.name],
+        LocalHost::Open(cluster->OptionsFor(options, cluster->program_, node), clock));
   }
   return cluster;
+}
+
+LocalHostOptions LocalCluster::OptionsFor(const LocalClusterOptions& options,
+                                          const ServerProgram& program,
+                                          const DatabaseNodeSpec& node) const {
+  const ClusterSpec& spec = options.spec;
+  LocalHostOptions host;
+  host.program = program;
+  host.settings.directory = spec.local->directory + "/" + node.name.text;
+  host.settings.address = {node.address, spec.database.port};
+  host.settings.server_id = node.server_id;
+  host.settings.configuration = spec.database.configuration;
+  host.admin_user = spec.database.credentials.admin.user;
+  host.admin_password = options.admin_password;
+  host.restart_allowed = spec.database.restart.allow;
+  host.supervisor_command = options.supervisor_command;
+  host.on_change = options.on_change;
+  return host;
+}
+
+Status LocalCluster::Change(const LocalClusterOptions& options, const Clock& clock,
+                            Deadline deadline) {
+  const ClusterSpec& spec = options.spec;
+  PHA_ASSIGN_OR_RETURN(const ServerProgram program,
+                       FindServerProgram(spec.local->flavor, spec.local->server_root, deadline));
+  std::map<NodeName, std::unique_ptr<LocalHost>> fresh;
+  for (const DatabaseNodeSpec& node : spec.database.nodes) {
+    LocalHostOptions wanted = OptionsFor(options, program, node);
+    if (hosts_.contains(node.name)) {
+      PHA_TRY(ServerConfiguration(wanted.program, wanted.settings));
+    } else {
+      PHA_ASSIGN_OR_RETURN(fresh[node.name], LocalHost::Open(std::move(wanted), clock));
+    }
+  }
+  program_ = program;
+  for (const DatabaseNodeSpec& node : spec.database.nodes) {
+    if (const auto known = hosts_.find(node.name); known != hosts_.end())
+      PHA_TRY(known->second->Change(OptionsFor(options, program, node)));
+  }
+  hosts_.merge(fresh);
+  return Ok();
+}
+
+void LocalCluster::Keep(const ClusterSpec& spec) {
+  std::erase_if(hosts_, [&](const auto& host) { return FindNode(spec, host.first) == nullptr; });
 }
 
 LocalHost* LocalCluster::Find(const NodeName& name) const {

@@ -31,12 +31,22 @@ class LocalCluster {
   LocalHost* Find(const NodeName& name) const;
   const ServerProgram& program() const { return program_; }
 
+  // What another document of the same cluster makes different: hosts of new nodes are added,
+  // settings are changed for the next start. On an error nothing is different. Hosts of nodes that
+  // are not declared any more stay until Keep(). Not beside Find().
+  Status Change(const LocalClusterOptions& options, const Clock& clock, Deadline deadline);
+  // Lets go of all other nodes; their servers and supervisors go on.
+  void Keep(const ClusterSpec& spec);
+
   // Stops all servers, kills after two thirds of the time those that do not end, and ends their
   // supervisors.
   Status StopAll(Deadline deadline);
 
  private:
   LocalCluster() = default;
+
+  LocalHostOptions OptionsFor(const LocalClusterOptions& options, const ServerProgram& program,
+                              const DatabaseNodeSpec& node) const;
 
   ServerProgram program_;
   std::map<NodeName, std::unique_ptr<LocalHost>> hosts_;

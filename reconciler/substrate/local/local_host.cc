@@ -28,9 +28,17 @@ Result<std::unique_ptr<LocalHost>> LocalHost::Open(LocalHostOptions options, con
 }
 
 LocalHost::LocalHost(LocalHostOptions options, const Clock& clock)
-    : options_(std::move(options)),
-      client_({options_.settings.directory, options_.supervisor_command, options_.on_change},
-              clock) {}
+    : directory_(options.settings.directory),
+      options_(std::move(options)),
+      client_({directory_, options_.supervisor_command, options_.on_change}, clock) {}
+
+Status LocalHost::Change(LocalHostOptions options) {
+  options.settings.directory = directory_;
+  PHA_TRY(ServerConfiguration(options.program, options.settings));
+  const std::lock_guard lock(mutex_);
+  options_ = std::move(options);
+  return Ok();
+}
 
 Seen<ProcessState> LocalHost::Process() const {
   const Seen<SupervisorState> state = client_.State();
@@ -43,20 +51,24 @@ bool LocalHost::CanFence() const {
 }
 
 Status LocalHost::Start(const StartOptions& how, Deadline deadline) {
-  const ServerProgram& program = options_.program;
-  const std::string& directory = options_.settings.directory;
+  LocalHostOptions options;
+  {
+    const std::lock_guard lock(mutex_);
+    options = options_;
+  }
+  const ServerProgram& program = options.program;
   SupervisorRequest request;
   request.verb = SupervisorVerb::kStart;
   request.unfence = true;
-  request.serve = ServeCommand(program, directory, how.discard_unacknowledged);
-  request.serve_again = ServeCommand(program, directory, false);
-  request.restart_allowed = options_.restart_allowed;
-  PHA_ASSIGN_OR_RETURN(request.initialise, InitialiseServer(program, directory, options_.admin_user,
-                                                            options_.admin_password));
+  request.serve = ServeCommand(program, directory_, how.discard_unacknowledged);
+  request.serve_again = ServeCommand(program, directory_, false);
+  request.restart_allowed = options.restart_allowed;
+  PHA_ASSIGN_OR_RETURN(request.initialise, InitialiseServer(program, directory_, options.admin_user,
+                                                            options.admin_password));
   const Seen<ProcessState> process = Process();
   if (!process.known() || process->phase != ProcessState::Phase::kRunning) {
-    PHA_ASSIGN_OR_RETURN(const std::string text, ServerConfiguration(program, options_.settings));
-    PHA_TRY(WritePrivateFile(directory + "/my.cnf", text));
+    PHA_ASSIGN_OR_RETURN(const std::string text, ServerConfiguration(program, options.settings));
+    PHA_TRY(WritePrivateFile(directory_ + "/my.cnf", text));
   }
   return client_.Call(std::move(request), deadline.Within(kAcceptWithin));
 }

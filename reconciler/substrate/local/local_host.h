@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,10 @@ class LocalHost final : public Host {
   Status Claim(Deadline deadline) override;
   bool Claimed() const override;
 
+  // Other settings from the next start on; a server that runs is left alone. kInvalid as Open(),
+  // and nothing has changed then. REQUIRES: the same directory.
+  Status Change(LocalHostOptions options);
+
   // A clean shutdown. It acknowledges what waits for an acknowledgement (docs/invariants.md): for
   // the end of a demonstration, never for a failover.
   Status Stop(Deadline deadline);
@@ -50,13 +55,15 @@ class LocalHost final : public Host {
     return client_.WaitFor(condition, deadline);
   }
 
-  const std::string& directory() const { return options_.settings.directory; }
+  const std::string& directory() const { return directory_; }
 
  private:
   LocalHost(LocalHostOptions options, const Clock& clock);
   Status Ask(SupervisorVerb verb, Deadline deadline);
 
-  const LocalHostOptions options_;
+  const std::string directory_;
+  mutable std::mutex mutex_;
+  LocalHostOptions options_;
   SupervisorClient client_;
 };
 
