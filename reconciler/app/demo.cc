@@ -240,7 +240,12 @@ int DemoCommand(const DemoOptions& asked, std::ostream& out, std::ostream& err) 
       {spec, *std::move(passwords), state, SupervisorCommand(), DocumentPath(options)});
   if (started.ok())
     started = service->Open({options.directory + "/api.sock", Address{"127.0.0.1", 8480}});
-  if (!started.ok()) return fail(started.error().message, 1);
+  if (!started.ok()) {
+    // The servers may run already, and nobody else would end them.
+    [[maybe_unused]] const Status ended =
+        service->clusters().StopServers(Deadline(SystemClock(), kStopWithin));
+    return fail(started.error().message, 1);
+  }
 
   int code = 1;
   bool stopped = false;

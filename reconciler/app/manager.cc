@@ -159,8 +159,9 @@ Result<std::unique_ptr<Manager>> Manager::Make(ManagerOptions options, Noticeboa
   PHA_ASSIGN_OR_RETURN(p.store, FileStore::Open(p.options.state_directory));
   PHA_ASSIGN_OR_RETURN(p.lease, FileLease::Take(p.options.state_directory));
   p.leader = std::make_unique<Leader>(*p.lease, pulse);
-  PHA_TRY(p.OpenSubstrate());
+  // Before the substrate: an address that is taken must leave no supervisor behind.
   PHA_ASSIGN_OR_RETURN(p.endpoint, p.EndpointFor(p.options.spec.endpoint));
+  PHA_TRY(p.OpenSubstrate());
   PHA_TRY(p.SetUpPublishers());
   p.hands = std::make_unique<Hands>(
       Hands{p.options.spec, p.options.passwords, {}, {}, p.publishers, *p.leader, clock});
