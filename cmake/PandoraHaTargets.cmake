@@ -30,10 +30,11 @@ function(pandora_ha_library name)
   add_library(pandora_ha::${name} ALIAS ${target})
 endfunction()
 
-# pandora_ha_test(NAME LABEL label SOURCES ... DEPS ... [TIMEOUT seconds] [SERIAL])
-#   one GoogleTest program per folder; every test becomes a ctest entry with the label.
+# pandora_ha_test(NAME LABEL label SOURCES ... DEPS ... [TIMEOUT seconds] [SERIAL] [LOCK what])
+#   one GoogleTest program per folder; every test becomes a ctest entry with the label. No two with the same LOCK run
+#   at the same time.
 function(pandora_ha_test name)
-  cmake_parse_arguments(ARG "SERIAL" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "SERIAL" "LABEL;TIMEOUT;LOCK" "SOURCES;DEPS" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 60)
   endif()
@@ -43,5 +44,5 @@ function(pandora_ha_test name)
     PANDORA_HA_SOURCE_DIR="${PROJECT_SOURCE_DIR}" PANDORA_HA_BINARY_DIR="${PROJECT_BINARY_DIR}")
   set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT} RUN_SERIAL "${ARG_SERIAL}")
+    PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT} RUN_SERIAL "${ARG_SERIAL}" RESOURCE_LOCK "${ARG_LOCK}")
 endfunction()

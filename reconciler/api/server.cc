@@ -72,7 +72,9 @@ Status ListenTcp(const Address& address, Tcp::acceptor* acceptor) {
   if (!error) acceptor->listen(128, error);
   if (error) {
     return Error{ErrorCode::kIo,
-                 "Cannot listen on " + ToString(address) + ": " + error.message() + ".",
+                 "Cannot listen on " + ToString(address) + ": " + error.message() +
+                     ". End what listens there (`ss -ltnp` names it), or name another address "
+                     "with --listen.",
                  error.value()};
   }
   return Ok();

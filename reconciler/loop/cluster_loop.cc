@@ -309,14 +309,13 @@ void ClusterLoop::FollowPublication(const Observation& seen) {
   if (primary == nullptr) return;
   const Epoch epoch = primary->state->heartbeat->epoch;
   const PublicationSeen& published = seen.publication;
-  if (published.primary == primary->name && published.epoch == epoch) {
-    [[maybe_unused]] const Status renewed =
-        parts_.hands.publisher.Renew(epoch, primary->state.at());
-    return;
-  }
   const DatabaseNodeSpec* declared = FindNode(parts_.hands.spec, primary->name);
-  const Status told = parts_.hands.publisher.Publish(
-      {primary->name, {declared->address, parts_.hands.spec.database.port}, epoch});
+  Publisher& publisher = parts_.hands.publisher;
+  const Status told =
+      published.primary == primary->name && published.epoch == epoch
+          ? publisher.Renew(epoch, primary->state.at())
+          : publisher.Publish(
+                {primary->name, {declared->address, parts_.hands.spec.database.port}, epoch});
   if (!told.ok()) {
     Log(LogLevel::kWarning, "Clients could not be told which primary another manager opened.",
         {{"cluster", parts_.hands.spec.name}, {"error", told.error().message}});
@@ -332,7 +331,11 @@ Duration ClusterLoop::StandBySince(Observation seen) {
   const bool asked = memory_.guards != decision.memory.guards;
   memory_ = decision.memory;
   // Should no server answer after a restart, this is where a fence or a pause is known from.
-  if (asked && parts_.store.WriteMemory(memory_).ok()) unstored_ = false;
+  if (asked) {
+    const Status stored = parts_.store.WriteMemory(memory_);
+    KeepStoreProblem(stored.ok() ? "" : stored.error().message);
+    if (stored.ok()) unstored_ = false;
+  }
   FollowPublication(seen);
   times_.acted = clock_.Now().mono;
   failing_ = false;

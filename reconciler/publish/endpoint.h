@@ -32,7 +32,6 @@ struct EndpointOptions {
   Address listen{"127.0.0.1", 3306};  // numeric or localhost; port 0: any free one
   Milliseconds hold{10'000};  // how long a new connection waits for a primary, from its accept
   std::size_t max_sessions = 2000;  // forwarded and waiting together; beyond it: ERR 1040
-  std::size_t max_held = 2000;      // waiting, when they cannot be forwarded; beyond it: ERR 1040
   Milliseconds connect_timeout{
       1000};              // one attempt to reach the primary; then the client waits again
   Milliseconds retry{5};  // between two attempts while the primary refuses

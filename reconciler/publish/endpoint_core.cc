@@ -278,15 +278,11 @@ void Endpoint::Core::AcceptReady() {
 }
 
 void Endpoint::Core::Admit(Descriptor client) {
-  const bool full = waiting_.size() + forwarded_.size() >= options_.max_sessions;
-  if (full || (!CanConnect() && waiting_.size() >= options_.max_held)) {
+  if (waiting_.size() + forwarded_.size() >= options_.max_sessions) {
     counts_.refused.fetch_add(1, std::memory_order_relaxed);
-    return RefuseClient(
-        std::move(client),
-        ErrorPacket(
-            kTooManyConnections,
-            full ? "Pandora HA: too many connections at the writer endpoint"
-                 : "Pandora HA: too many connections wait for a primary; see pandora-ha explain"));
+    return RefuseClient(std::move(client),
+                        ErrorPacket(kTooManyConnections,
+                                    "Pandora HA: too many connections at the writer endpoint"));
   }
   waiting_.push_back(std::make_shared<ClientSession>(*this, std::move(client)));
   ClientSession& session = *waiting_.back();

@@ -12,8 +12,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "reconciler/mysql/database_node.h"
+#include "reconciler/substrate/local/server_program.h"
 
 namespace pandora_ha::testing {
 namespace {
@@ -29,39 +31,35 @@ const char* RootVariable(Flavor flavor) {
   if (flavor == Flavor::kMySql) return "PANDORA_HA_TEST_MYSQL_ROOT";
   const char* release = std::getenv("PANDORA_HA_TEST_MARIADB");
   const bool newer = release != nullptr && std::string(release) == "11.8";
-  return newer ? "PANDORA_HA_TEST_MARIADB118_ROOT" : "PANDORA_HA_TEST_MARIADB_ROOT";
+  return newer ? "PANDORA_HA_TEST_MARIADB118_ROOT" : nullptr;
 }
 
-std::string Root(Flavor flavor) {
-  const char* root = std::getenv(RootVariable(flavor));
-  return root == nullptr ? "" : root;
+Result<ServerProgram> Find(Flavor flavor) {
+  const char* variable = RootVariable(flavor);
+  const char* where = variable == nullptr ? "" : std::getenv(variable);
+  if (where == nullptr) {
+    return Error{ErrorCode::kNotFound, std::string(variable) + " names no server"};
+  }
+  return FindServerProgram(flavor, where, In(Seconds(10)));
 }
 
-// The server's program; under the loader of its own root folder when it has one.
+const ServerProgram& ProgramOf(Flavor flavor) {
+  static std::map<Flavor, ServerProgram> found;
+  if (!found.contains(flavor)) found[flavor] = *Find(flavor);
+  return found[flavor];
+}
+
 std::vector<std::string> Program(Flavor flavor) {
-  const std::string root = Root(flavor);
-  const std::string binary =
-      root + (flavor == Flavor::kMySql ? "/usr/sbin/mysqld" : "/usr/sbin/mariadbd");
-  if (root.empty()) return {binary, "--no-defaults"};
-  return {root + "/usr/lib64/ld-linux-x86-64.so.2", "--library-path",
-          root + "/usr/lib/x86_64-linux-gnu", binary, "--no-defaults"};
-}
-
-// Debian moved it between MariaDB 10.11 and 11.8.
-std::string Share(Flavor flavor) {
-  const std::string usr = Root(flavor) + "/usr/share/";
-  const bool moved = flavor == Flavor::kMariaDb && !fs::exists(usr + "mysql/charsets");
-  return usr + (moved ? "mariadb" : "mysql");
+  std::vector<std::string> argv = ProgramCommand(ProgramOf(flavor));
+  argv.emplace_back("--no-defaults");
+  return argv;
 }
 
 std::vector<std::string> Places(Flavor flavor, const std::string& data) {
-  const std::string usr = Root(flavor) + "/usr";
-  return {"--user=root",
-          "--basedir=" + usr,
-          "--datadir=" + data,
-          "--lc-messages-dir=" + Share(flavor),
-          "--plugin-dir=" + usr + "/lib/mysql/plugin",
-          "--character-sets-dir=" + Share(flavor) + "/charsets"};
+  std::vector<std::string> arguments = {"--user=root", "--datadir=" + data};
+  for (const auto& [name, value] : ProgramOptions(ProgramOf(flavor)))
+    arguments.push_back("--" + name + "=" + value);
+  return arguments;
 }
 
 std::vector<std::string> operator+(std::vector<std::string> a, const std::vector<std::string>& b) {
@@ -106,7 +104,7 @@ void Initialise(Flavor flavor, const std::string& data) {
     return;
   }
   file << "CREATE DATABASE mysql;\nUSE mysql;\n";
-  const std::string share = Share(flavor) + "/";
+  const std::string share = ProgramOf(flavor).share + "/";
   for (const char* name :
        {"mysql_system_tables.sql", "mariadb_system_tables.sql", "mysql_performance_tables.sql",
         "mariadb_performance_tables.sql", "mysql_system_tables_data.sql",
@@ -127,7 +125,7 @@ std::string Template(Flavor flavor) {
   const std::string base = std::string(PANDORA_HA_BINARY_DIR) + "/test-servers/";
   fs::create_directories(base);
   const std::string name = base + std::string(ToString(flavor)) + "-" +
-                           std::to_string(std::hash<std::string>{}(Root(flavor)));
+                           std::to_string(std::hash<std::string>{}(ProgramOf(flavor).binary));
   const int lock = open((name + ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   flock(lock, LOCK_EX);
   if (!fs::exists(name)) {
@@ -142,14 +140,8 @@ std::string Template(Flavor flavor) {
 }  // namespace
 
 std::string WhyUnavailable(Flavor flavor) {
-  const std::string variable = RootVariable(flavor);
-  if (variable != "PANDORA_HA_TEST_MARIADB_ROOT" && Root(flavor).empty()) {
-    return variable + " is not set: no root folder with that server";
-  }
-  for (const std::string& word : Program(flavor)) {
-    if (word.starts_with("/") && access(word.c_str(), F_OK) != 0) return word + " is missing";
-  }
-  return "";
+  const auto found = Find(flavor);
+  return found.ok() ? "" : found.error().message;
 }
 
 bool WaitUntil(Milliseconds budget, const std::function<bool()>& condition) {

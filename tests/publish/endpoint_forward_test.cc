@@ -185,9 +185,33 @@ TEST(EndpointLimits, RefusesTheSessionThatIsTooMany) {
   EXPECT_EQ(Peer::ConnectTo(endpoint->listen()).Receive(1), "A");
 }
 
-TEST(EndpointLimits, BoundsTheNumberOfThoseThatWait) {
+// After a failover every client of before comes back at once and must be held, not turned away.
+TEST(EndpointLimits, HoldsAsManyAsItForwarded) {
+  EchoServer first('A'), second('B');
+  const auto endpoint = Started();
+  ASSERT_TRUE(endpoint->Publish(Primary(first.address())).ok());
+  constexpr std::size_t kClients = 2000;
+  const auto connect = [&] {
+    std::vector<Peer> clients;
+    for (std::size_t i = 0; i < kClients; ++i)
+      clients.push_back(Peer::ConnectTo(endpoint->listen()));
+    return clients;
+  };
+  std::vector<Peer> clients = connect();
+  for (auto& client : clients) ASSERT_EQ(client.Receive(1), "A");
+  ASSERT_TRUE(endpoint->Withdraw().ok());
+  for (auto& client : clients) ASSERT_NE(client.WaitForEnd(), Peer::End::kTimeout);
+  clients.clear();
+  clients = connect();
+  ASSERT_TRUE(WaitUntil([&] { return endpoint->Statistics().held_now == kClients; }));
+  EXPECT_EQ(endpoint->Statistics().refused, 0u);
+  ASSERT_TRUE(endpoint->Publish(Primary(second.address(), 2, "node2")).ok());
+  for (auto& client : clients) ASSERT_EQ(client.Receive(1), "B");
+}
+
+TEST(EndpointLimits, ThoseThatWaitAreCountedToo) {
   EndpointOptions options = Options();
-  options.max_held = 1;
+  options.max_sessions = 1;
   const auto endpoint = Started(options);
   Peer first = Peer::ConnectTo(endpoint->listen());
   ASSERT_TRUE(WaitUntil([&] { return endpoint->Statistics().held_now == 1; }));

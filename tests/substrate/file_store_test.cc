@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 namespace pandora_ha {
 namespace {
@@ -38,6 +39,24 @@ TEST_F(FileStoreTest, AnEventWithACutCharacterIsKept) {
   ASSERT_TRUE(events.ok());
   ASSERT_EQ(events->size(), 1u);
   EXPECT_EQ(events->front().message, kKept);
+}
+
+TEST_F(FileStoreTest, HalfAnEventTakesNoOtherWithIt) {
+  const Event event{"ReplicaBroken-1",
+                    WallTime(Milliseconds(1795366981250)),
+                    Severity::kWarning,
+                    "ReplicaBroken",
+                    NodeName("node2"),
+                    Epoch(3),
+                    "whole"};
+  ASSERT_TRUE(store_->AppendEvent(event).ok());
+  // As a full disk or a power cut leaves it.
+  std::ofstream(directory_ + "/state/history.jsonl", std::ios::app) << "{\"id\":\"Replica";
+  ASSERT_TRUE(store_->AppendEvent(event).ok());
+  ASSERT_TRUE(store_->AppendEvent(event).ok());
+  const auto events = store_->ReadEvents(10);
+  ASSERT_TRUE(events.ok());
+  EXPECT_EQ(events->size(), 3u);
 }
 
 TEST_F(FileStoreTest, AMemoryWithACutCharacterIsKept) {

@@ -109,7 +109,7 @@ TEST_P(LocalHostTest, AKilledServerIsReportedAtOnce) {
     ASSERT_TRUE(manager_->Start({}, Soon()).ok());
     ASSERT_TRUE(manager_->WaitFor(IsRunning, Soon()));
     const std::int64_t pid = Pid();
-    const Descriptor process = OpenProcess(*IdentifyProcess(static_cast<pid_t>(pid)));
+    const Descriptor process = *OpenProcess(*IdentifyProcess(static_cast<pid_t>(pid)));
     ASSERT_TRUE(process.open());
     const TimePoint before = SystemClock().Now().mono;
     ASSERT_EQ(kill(static_cast<pid_t>(pid), SIGKILL), 0);
@@ -142,7 +142,7 @@ TEST_P(LocalHostTest, AFenceOutlivesTheSupervisorAndOnlyAManagersStartLiftsIt) {
   ASSERT_TRUE(manager_->Fence(Soon()).ok());
   std::printf("fenced in %lld us\n",
               static_cast<long long>((SystemClock().Now().mono - asked).count()));
-  EXPECT_FALSE(IdentifyProcess(pid));
+  EXPECT_EQ(IdentifyProcess(pid).error().code, ErrorCode::kNotFound);
   EXPECT_TRUE(manager_->Process()->fenced);
   EXPECT_EQ(manager_->Process()->phase, Phase::kEnded);
   ASSERT_TRUE(manager_->Fence(Soon()).ok()) << "a second fence changes nothing";
@@ -197,7 +197,7 @@ TEST_P(LocalHostTest, AServerThatEndedUnwatchedIsEndedForTheNextSupervisor) {
   const auto pid = static_cast<pid_t>(Pid());
   manager_.reset();  // or it would start the next supervisor too soon
   ASSERT_EQ(kill(static_cast<pid_t>(first), SIGKILL), 0);
-  const Descriptor process = OpenProcess(*IdentifyProcess(pid));
+  const Descriptor process = *OpenProcess(*IdentifyProcess(pid));
   ASSERT_EQ(kill(pid, SIGKILL), 0);
   pollfd wait{process.get(), POLLIN, 0};
   ASSERT_EQ(poll(&wait, 1, 10000), 1);

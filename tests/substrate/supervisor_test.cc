@@ -2,6 +2,7 @@
 // the server's flavour.
 #include "reconciler/substrate/local/supervisor.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -165,7 +166,7 @@ TEST(SupervisorTest, AToolWithTheServersOptionFileIsNotAdopted) {
   ASSERT_TRUE(tool.ok());
   const std::int64_t supervisor = SupervisorPid(*manager, server.Soon());
   const auto pid = static_cast<pid_t>(manager->Process()->pid);
-  const Descriptor process = OpenProcess(*IdentifyProcess(pid));
+  const Descriptor process = *OpenProcess(*IdentifyProcess(pid));
   manager.reset();  // or it would start the next supervisor too soon
   ASSERT_EQ(kill(static_cast<pid_t>(supervisor), SIGKILL), 0);
   ASSERT_EQ(kill(pid, SIGKILL), 0);
@@ -175,9 +176,34 @@ TEST(SupervisorTest, AToolWithTheServersOptionFileIsNotAdopted) {
   ASSERT_TRUE(manager->WaitFor([](const auto& state) { return state.known(); }, server.Soon()));
   EXPECT_EQ(manager->Process()->phase, Phase::kEnded);
   EXPECT_TRUE(manager->Fence(server.Soon()).ok());
-  EXPECT_TRUE(IdentifyProcess(*tool)) << "the fence killed somebody else";
+  EXPECT_TRUE(IdentifyProcess(*tool).ok()) << "the fence killed somebody else";
   kill(-*tool, SIGKILL);
   waitpid(*tool, nullptr, 0);
+}
+
+// Invariant 1: where it cannot be told whether a server runs, no supervisor says that it ended.
+TEST(SupervisorTest, OneThatCannotTellWhoHoldsTheDataDoesNotBegin) {
+  const LocalServer server(Installed());
+  auto manager = server.NewManager();
+  const std::int64_t supervisor = SupervisorPid(*manager, server.Soon());
+  manager.reset();  // or it would start the next supervisor too soon
+  ASSERT_EQ(kill(static_cast<pid_t>(supervisor), SIGKILL), 0);
+  std::filesystem::create_directory(server.directory() + "/data");
+  std::ofstream(server.directory() + "/started") << "\n";
+  Descriptor data(
+      open((server.directory() + "/data/ibdata1").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  ASSERT_EQ(fcntl(data.get(), F_OFD_SETLK, &lock), 0) << "a lock whose holder has no number";
+  manager = server.NewManager();
+  ASSERT_TRUE(manager->WaitFor(
+      [](const auto& state) {
+        return !state.known() && state.why_unknown().find("supervisor.log") != std::string::npos;
+      },
+      server.Soon()));
+  EXPECT_FALSE(manager->Process().known());
+  data.Close();
+  ASSERT_TRUE(manager->WaitFor(HasEnded, server.Soon())) << "now it can";
 }
 
 TEST(SupervisorTest, WhoeverHoldsTheDataIsTheServerWhateverItsCommandLine) {
@@ -218,7 +244,7 @@ TEST(SupervisorTest, ASupervisorThatIsEndingStillFences) {
   EXPECT_EQ(refused.error().code, ErrorCode::kConflict) << "the supervisor is ending";
   const Status fenced = manager->Fence(server.Soon());
   EXPECT_TRUE(fenced.ok()) << fenced.error().message;
-  EXPECT_FALSE(IdentifyProcess(pid));
+  EXPECT_EQ(IdentifyProcess(pid).error().code, ErrorCode::kNotFound);
 }
 
 TEST(SupervisorTest, MalformedInputIsAnsweredAndHarmsNobody) {
@@ -274,8 +300,8 @@ TEST(SupervisorTest, StopLocalServersEndsWhatAnEarlierProgramLeft) {
   const Status stopped =
       StopLocalServers(parent, {PANDORA_HA_TEST_SUPERVISOR}, SystemClock(), server.Soon());
   EXPECT_TRUE(stopped.ok()) << stopped.error().message;
-  EXPECT_TRUE(FindProcesses("--defaults-file=" + server.directory() + "/my.cnf").empty());
-  EXPECT_TRUE(FindProcesses(server.directory()).empty()) << "the supervisor ended too";
+  EXPECT_TRUE(FindProcesses("--defaults-file=" + server.directory() + "/my.cnf")->empty());
+  EXPECT_TRUE(FindProcesses(server.directory())->empty()) << "the supervisor ended too";
   std::filesystem::remove_all(parent);
 }
 

@@ -71,14 +71,20 @@ Status FileStore::WriteMemory(const Memory& memory) {
 Status FileStore::AppendEvent(const Event& event) {
   const std::string path = directory_ + "/history.jsonl";
   const Descriptor file(
-      open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file.open()) return Failed("Cannot open", path);
-  const std::string line = PrintJson(ToJson(event)) + "\n";
-  if (write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
-    return Failed("Cannot write", path);
-  }
+      open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
   struct stat found {};
-  if (fstat(file.get(), &found) == 0 && found.st_size > kRotateAt &&
+  if (!file.open() || fstat(file.get(), &found) != 0) return Failed("Cannot open", path);
+  std::string line = PrintJson(ToJson(event)) + "\n";
+  // Half a line that a full disk or a power cut left must not take this one with it.
+  char last = '\n';
+  if (found.st_size > 0 && pread(file.get(), &last, 1, found.st_size - 1) != 1) {
+    return Failed("Cannot read", path);
+  }
+  if (last != '\n') line.insert(0, "\n");
+  if (write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
+    return Failed("Cannot write all of an event to", path);
+  }
+  if (found.st_size > kRotateAt &&
       rename(path.c_str(), (directory_ + "/history.1.jsonl").c_str()) != 0) {
     return Failed("Cannot rotate", path);
   }

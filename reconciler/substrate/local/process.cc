@@ -36,9 +36,22 @@ bool HasArgument(const std::string& command_line, std::string_view argument,
   return false;
 }
 
-std::string ReadWhole(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+// kNotFound: the process is gone, before or while it was read.
+Result<std::string> ReadProcessFile(pid_t pid, const char* name) {
+  const std::string path = "/proc/" + std::to_string(pid) + name;
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  for (char buffer[4096];;) {
+    const ssize_t got = file.open() ? read(file.get(), buffer, sizeof buffer) : -1;
+    if (got == 0) return text;
+    if (got > 0) {
+      text.append(buffer, static_cast<std::size_t>(got));
+    } else if (errno == ENOENT || errno == ESRCH) {
+      return Error{ErrorCode::kNotFound, "there is no process " + std::to_string(pid), errno};
+    } else if (errno != EINTR) {
+      return SystemError("cannot read " + path, errno);
+    }
+  }
 }
 
 }  // namespace
@@ -47,17 +60,20 @@ Error SystemError(std::string what, int number) {
   return {ErrorCode::kIo, std::move(what) + ": " + std::strerror(number), number};
 }
 
-std::optional<ProcessId> IdentifyProcess(pid_t pid) {
-  const std::string stat = ReadWhole("/proc/" + std::to_string(pid) + "/stat");
+Result<ProcessId> IdentifyProcess(pid_t pid) {
+  PHA_ASSIGN_OR_RETURN(const std::string stat, ReadProcessFile(pid, "/stat"));
   // The second field is the program's name in brackets and may itself hold brackets and spaces.
   const auto name_end = stat.rfind(')');
-  if (name_end == std::string::npos) return std::nullopt;
-  std::istringstream fields(stat.substr(name_end + 1));
+  std::istringstream fields(name_end == std::string::npos ? "" : stat.substr(name_end + 1));
   std::string field;
   fields >> field;
-  if (field == "Z" || field == "X") return std::nullopt;
+  if (field == "Z" || field == "X") {
+    return Error{ErrorCode::kNotFound, "process " + std::to_string(pid) + " has ended"};
+  }
   for (int number = 4; number <= 22; ++number) fields >> field;
-  if (!fields) return std::nullopt;
+  if (!fields) {
+    return Error{ErrorCode::kIo, "/proc/" + std::to_string(pid) + "/stat is not understood"};
+  }
   return ProcessId{pid, std::strtoull(field.c_str(), nullptr, 10)};
 }
 
@@ -70,35 +86,54 @@ void SignalProcess(const Descriptor& process, int number) {
   if (process.open()) syscall(SYS_pidfd_send_signal, process.get(), number, nullptr, 0);
 }
 
-Descriptor OpenProcess(const ProcessId& process) {
+Result<Descriptor> OpenProcess(const ProcessId& process) {
   Descriptor fd = OpenChild(process.pid);
-  // Asked after the opening, so that the descriptor cannot be a later owner of the number.
-  if (!fd.open() || IdentifyProcess(process.pid) != process) return Descriptor();
-  return fd;
+  const std::string name = "process " + std::to_string(process.pid);
+  if (!fd.open() && errno != ESRCH) return SystemError("cannot watch " + name, errno);
+  if (fd.open()) {
+    // Asked after the opening, so that the descriptor cannot be a later owner of the number.
+    PHA_ASSIGN_OR_RETURN(const ProcessId now, IdentifyProcess(process.pid));
+    if (now == process) return fd;
+  }
+  return Error{ErrorCode::kNotFound, name + " has ended"};
 }
 
-std::vector<ProcessId> FindProcesses(std::string_view argument, std::string_view after) {
+Result<std::vector<ProcessId>> FindProcesses(std::string_view argument, std::string_view after) {
   std::vector<ProcessId> found;
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
-    const pid_t pid = static_cast<pid_t>(std::strtol(entry.path().filename().c_str(), nullptr, 10));
+  std::error_code failed;
+  std::filesystem::directory_iterator entry("/proc", failed);
+  for (; !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
+    const std::string path = entry->path().string();
+    const auto pid = static_cast<pid_t>(std::strtol(path.c_str() + sizeof "/proc", nullptr, 10));
     struct stat owner {};
-    if (pid <= 0 || stat(entry.path().c_str(), &owner) != 0 || owner.st_uid != geteuid()) continue;
-    const auto process = IdentifyProcess(pid);
-    const std::string command_line = ReadWhole(entry.path().string() + "/cmdline");
-    if (process && HasArgument(command_line, argument, after)) found.push_back(*process);
+    if (pid <= 0 || stat(path.c_str(), &owner) != 0 || owner.st_uid != geteuid()) continue;
+    const auto command_line = ReadProcessFile(pid, "/cmdline");
+    if (command_line.ok() && !HasArgument(*command_line, argument, after)) continue;
+    const auto process = command_line.ok() ? IdentifyProcess(pid) : command_line.error();
+    if (process.ok()) {
+      found.push_back(*process);
+    } else if (process.error().code != ErrorCode::kNotFound) {
+      return process.error();
+    }
   }
+  if (failed) return SystemError("cannot list this machine's processes", failed.value());
   return found;
 }
 
-std::optional<ProcessId> HolderOfLock(const std::string& path) {
+Result<std::optional<ProcessId>> HolderOfLock(const std::string& path) {
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file.open() && errno == ENOENT) return std::optional<ProcessId>();
   struct flock lock {};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
-  if (!file.open() || fcntl(file.get(), F_GETLK, &lock) != 0) return std::nullopt;
-  if (lock.l_type == F_UNLCK || lock.l_pid <= 0) return std::nullopt;
-  return IdentifyProcess(lock.l_pid);
+  if (!file.open() || fcntl(file.get(), F_GETLK, &lock) != 0) {
+    return SystemError("cannot ask who holds " + path, errno);
+  }
+  if (lock.l_type == F_UNLCK) return std::optional<ProcessId>();
+  const auto holder = IdentifyProcess(lock.l_pid);
+  if (holder.ok()) return std::optional(*holder);
+  return Error{ErrorCode::kIo,
+               path + " is held by a process that cannot be named: " + holder.error().message};
 }
 
 Result<pid_t> Spawn(const SpawnOptions& options) {

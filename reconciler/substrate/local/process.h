@@ -25,22 +25,29 @@ struct ProcessId {
   bool operator==(const ProcessId&) const = default;
 };
 
-// Nothing when there is no such process (a zombie counts as none).
-std::optional<ProcessId> IdentifyProcess(pid_t pid);
+// The questions below decide whether a server is proven dead. "There is none" is an answer of its
+// own, kNotFound or an empty value; every other error says that this machine could not tell (a full
+// table of descriptors, an unreadable file) and must never be taken for an end.
 
-// A descriptor that becomes readable when exactly this process ends; invalid when it is gone.
-Descriptor OpenProcess(const ProcessId& process);
+// kNotFound: no such process (a zombie counts as none).
+Result<ProcessId> IdentifyProcess(pid_t pid);
 
-// The same for a child of ours that is not reaped yet: its number is still its own.
+// A descriptor that becomes readable when exactly this process ends. kNotFound: it has ended.
+Result<Descriptor> OpenProcess(const ProcessId& process);
+
+// The same for a child of ours that is not reaped yet: its number is still its own. Invalid, with
+// errno, when the machine gives no descriptor.
 Descriptor OpenChild(pid_t child);
 void SignalProcess(const Descriptor& process, int number);
 
 // This user's processes with `argument` as one whole word of their command line, directly after
 // the word `after` unless that is empty.
-std::vector<ProcessId> FindProcesses(std::string_view argument, std::string_view after = "");
+Result<std::vector<ProcessId>> FindProcesses(std::string_view argument,
+                                             std::string_view after = "");
 
-// Who holds a write lock (fcntl) on this file; invalid when nobody does, or nobody we can name.
-std::optional<ProcessId> HolderOfLock(const std::string& path);
+// Who holds a write lock (fcntl) on this file. Empty: nobody, or there is no such file. A holder
+// that cannot be named (of another PID namespace, or ending at this moment) is an error.
+Result<std::optional<ProcessId>> HolderOfLock(const std::string& path);
 
 struct SpawnOptions {
   std::vector<std::string> argv;         // argv[0] is an absolute path; no shell, no search

@@ -38,17 +38,6 @@ std::string FindBinary(Flavor flavor, const std::string& root) {
   return FirstExisting(candidates);
 }
 
-// The beginning of every command line: for a root folder its own loader and libraries.
-std::vector<std::string> Prefix(const ServerProgram& program) {
-  if (program.root.empty()) return {program.binary};
-  std::vector<std::string> loaders;
-  for (const char* loader : kLoaders) loaders.push_back(program.root + "/" + loader);
-  const std::string libraries = program.root + "/usr/lib/" + kTriplet;
-  return {FirstExisting(loaders), "--library-path",
-          libraries + ":" + program.root + "/lib/" + kTriplet + ":" + libraries + "/private",
-          program.binary};
-}
-
 std::string BaseDirectory(const ServerProgram& program) {
   return fs::path(program.binary).parent_path().parent_path().string();
 }
@@ -102,14 +91,7 @@ Options PlaceOptions(const ServerProgram& program, const ServerSettings& setting
       {"report_port", port},
   };
   if (geteuid() == 0) options.emplace_back("user", "root");  // refused by the server unless said
-  if (!program.root.empty()) {
-    options.emplace_back("basedir", BaseDirectory(program));
-    options.emplace_back("lc_messages_dir", program.share);
-    options.emplace_back("character_sets_dir", program.share + "/charsets");
-    const std::string plugins = FirstExisting(
-        {program.root + "/usr/lib/mysql/plugin", program.root + "/usr/lib/mariadb/plugin"});
-    if (!plugins.empty()) options.emplace_back("plugin_dir", plugins);
-  }
+  for (auto& option : ProgramOptions(program)) options.push_back(std::move(option));
   return options;
 }
 
@@ -253,6 +235,27 @@ Result<std::vector<std::string>> BootstrapFiles(const ServerProgram& program) {
 
 }  // namespace
 
+std::vector<std::string> ProgramCommand(const ServerProgram& program) {
+  if (program.root.empty()) return {program.binary};
+  std::vector<std::string> loaders;
+  for (const char* loader : kLoaders) loaders.push_back(program.root + "/" + loader);
+  const std::string libraries = program.root + "/usr/lib/" + kTriplet;
+  return {FirstExisting(loaders), "--library-path",
+          libraries + ":" + program.root + "/lib/" + kTriplet + ":" + libraries + "/private",
+          program.binary};
+}
+
+Options ProgramOptions(const ServerProgram& program) {
+  if (program.root.empty()) return {};
+  Options options = {{"basedir", BaseDirectory(program)},
+                     {"lc_messages_dir", program.share},
+                     {"character_sets_dir", program.share + "/charsets"}};
+  const std::string plugins = FirstExisting(
+      {program.root + "/usr/lib/mysql/plugin", program.root + "/usr/lib/mariadb/plugin"});
+  if (!plugins.empty()) options.emplace_back("plugin_dir", plugins);
+  return options;
+}
+
 Result<ServerProgram> FindServerProgram(Flavor flavor, const std::string& where,
                                         Deadline deadline) {
   ServerProgram program;
@@ -269,7 +272,7 @@ Result<ServerProgram> FindServerProgram(Flavor flavor, const std::string& where,
     return Error{ErrorCode::kNotFound,
                  "no " + std::string(ToString(flavor)) + " server in " + place};
   }
-  SpawnOptions ask{.argv = Prefix(program), .environment = {}};
+  SpawnOptions ask{.argv = ProgramCommand(program), .environment = {}};
   if (ask.argv.front().empty()) {
     return Error{ErrorCode::kNotFound, "the root folder " + place + " has no dynamic loader"};
   }
@@ -332,7 +335,7 @@ Result<InitialiseCommand> InitialiseServer(const ServerProgram& program,
     }
   }
   InitialiseCommand command;
-  command.argv = Prefix(program);
+  command.argv = ProgramCommand(program);
   const auto add = [&](std::string word) { command.argv.push_back(std::move(word)); };
   add("--defaults-file=" + directory + "/my.cnf");
   add("--datadir=" + directory + "/data.new");
@@ -357,7 +360,7 @@ Result<InitialiseCommand> InitialiseServer(const ServerProgram& program,
 
 std::vector<std::string> ServeCommand(const ServerProgram& program, const std::string& directory,
                                       bool discard_unacknowledged) {
-  std::vector<std::string> argv = Prefix(program);
+  std::vector<std::string> argv = ProgramCommand(program);
   argv.push_back("--defaults-file=" + directory + "/my.cnf");
   if (discard_unacknowledged && CanDiscardUnacknowledged(program)) {
     argv.emplace_back("--init-rpl-role=SLAVE");

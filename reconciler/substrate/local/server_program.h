@@ -11,6 +11,7 @@
 #include <array>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "reconciler/base/clock.h"
@@ -33,6 +34,12 @@ struct ServerProgram {
 // `where`: empty (the installed server), a root folder, or the server's binary. The binary is asked
 // for its version; one of the other flavour is refused (Debian's `mysqld` is MariaDB).
 Result<ServerProgram> FindServerProgram(Flavor flavor, const std::string& where, Deadline deadline);
+
+// How the program is started: by itself, or through the loader of its root folder. Every command
+// line begins with it.
+std::vector<std::string> ProgramCommand(const ServerProgram& program);
+// Where a server of a root folder finds its own files; an installed one knows.
+std::vector<std::pair<std::string, std::string>> ProgramOptions(const ServerProgram& program);
 
 // What makes one node's server differ from the next.
 struct ServerSettings {

@@ -23,6 +23,8 @@ namespace fs = std::filesystem;
 
 // A server asks for its own restart (RESTART, the end of CLONE) by this exit code.
 constexpr int kRestartPlease = 16;
+// Less than a manager waits for its new supervisor.
+constexpr Duration kEndOfAStray = Seconds(5);
 
 void SyncDirectory(const std::string& directory) {
   const Descriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -76,22 +78,29 @@ std::string ProgramOf(const std::vector<std::string>& argv, const std::string& d
 // Whoever holds the data is the server, whatever its command line says and whoever may read it. One
 // that has not opened the data yet is known by its command line; a backup or a client of this
 // server has the same option file, but is another program.
-std::vector<ProcessId> ServersOf(const std::string& directory) {
-  if (const auto holder = HolderOfLock(directory + "/data/ibdata1")) return {*holder};
+Result<std::vector<ProcessId>> ServersOf(const std::string& directory) {
+  PHA_ASSIGN_OR_RETURN(const auto holder, HolderOfLock(directory + "/data/ibdata1"));
+  if (holder) return std::vector{*holder};
   std::string program;
   std::getline(std::ifstream(directory + kStarted), program);
   return FindProcesses(DefaultsFile(directory), program);
 }
 
 // What a predecessor left half done: nobody else may write to the directory that we make anew.
-void EndStrayInitialisers(const std::string& directory) {
-  for (const ProcessId& stray : FindProcesses("--datadir=" + directory + "/data.new")) {
-    const Descriptor process = OpenProcess(stray);
-    if (!process.open()) continue;
-    SignalProcess(process, SIGKILL);
-    pollfd wait{process.get(), POLLIN, 0};
-    poll(&wait, 1, 10000);
+Status EndStrayInitialisers(const std::string& directory, Deadline deadline) {
+  PHA_ASSIGN_OR_RETURN(const auto strays, FindProcesses("--datadir=" + directory + "/data.new"));
+  for (const ProcessId& stray : strays) {
+    const auto process = OpenProcess(stray);
+    if (!process.ok() && process.error().code == ErrorCode::kNotFound) continue;
+    if (!process.ok()) return process.error();
+    SignalProcess(*process, SIGKILL);
+    pollfd wait{process->get(), POLLIN, 0};
+    if (poll(&wait, 1, deadline.poll_milliseconds()) == 0) {
+      return Error{ErrorCode::kTimeout, "process " + std::to_string(stray.pid) + " makes " +
+                                            directory + "/data.new and does not end by SIGKILL"};
+    }
   }
+  return Ok();
 }
 
 }  // namespace
@@ -102,27 +111,30 @@ SupervisedServer::SupervisedServer(std::string directory, const Clock& clock,
   state_.initialised = fs::exists(directory_ + "/data");
   state_.fenced = fs::exists(directory_ + "/fenced");
   state_.restart_inhibited = true;
-  EndStrayInitialisers(directory_);
-  Adopt();
 }
 
 // A process found is the server's own word; the file only tells that there was one.
-void SupervisedServer::Adopt() {
-  for (const ProcessId& found : ServersOf(directory_)) {
-    process_ = OpenProcess(found);
-    if (!process_.open()) continue;
+Status SupervisedServer::Adopt() {
+  PHA_TRY(EndStrayInitialisers(directory_, Deadline(clock_, kEndOfAStray)));
+  PHA_ASSIGN_OR_RETURN(const auto servers, ServersOf(directory_));
+  for (const ProcessId& found : servers) {
+    auto process = OpenProcess(found);
+    if (!process.ok() && process.error().code == ErrorCode::kNotFound) continue;
+    if (!process.ok()) return process.error();
+    process_ = std::move(*process);
     pid_ = found.pid;
     work_ = Work::kServing;
     state_.phase = ProcessState::Phase::kRunning;
     state_.pid = pid_;
     Log(LogLevel::kInfo, "Adopted the running server.", {{"pid", std::to_string(pid_)}});
     if (state_.fenced) SignalProcess(process_, SIGKILL);
-    return;
+    return Ok();
   }
-  if (!fs::exists(directory_ + kStarted)) return;
+  if (!fs::exists(directory_ + kStarted)) return Ok();
   state_.phase = ProcessState::Phase::kEnded;
   state_.how_ended = "ended while no supervisor was watching";
   state_.ended_at = clock_.Now().mono;
+  return Ok();
 }
 
 Result<Descriptor> SupervisedServer::SpawnServer(const std::vector<std::string>& argv, int input,

@@ -16,9 +16,14 @@ namespace pandora_ha {
 
 class SupervisedServer {
  public:
-  // Adopts the server of `directory` when one runs. `changed` is called on every change of state,
+  // `changed` is called on every change of state,
   // before anything else is done about it. `clock` must outlive the object.
   SupervisedServer(std::string directory, const Clock& clock, std::function<void()> changed);
+
+  // Ends what a predecessor left half done and adopts the server that runs. REQUIRES: called once,
+  // before anything below. On an error it is not known whether a server runs: the object must not
+  // be used, or its owner would report an end that nobody has seen.
+  Status Adopt();
 
   const ProcessState& state() const { return state_; }
   // A process of ours is alive: the server, or one that makes its data directory.
@@ -40,7 +45,6 @@ class SupervisedServer {
  private:
   enum class Work { kNone, kInitialising, kServing };
 
-  void Adopt();
   Status BeginInitialise();
   Status BeginServe(const std::vector<std::string>& argv);
   void FinishInitialise(const std::string& how, bool succeeded);

@@ -49,6 +49,7 @@ class Supervisor {
         signals_(std::move(signals)),
         server_(directory, SystemClock(), [this] { PushState(); }) {}
 
+  Status Adopt() { return server_.Adopt(); }
   void Run() {
     while (!(quitting_ && !server_.busy())) Turn();
   }
@@ -70,7 +71,7 @@ class Supervisor {
   std::list<Client> clients_;
   std::list<Pending> pending_;
   bool quitting_ = false;
-  SupervisedServer server_;  // last: its constructor may push
+  SupervisedServer server_;  // last: its adoption may push
 };
 
 void Supervisor::Turn() {
@@ -276,12 +277,22 @@ int RunSupervisor(const SupervisorOptions& options) {
   if (!lock.ok()) return Fail(lock.error());
   auto listener = ListenAsSupervisor(directory);
   if (!listener.ok()) return Fail(listener.error());
+  const auto fail = [&](const Error& error) {
+    unlink((directory + "/supervisor.sock").c_str());
+    return Fail(error);
+  };
+  Supervisor supervisor(directory, std::move(*listener), TakeSignals());
+  // Whoever connects meanwhile hears nothing, and takes the server's state for unknown.
+  if (const Status adopted = supervisor.Adopt(); !adopted.ok()) {
+    return fail({ErrorCode::kIo, "cannot tell whether a server runs in " + directory + ": " +
+                                     adopted.error().message});
+  }
   if (options.detach) {
     const pid_t child = fork();
-    if (child < 0) return Fail(SystemError("cannot fork", errno));
+    if (child < 0) return fail(SystemError("cannot fork", errno));
     if (child > 0) _exit(kSupervisorDone);
   }
-  Supervisor(directory, std::move(*listener), TakeSignals()).Run();
+  supervisor.Run();
   unlink((directory + "/supervisor.sock").c_str());
   return kSupervisorDone;
 }

@@ -112,10 +112,10 @@ Status SupervisorClient::StopAndQuit(Deadline deadline) {
   }
   const Seen<SupervisorState> last = State();
   const auto process = IdentifyProcess(last.known() ? static_cast<pid_t>(last->supervisor_pid) : 0);
-  const Descriptor supervisor = process ? OpenProcess(*process) : Descriptor();
+  const auto supervisor = process.ok() ? OpenProcess(*process) : process.error();
   PHA_TRY(ask(SupervisorVerb::kQuit, deadline));
-  pollfd end{supervisor.get(), POLLIN, 0};
-  if (supervisor.open() && poll(&end, 1, deadline.poll_milliseconds()) == 0) {
+  pollfd end{supervisor.ok() ? supervisor->get() : -1, POLLIN, 0};
+  if (supervisor.ok() && poll(&end, 1, deadline.poll_milliseconds()) == 0) {
     return Error{ErrorCode::kTimeout,
                  "the supervisor in " + inside_->options.directory + " does not end"};
   }
