@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "reconciler/api/unix_socket.h"
+#include "reconciler/base/descriptor.h"
 #include "reconciler/model/json.h"
 
 namespace pandora_ha {
@@ -22,14 +23,6 @@ namespace http = boost::beast::http;
 
 const std::string kHead = " HTTP/1.1\r\nHost: pandora-ha\r\nConnection: close\r\n";
 constexpr std::size_t kMostAnswerBytes = 64u * 1024 * 1024;
-
-struct Descriptor {
-  int number;
-  explicit Descriptor(int n) : number(n) {}
-  ~Descriptor() { close(number); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-};
 
 Status Ready(int descriptor, short events, const Deadline& deadline, const std::string& path) {
   pollfd wait{descriptor, events, 0};
@@ -99,8 +92,8 @@ Result<std::string> Question(const std::string& path, const std::string& request
                  error.number};
   }
   const Descriptor descriptor(*connected);
-  PHA_TRY(Send(descriptor.number, request, deadline, path));
-  auto answer = Receive(descriptor.number, deadline, path);
+  PHA_TRY(Send(descriptor.get(), request, deadline, path));
+  auto answer = Receive(descriptor.get(), deadline, path);
   // A wish that was handed over whole may have been taken: the outcome is unknown.
   if (answer.ok() || answer.error().code != ErrorCode::kUnreachable || !request.starts_with("POST"))
     return answer;

@@ -194,6 +194,42 @@ bool MayBeAccepted(BlockReason reason) {
   return false;
 }
 
+std::string IsGone(const DatabaseSeen& target, const Evidence& of_target) {
+  return target.name.text + " is gone: " + of_target.because + ".";
+}
+
+// An order to open the target was given: whether it was carried out is known when it answers.
+bool WhileItMayBeOpen(Context& c, IntentRecord* record, const DatabaseSeen& from,
+                      const DatabaseSeen& target, const Evidence& of_target) {
+  if (of_target.life == Life::kAlive) {
+    OpenTarget(c, from);
+    return false;
+  }
+  const bool beside = c.spec.failover_policy == FailoverPolicy::kAvailability;
+  if (!MayHaveServed(c) && of_target.life == Life::kCutOff && target.can_fence) {
+    c.Do(FenceServer{target.name}, IsGone(target, of_target), kFenceStep);
+    c.decision.plan.ordered = true;
+    c.decision.plan.purpose =
+        "end " + target.name.text + ", so that " + from.name.text + " can go on";
+    return false;
+  }
+  if (!MayHaveServed(c) &&
+      (of_target.life == Life::kDead || (of_target.life == Life::kCutOff && beside))) {
+    TakeSwitchoverBack(c, record, IsGone(target, of_target));
+    RememberUnseenWrites(c, target.name);
+    return true;
+  }
+  if (of_target.life == Life::kDead || of_target.life == Life::kCutOff) {
+    CompletePromotion(c);
+    return true;
+  }
+  c.Block(
+      BlockReason::kGatheringEvidence,
+      target.name.text + ", which is being promoted, does not answer: " + of_target.because + ".",
+      "its return, or the end of the declared looks", of_target.until);
+  return false;
+}
+
 }  // namespace
 
 std::optional<NodeName> SwitchoverTarget(const Context& c, const std::optional<NodeName>& to,
@@ -285,37 +321,9 @@ bool ContinueSwitchover(Context& c) {
   if (target == nullptr)
     return TakeSwitchoverBack(c, record, promotion.wanted->text + " is not declared any more.");
   const Evidence of_target = Judge(c.spec, c.seen, c.memory, target->name);
-  const std::string gone = target->name.text + " is gone: " + of_target.because + ".";
-  if (!Unopened(c)) {
-    if (of_target.life == Life::kAlive) {
-      OpenTarget(c, *from);
-      return false;
-    }
-    const bool beside = c.spec.failover_policy == FailoverPolicy::kAvailability;
-    if (!MayHaveServed(c) && of_target.life == Life::kCutOff && target->can_fence) {
-      c.Do(FenceServer{target->name}, gone, kFenceStep);
-      c.decision.plan.ordered = true;
-      c.decision.plan.purpose =
-          "end " + target->name.text + ", so that " + from->name.text + " can go on";
-      return false;
-    }
-    if (!MayHaveServed(c) &&
-        (of_target.life == Life::kDead || (of_target.life == Life::kCutOff && beside))) {
-      TakeSwitchoverBack(c, record, gone);
-      RememberUnseenWrites(c, target->name);
-      return true;
-    }
-    if (of_target.life == Life::kDead || of_target.life == Life::kCutOff) {
-      CompletePromotion(c);
-      return true;
-    }
-    c.Block(BlockReason::kGatheringEvidence,
-            target->name.text + ", which is being promoted, does not answer: " + of_target.because +
-                ".",
-            "its return, or the end of the declared looks", of_target.until);
-    return false;
-  }
-  if (of_target.life != Life::kAlive) return TakeSwitchoverBack(c, record, gone);
+  if (!Unopened(c)) return WhileItMayBeOpen(c, record, *from, *target, of_target);
+  if (of_target.life != Life::kAlive)
+    return TakeSwitchoverBack(c, record, IsGone(*target, of_target));
   if (from->state->writable) {
     return TakeSwitchoverBack(c, record,
                               from->name.text + " could not be closed. " + c.seen.last_failure);

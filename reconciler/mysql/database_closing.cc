@@ -10,8 +10,7 @@ constexpr int kNoSuchThread = 1094;
 
 }  // namespace
 
-// ---- The manager's lock.
-// ----------------------------------------------------------------------------
+// ---- The manager's lock. ----
 
 Status SqlDatabaseNode::NeedsLockName() const {
   if (!options_.lock_name.empty()) return Ok();
@@ -80,8 +79,7 @@ Status SqlDatabaseNode::ReleaseLock(Deadline deadline) {
   return released ? Ok() : Status(released.error());
 }
 
-// ---- Writes on and off.
-// ----------------------------------------------------------------------------
+// ---- Writes on and off. ----
 
 Result<bool> SqlDatabaseNode::IsWritable(Deadline deadline) {
   PHA_TRY(Ready(deadline));
@@ -124,8 +122,7 @@ Status SqlDatabaseNode::OpenWritable(Deadline deadline) {
   return Change(dialect_->OpenForClients(), deadline);
 }
 
-// ---- Who is in the way.
-// -----------------------------------------------------------------------------
+// ---- Who is in the way. ----
 
 Result<std::set<std::string>> SqlDatabaseNode::LockedTables(Deadline deadline) {
   // A statement that ended between the two answers leaves its table unexplained for once, not

@@ -110,8 +110,7 @@ std::unique_ptr<Dialect> MakeDialect(const Capabilities& can);
 std::unique_ptr<Dialect> MakeMySqlDialect(const Capabilities& can);
 std::unique_ptr<Dialect> MakeMariaDbDialect(const Capabilities& can);
 
-// ---- For the two dialects.
-// ------------------------------------------------------------------------
+// ---- For the two dialects. ----
 
 // Milliseconds of a semi-sync timeout that never comes: ten years. The type's own maximum overflows
 // when the servers turn it into a point in time.

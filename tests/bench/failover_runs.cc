@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "tests/bench/floor.h"
+#include "tests/bench/waiting.h"
 
 namespace pandora_ha::bench {
 namespace {
@@ -20,23 +21,9 @@ constexpr Seconds kFailoverWithin{30};
 constexpr std::uint64_t kIdsPerRun = 10'000'000;
 constexpr std::uint64_t kRowsBefore = 200;
 constexpr std::uint64_t kRowsAfter = 50;
-constexpr useconds_t kPollMicroseconds = 100;
 
 TimePoint Now() {
   return SystemClock().Now().mono;
-}
-
-double MillisecondsBetween(TimePoint from, TimePoint to) {
-  return static_cast<double>((to - from).count()) / 1e3;
-}
-
-bool WaitUntil(Duration at_most, const std::function<bool()>& holds) {
-  const Deadline deadline(SystemClock(), at_most);
-  while (!holds()) {
-    if (deadline.passed()) return false;
-    usleep(kPollMicroseconds);
-  }
-  return true;
 }
 
 // A promotion now would lose nothing that was acknowledged.
@@ -65,7 +52,7 @@ class Recorder {
               const std::lock_guard lock(mutex_);
               all_.push_back(std::move(last));
             }
-            usleep(kPollMicroseconds);
+            usleep(100);
           }
         }) {}
 

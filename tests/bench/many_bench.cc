@@ -26,6 +26,7 @@
 #include "tests/bench/process_cost.h"
 #include "tests/bench/report.h"
 #include "tests/bench/tight_writer.h"
+#include "tests/bench/waiting.h"
 #include "tests/support/test_cluster.h"
 
 namespace pandora_ha::bench {
@@ -37,19 +38,6 @@ constexpr double kGoalRatio = 2;
 constexpr Seconds kMeasured{20};
 constexpr Seconds kReadyWithin{120};
 const NodeName kNodes[] = {NodeName("node1"), NodeName("node2")};
-
-double MillisecondsBetween(TimePoint from, TimePoint to) {
-  return static_cast<double>((to - from).count()) / 1e3;
-}
-
-bool WaitUntil(Duration at_most, const std::function<bool()>& holds) {
-  const Deadline deadline(SystemClock(), at_most);
-  while (!holds()) {
-    if (deadline.passed()) return false;
-    usleep(200);
-  }
-  return true;
-}
 
 struct Options {
   std::string file = PANDORA_HA_BENCH_DIR "/many.json", flavor = "mariadb";

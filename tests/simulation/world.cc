@@ -89,8 +89,7 @@ void World::Substep(Duration /*duration*/) {
   if (kind_.policy == FailoverPolicy::kWitness) RunAgents();
 }
 
-// ---- Replication
-// ---------------------------------------------------------------------------------
+// ---- Replication ----
 
 void World::Connect(int node) {
   Server& replica = servers_[static_cast<std::size_t>(node)];
@@ -231,8 +230,7 @@ int World::Append(int node, Transaction transaction) {
   return id;
 }
 
-// ---- Clients, agents
-// -----------------------------------------------------------------------------
+// ---- Clients, agents ----
 
 int World::WriteAsSomebody(int node) {
   Server& server = servers_[static_cast<std::size_t>(node)];
@@ -294,8 +292,7 @@ void World::RunAgents() {
   }
 }
 
-// ---- Processes
-// -----------------------------------------------------------------------------------
+// ---- Processes ----
 
 void World::Kill(int node, std::optional<Duration> restarts_in) {
   Server& server = servers_[static_cast<std::size_t>(node)];
@@ -359,8 +356,7 @@ void World::Start(int node, bool discard_unacknowledged) {
   Rebuild(node);
 }
 
-// ---- Actions
-// -------------------------------------------------------------------------------------
+// ---- Actions ----
 
 void World::OpenWritable(int node, Epoch epoch) {
   Server& server = servers_[static_cast<std::size_t>(node)];
@@ -418,8 +414,7 @@ void World::SetSemiSync(int node, SemiSyncRole role) {
   Commit(node);
 }
 
-// ---- What is seen
-// --------------------------------------------------------------------------------
+// ---- What is seen ----
 
 DatabaseState World::StateOf(int node) const {
   const Server& server = servers_[static_cast<std::size_t>(node)];
