@@ -200,6 +200,10 @@ bool Unopened(const Context& c) {
 
 void RememberUnseenWrites(Context& c, const NodeName& target) {
   c.memory.loss = Loss{target, c.memory.epoch, 0, false, std::nullopt, c.seen.taken_at.wall};
+  // Its marker row is its own: it proves nothing against the old primary, which lacks it. Nobody
+  // was sent there, so what it wrote was acknowledged to nobody.
+  NodeMemory& opened = MemoryOf(c.memory, target);
+  opened.deposed = opened.discard = true;
 }
 
 void TakeBack(Context& c) {
