@@ -17,6 +17,7 @@ constexpr Milliseconds kLongestServerWait{500};
 constexpr Seconds kShortestSessionTimeout{5};
 // A question whose answer does not come in time closes the session, and the manager's lock with it.
 constexpr Milliseconds kTooLateToAsk{20};
+constexpr int kChannelUnreadable = 1201;
 
 }  // namespace
 
@@ -272,8 +273,13 @@ Status SqlDatabaseNode::ReplicateFrom(const Address& source, const Account& acco
     }
   }
   PHA_ASSIGN_OR_RETURN(const auto ca_file, CaFileForReplication(deadline));
-  const SourceToFollow follow{source, account.user, password, ca_file};
-  return ChangeSecret(dialect_->Follow(follow, standing.executed), deadline);
+  const std::string follow =
+      dialect_->Follow({source, account.user, password, ca_file}, standing.executed);
+  const Status followed = ChangeSecret(follow, deadline);
+  if (followed.ok() || followed.error().number != kChannelUnreadable) return followed;
+  // MariaDB, killed while it forgot a source: its index still names relay logs that are gone.
+  PHA_TRY(Change(dialect_->Forget(), deadline));
+  return ChangeSecret(follow, deadline);
 }
 
 // ---- Semi-synchronous replication. ----

@@ -1,6 +1,7 @@
 // DatabaseNode against real servers: looking, provisioning, replicating, promoting.
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 
 #include "reconciler/mysql/provision.h"
 #include "tests/mysql/pair.h"
@@ -201,6 +202,20 @@ TEST_P(DatabaseNodeTest, AReplicaFollowsFromEmpty) {
   const std::string beats = replica.replication->arrival_token;
   pair.Follow(*pair.b, pair.one);
   EXPECT_EQ(StateOf(*pair.b).replication->io, ThreadState::kRunning);
+}
+
+// Killed in the middle of RESET SLAVE, MariaDB answers every CHANGE MASTER with error 1201.
+TEST_P(DatabaseNodeTest, AReplicaWhoseRelayLogsAreGoneFollowsAgain) {
+  if (!mariadb()) return;  // MySQL keeps its channels in tables
+  Pair pair(GetParam(), {"--relay-log-recovery=ON"});
+  pair.two.Kill();
+  std::ofstream(pair.two.directory() + "/data/relay.index", std::ios::app)
+      << "./relay.009998\n./relay.009999\n";
+  pair.two.Start();
+  pair.b->Disconnect();
+  EXPECT_OK(Mark(*pair.a, 2));
+  pair.Follow(*pair.b, pair.one);
+  EXPECT_TRUE(WaitUntil(Seconds(10), [&] { return MarkerSeenBy(*pair.b) == Epoch(2); }));
 }
 
 TEST_P(DatabaseNodeTest, LagIsUnknownWhileTheApplierIsStopped) {
