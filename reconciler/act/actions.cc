@@ -115,6 +115,15 @@ struct Performer {
     PHA_ASSIGN_OR_RETURN(const Address address, AddressOf(hands, a.node));
     return hands.publisher.Publish({a.node, address, a.epoch});
   }
+  Status operator()(const RebuildServer& a) const {
+    PHA_ASSIGN_OR_RETURN(Host * host, HostOf(hands, a.node));
+    PHA_ASSIGN_OR_RETURN(const Address source, AddressOf(hands, a.source));
+    return host->Rebuild({a.id, a.source, source, a.source_history, a.set_aside}, deadline);
+  }
+  Status operator()(const DiscardOldCopy& a) const {
+    PHA_ASSIGN_OR_RETURN(Host * host, HostOf(hands, a.node));
+    return host->DiscardOldCopy(deadline);
+  }
   Status operator()(const ReplicateFrom& a) const {
     PHA_ASSIGN_OR_RETURN(const Address source, AddressOf(hands, a.source));
     return OnNode(hands, a.node, deadline,

@@ -20,6 +20,7 @@
 #include "reconciler/app/version.h"
 #include "reconciler/model/json.h"
 #include "reconciler/spec/validate_command.h"
+#include "reconciler/substrate/local/copier.h"
 #include "reconciler/substrate/local/supervisor.h"
 
 namespace pandora_ha {
@@ -199,6 +200,11 @@ void AddSmall(CLI::App& app, Line* line) {
   supervise->callback([line] {
     line->chosen = [line] { return RunSupervisor({.directory = line->directory, .detach = true}); };
   });
+  // Started by a supervisor; see substrate/local/copier.h. The option only names the process.
+  CLI::App* copy =
+      app.add_subcommand("copy", "make a data directory from another node's")->group("");
+  copy->add_option("--datadir", line->directory, "what is made")->required();
+  copy->callback([line] { line->chosen = [] { return RunCopier(); }; });
 }
 
 // CLI11 only says that a command is required.

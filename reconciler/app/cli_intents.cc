@@ -12,6 +12,8 @@ namespace {
 
 constexpr int kWithoutDeadline = 30;  // seconds that a wish without one is waited for
 constexpr int kSpare = 15;            // for the looks before and after
+constexpr int kForACopy = 86400;
+constexpr int kWithin = 0;  // as long as the wish itself has, and kSpare
 
 const std::map<std::string, OutputForm> kForms = {{"table", OutputForm::kTable},
                                                   {"wide", OutputForm::kWide},
@@ -51,11 +53,11 @@ bool Interrupted(Duration wait) {
   return WaitForStop(Deadline(SystemClock(), wait));
 }
 
-int Go(IntentLine* line, Wish wish, bool has_deadline) {
+int Go(IntentLine* line, Wish wish, int usual) {
   IntentVerbOptions& options = line->options;
   options.intent.wish = std::move(wish);
   options.intent.within = Seconds(line->within);
-  const int usual = has_deadline ? line->within + kSpare : kWithoutDeadline;
+  if (usual == kWithin) usual = line->within + kSpare;
   options.ask.timeout = Seconds(line->timeout > 0 ? line->timeout : usual);
   options.ask.style = StyleFor(STDOUT_FILENO);
   options.terminal = isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
@@ -71,7 +73,7 @@ class Verbs {
 
   // `wish` is made once the line has been parsed.
   CLI::App* Add(const std::string& name, const std::string& help, Wish (*wish)(const IntentLine&),
-                bool has_deadline = false) {
+                int usual = kWithoutDeadline) {
     CLI::App* verb = app_.add_subcommand(name, help);
     IntentVerbOptions& options = line_->options;
     CLI::Option* reason =
@@ -81,14 +83,14 @@ class Verbs {
     verb->add_flag("--wait,!--no-wait", options.wait, "wait until it is over [yes]");
     verb->add_option("--timeout", line_->timeout,
                      "seconds to wait [" +
-                         (has_deadline ? "--within + " + std::to_string(kSpare)
-                                       : std::to_string(kWithoutDeadline)) +
+                         (usual == kWithin ? "--within + " + std::to_string(kSpare)
+                                           : std::to_string(usual)) +
                          "]")
-        ->check(CLI::Range(1, 7200));
+        ->check(CLI::Range(1, 7 * kForACopy));
     AddManager(verb, &options.ask);
     AddForm(verb, &options.ask);
-    verb->callback([line = line_, chosen = chosen_, wish, has_deadline] {
-      *chosen = [line, wish, has_deadline] { return Go(line, wish(*line), has_deadline); };
+    verb->callback([line = line_, chosen = chosen_, wish, usual] {
+      *chosen = [line, wish, usual] { return Go(line, wish(*line), usual); };
     });
     return verb;
   }
@@ -107,7 +109,7 @@ class Verbs {
         [](const IntentLine& l) -> Wish {
           return Switchover{NodeOf(l), l.end_transactions};
         },
-        true);
+        kWithin);
     switchover->add_option("--to", line_->node, "the next primary [the best candidate]");
     switchover->add_flag("--end-transactions", line_->end_transactions,
                          "end (roll back) transactions that hold it up at its deadline");
@@ -116,7 +118,7 @@ class Verbs {
         [](const IntentLine& l) -> Wish {
           return ForcedFailover{NodeOf(l), l.allow_data_loss};
         },
-        true);
+        kWithin);
     failover->add_option("--to", line_->node, "the next primary [the best candidate]");
     failover->add_flag("--allow-data-loss", line_->allow_data_loss,
                        "even when acknowledged rows are lost, or nobody can fence the old primary");
@@ -149,6 +151,16 @@ class Verbs {
         [](const IntentLine& l) -> Wish { return Unfence{NodeName(l.node)}; })
         ->add_option("NODE", line_->node, "whose server")
         ->required();
+    CLI::App* resync = Add(
+        "resync", "make a replica's data anew from the primary's",
+        [](const IntentLine& l) -> Wish {
+          return Resync{NodeName(l.node), l.set_aside};
+        },
+        kForACopy);
+    resync->add_option("NODE", line_->node, "which one")->required();
+    resync->add_flag(
+        "--set-aside", line_->set_aside,
+        "also when it has rows of its own or cannot be asked: its data is kept beside");
     Add("ack", "say that a person has seen the last failover: the next need not wait",
         [](const IntentLine&) -> Wish { return Acknowledge{}; });
   }

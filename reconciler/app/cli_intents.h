@@ -16,7 +16,7 @@ struct IntentLine {
   std::string lasts;  // "90s", "10m", "2h"
   int within = 60;    // seconds
   int timeout = 0;    // seconds; 0: as long as it may take
-  bool end_transactions = false, allow_data_loss = false, even_primary = false;
+  bool end_transactions = false, allow_data_loss = false, even_primary = false, set_aside = false;
 };
 
 // `chosen` becomes what the verb does. `line` must live as long as the application.

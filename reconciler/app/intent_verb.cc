@@ -16,6 +16,8 @@ using nlohmann::json;
 
 constexpr Duration kBetweenQuestions = Milliseconds(200);
 constexpr Duration kOneQuestion = Seconds(5);
+constexpr Duration kBetweenLines = Seconds(10);
+constexpr std::size_t kTerminalLine = 110;
 
 // "switchover-k3x9…": nobody else's, and readable in the history.
 std::string NewId(const Wish& wish) {
@@ -29,6 +31,12 @@ int CodeOf(const std::string& state) {
   if (state == "done") return kExitHealthy;
   if (state == "refused" || state == "takenBack" || state == "superseded") return kExitRefused;
   return kExitError;
+}
+
+// Progress alone is no news.
+std::string WithoutNumbers(std::string text) {
+  std::erase_if(text, [](char c) { return c >= '0' && c <= '9'; });
+  return text;
 }
 
 bool IsOver(const std::string& state) {
@@ -126,12 +134,9 @@ class Asking {
   }
 
   int Wait(json record, const Deadline& deadline) {
-    std::string told;
     while (true) {
+      Tell(record);
       if (IsOver(TextOf(record, "state"))) return Finish(record);
-      const std::string line = RenderIntent(record, {});
-      if (line != told) err_ << line << std::flush;
-      told = line;
       if (deadline.passed() ||
           options_.interrupted(std::min<Duration>(kBetweenQuestions, deadline.left())))
         return MayStillHappen();
@@ -144,6 +149,28 @@ class Asking {
         return Fail(answer.error(), err_);
       if (known) record = *std::move(answer);
     }
+  }
+
+  // What is said of it now. A terminal keeps one line for it; a file gets one now and then.
+  void Tell(const json& record) {
+    const std::string says = TextOf(record, "says");
+    const TimePoint now = SystemClock().Now().mono;
+    const std::string state = TextOf(record, "state");
+    const bool first = state != told_state_, over = IsOver(state);
+    if (first && !over) {
+      err_ << RenderIntent(record, {});
+    } else if (options_.terminal && !first) {
+      err_ << "\r\x1b[K" << (over ? "" : "    " + says.substr(0, kTerminalLine));
+    } else if (says != told_ && !over &&
+               (WithoutNumbers(says) != WithoutNumbers(told_) || now - told_at_ >= kBetweenLines)) {
+      err_ << "    " << says << "\n";
+    } else {
+      return;
+    }
+    err_ << std::flush;
+    told_ = says;
+    told_state_ = state;
+    told_at_ = now;
   }
 
   int Finish(const json& record) {
@@ -177,6 +204,8 @@ class Asking {
   std::ostream& out_;
   std::ostream& err_;
   json before_;  // null: what is asked for changes no roles
+  std::string told_, told_state_;
+  TimePoint told_at_{};
 };
 
 }  // namespace

@@ -244,8 +244,7 @@ bool IsSharing(const Context& c) {
   const auto& before = c.before.intents;
   return std::any_of(
       c.memory.intents.begin(), c.memory.intents.end(), [&](const IntentRecord& record) {
-        if (ChangesPrimary(record.intent.wish) || record.state == IntentState::kRefused)
-          return false;
+        if (!IsGuard(record.intent.wish) || record.state == IntentState::kRefused) return false;
         const auto known = std::find_if(before.begin(), before.end(), [&](const IntentRecord& r) {
           return r.intent.id == record.intent.id;
         });
@@ -375,7 +374,10 @@ Decision StandBy(const ClusterSpec& spec, const Observation& seen, const Memory&
       Adopt(c, {epoch, open->name, open->name.text});
     }
   }
-  for (auto& [name, node] : decision.memory.nodes) node.lossless = false;
+  for (auto& [name, node] : decision.memory.nodes) {
+    node.lossless = false;
+    node.rebuild.reset();  // whoever acts now sees what becomes of it
+  }
   decision.findings = Diagnose(spec, seen, decision.memory);
   DiagnoseGuards(c);
   decision.findings.push_back(

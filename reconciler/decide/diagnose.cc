@@ -4,6 +4,7 @@
 
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
+#include "reconciler/decide/rebuild.h"
 
 namespace pandora_ha {
 namespace {
@@ -136,7 +137,10 @@ void DiagnoseChannel(const Situation& s, const DatabaseSeen& node, const Databas
               std::to_string(channel.io_errno) + ": " + channel.io_error +
               (OnlyACopyHelps(channel)
                    ? ". The primary no longer has the binary logs that it needs: no restart helps, "
-                     "only copying the primary's data to it anew."
+                     "only `pandora-ha resync " +
+                         name +
+                         "`, which copies the primary's data to it "
+                         "anew."
                    : ""));
   } else if (channel.sql == ThreadState::kStopped || channel.io == ThreadState::kStopped) {
     s.Add(FindingCode::kReplicaStopped, node.name,
@@ -153,7 +157,30 @@ void DiagnoseChannel(const Situation& s, const DatabaseSeen& node, const Databas
   }
 }
 
+// True when nothing else is worth saying of the node while its data is being made.
+bool DiagnoseRebuild(const Situation& s, const DatabaseSeen& node) {
+  const NodeMemory& remembered = MemoryOf(s.memory, node.name);
+  if (!remembered.rebuild_failed.empty()) {
+    s.Add(FindingCode::kRebuildFailed, node.name,
+          "The data of " + node.name.text +
+              " could not be made anew: " + remembered.rebuild_failed + ".");
+  }
+  if (!remembered.rebuild) return false;
+  const bool copying = node.process.known() && node.process->copy &&
+                       node.process->copy->id == remembered.rebuild->id &&
+                       node.process->copy->phase == CopySeen::Phase::kCopying;
+  s.Add(FindingCode::kNodeRebuilding, node.name,
+        "The data of " + node.name.text + " is being made anew" +
+            (copying ? ": " + Progress(*node.process->copy, s.seen.taken_at.mono)
+             : remembered.rebuild->failures > 0
+                 ? "; attempt " + std::to_string(remembered.rebuild->failures) + " has failed"
+                 : "") +
+            ".");
+  return copying;
+}
+
 void DiagnoseReplica(const Situation& s, const DatabaseSeen& node, const DatabaseNodeSpec* source) {
+  if (DiagnoseRebuild(s, node)) return;
   const Evidence evidence = Judge(s.spec, s.seen, s.memory, node.name);
   switch (evidence.life) {
     case Life::kDead:

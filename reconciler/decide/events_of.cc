@@ -40,6 +40,7 @@ class Chronicle {
     Promotions();
     Reopened();
     Blocks();
+    Rebuilds();
     Replicas();
     Durability();
     Findings();
@@ -223,12 +224,26 @@ class Chronicle {
 
   // Told by an event of their own, or passing by in every start of a channel.
   static bool ToldElsewhere(FindingCode code) {
-    static const FindingCode codes[] = {kPromotionUnderWay,  kFailoverBlocked,   kReplicaDown,
-                                        kReplicaUnreachable, kReplicaBroken,     kReplicaStopped,
-                                        kReplicaConnecting,  kReplicaLagUnknown, kSuspended,
-                                        kSemiSyncDegraded,   kNoPrimaryYet,      kPrimaryReadOnly,
-                                        kSemiSyncNotWaiting};
+    static const FindingCode codes[] = {
+        kPromotionUnderWay, kFailoverBlocked,  kReplicaDown,       kReplicaUnreachable,
+        kReplicaBroken,     kReplicaStopped,   kReplicaConnecting, kReplicaLagUnknown,
+        kSuspended,         kSemiSyncDegraded, kNodeRebuilding,    kRebuildFailed,
+        kNoPrimaryYet,      kPrimaryReadOnly,  kSemiSyncNotWaiting};
     return std::find(std::begin(codes), std::end(codes), code) != std::end(codes);
+  }
+
+  void Rebuilds() {
+    for (const NodeStatus& node : after_.nodes) {
+      const Finding* before = Find(before_, kNodeRebuilding, node.name);
+      const Finding* after = Find(after_, kNodeRebuilding, node.name);
+      const Finding* failed = Find(after_, kRebuildFailed, node.name);
+      if (before == nullptr && after != nullptr)
+        Add("ResyncStarted", Severity::kWarning, node.name, after->says);
+      if (before == nullptr || after != nullptr) continue;
+      failed != nullptr ? Add("ResyncFailed", Severity::kCritical, node.name, failed->says)
+                        : Add("ResyncDone", Severity::kInfo, node.name,
+                              "The data of " + node.name.text + " was made anew; it follows.");
+    }
   }
 
   void Findings() {
@@ -314,6 +329,9 @@ const std::vector<EventRow>& EventTable() {
       {"DurabilityDegraded", "semiSync is declared and commits do not wait for a replica now."},
       {"DurabilityRestored", "Commits wait for a replica again."},
       {"SplitBrain", "Two nodes accept writes and their histories differ."},
+      {"ResyncStarted", "A node's data is being made anew from the primary's."},
+      {"ResyncDone", "A node's data was made anew, and it follows."},
+      {"ResyncFailed", "A node's data could not be made anew; the message says why."},
       {"NodeDiverged", "A node has transactions that the primary lacks."},
       {"StepFailed", "A step of a plan failed, or its outcome is not known."},
       {"FindingRaised", "Something else worth a look appeared; the message begins with its code."},

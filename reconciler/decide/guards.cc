@@ -36,7 +36,7 @@ bool MayBeNews(const Memory& memory, const UnreadGuards& unread) {
 }
 
 bool IsGuardWish(const IntentRecord& record) {
-  return !ChangesPrimary(record.intent.wish);
+  return IsGuard(record.intent.wish);
 }
 
 template <class F>
@@ -152,6 +152,14 @@ void CloseWishesOfObserver(Context& c) {
     CloseIntent(c, record, IntentState::kDone,
                 record.says + (c.memory.guards_unwritten ? unknown : ""));
   });
+  for (IntentRecord& record : c.memory.intents) {
+    if (record.state != IntentState::kUnderWay ||
+        !std::holds_alternative<Resync>(record.intent.wish))
+      continue;
+    CloseIntent(c, record, IntentState::kSuperseded,
+                "Another manager acts now. A copy that has begun goes on; whether the node follows "
+                "then, that manager's status tells.");
+  }
 }
 
 std::optional<Unread> UnreadGuardsOf(const Context& c) {

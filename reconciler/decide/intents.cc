@@ -8,6 +8,7 @@
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
 #include "reconciler/decide/guards.h"
+#include "reconciler/decide/rebuild.h"
 #include "reconciler/decide/switchover.h"
 
 namespace pandora_ha {
@@ -216,6 +217,23 @@ struct Taker {
       return Done(wish.node.text + " was not fenced; nothing was done.");
     Shared(wish.node.text + " is no longer fenced; its server is started again.");
   }
+  void operator()(const Resync& wish) {
+    if (!Declared(wish.node)) return;
+    if (c.spec.suspend) return Refuse(Suspended());
+    if (c.memory.guards.paused) return Refuse(Paused());
+    NodeMemory& node = MemoryOf(c.memory, wish.node);
+    if (node.rebuild)
+      return Refuse("The data of " + wish.node.text +
+                    " is being made anew already; `pandora-ha status` shows how far it is.");
+    const std::string why = WhyNoRebuild(c.spec, c.seen, c.memory, wish.node, wish.set_aside);
+    if (!why.empty()) return Refuse("Nothing was touched at " + wish.node.text + ": " + why + ".");
+    node.rebuild = Rebuild{};
+    node.rebuild->id = node.rebuild->intent = record.intent.id;
+    node.rebuild->set_aside = wish.set_aside;
+    node.rebuild_failed.clear();
+    record.says =
+        "Checked; " + wish.node.text + " is made anew from " + c.memory.primary->text + ".";
+  }
   void operator()(const Acknowledge&) {
     if (!c.memory.failed_over_at && !c.memory.guards.failed_over_at)
       return Done("There was no failover to acknowledge; nothing was done.");
@@ -271,6 +289,7 @@ void TakeUpIntents(Context& c) {
 }
 
 void CloseOvertaken(Context& c) {
+  CloseForgottenRebuilds(c);
   IntentRecord* record = UnderWay(c.memory);
   if (record == nullptr) return;
   const auto& promotion = c.memory.promotion;

@@ -116,6 +116,16 @@ void CheckOrder(Check& check) {
                 "a node is opened by a plan that goes on after a failed step");
 }
 
+// Invariant 8: a copy is made of the recorded primary only, and over no rows that are nowhere else.
+void CheckRebuild(Check& check, const RebuildServer& rebuild) {
+  const Memory& memory = check.decision.memory;
+  check.Require(memory.primary == rebuild.source && !memory.promotion, 8,
+                rebuild.node.text + " is made anew from a node that is not the recorded primary");
+  check.Require(rebuild.node != rebuild.source, 8, "a node is made anew from itself");
+  check.Require(rebuild.set_aside || MemoryOf(memory, rebuild.node).history != History::kDiverged,
+                8, rebuild.node.text + " is made anew over transactions that the primary lacks");
+}
+
 // Invariant 12: a primary that is not there is either being replaced or the reason is said.
 void CheckNotSilent(Check& check) {
   const Decision& decision = check.decision;
@@ -141,6 +151,8 @@ std::vector<Violation> CheckInvariants(const ClusterSpec& spec, const Observatio
       CheckOpening(check, step, *open);
       CheckSuperset(check, *open);
     }
+    if (const auto* rebuild = std::get_if<RebuildServer>(&step.action))
+      CheckRebuild(check, *rebuild);
   }
   // Invariant 2: the right goes before the waiting goes.
   const bool degrades =

@@ -29,6 +29,7 @@ ClusterState StateOf(const Context& c) {
     const auto& findings = c.decision.findings;
     const bool flawed = std::any_of(findings.begin(), findings.end(),
                                     [](const Finding& f) { return f.severity != Severity::kInfo; });
+    if (Has(c, FindingCode::kNodeRebuilding)) return ClusterState::kResyncing;
     return flawed ? ClusterState::kDegraded : ClusterState::kHealthy;
   }
   // Asked for and taken back when it does not come about: nothing has failed.

@@ -7,6 +7,7 @@
 #include "reconciler/decide/evidence.h"
 #include "reconciler/decide/guards.h"
 #include "reconciler/decide/intents.h"
+#include "reconciler/decide/rebuild.h"
 #include "reconciler/decide/semi_sync.h"
 
 namespace pandora_ha {
@@ -33,13 +34,14 @@ bool LeaveStopped(Context& c, const ReplicationSeen& channel, NodeMemory& rememb
 
 // A person wants its server down, and whoever takes over knows it; it runs, and we can end it.
 bool MustEnd(const Context& c, const DatabaseSeen& node) {
-  const bool runs = node.process.known() && node.process->phase == ProcessState::Phase::kRunning;
+  const bool runs = node.process.known() && (node.process->phase == ProcessState::Phase::kRunning ||
+                                             node.process->starting);
   return runs && node.can_fence && FencedOf(c.memory, node.name) != nullptr &&
          PausedOf(c.memory, node.name) == nullptr && !IsFenceOnItsWay(c.memory, node.name);
 }
 
 void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& primary) {
-  if (!HeldOff(c.memory, node.name).empty()) return;
+  if (!HeldOff(c.memory, node.name).empty() || AdvanceRebuild(c, node)) return;
   if (StartIfEnded(c, node.name, node.name.text + " is down and its process is ours to start"))
     return;
   if (!node.state.known() || node.contact != Contact::kAnswered) return;
@@ -49,10 +51,12 @@ void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& p
     TakeWritesAway(c, node, primary.name);
     return;
   }
+  RebuildWhereDeclared(c, node);
   if (remembered.history != History::kContained || WhyUnfit(c.spec, c.seen, node.name)) return;
   if (!state.semi_sync.source_enabled && state.replication &&
       FollowsWell(*state.replication, primary)) {
     if (state.replication->io == ThreadState::kRunning) remembered.deposed = false;
+    DiscardOldCopyOf(c, node);
     return;
   }
   // It was a primary: its own source side would hold its applier until somebody acknowledges. It is

@@ -48,6 +48,11 @@ std::string Describe(const Action& action) {
             return "write the marker row on " + a.node.text + InEpoch(a.epoch);
           },
           [](const Publish& a) { return "send clients to " + a.node.text + InEpoch(a.epoch); },
+          [](const RebuildServer& a) {
+            return "make the data of " + a.node.text + " anew from " + a.source.text +
+                   (a.set_aside ? ", setting the old aside" : "");
+          },
+          [](const DiscardOldCopy& a) { return "delete the old data of " + a.node.text; },
           [](const ReplicateFrom& a) { return "let " + a.node.text + " follow " + a.source.text; },
       },
       action);

@@ -14,6 +14,7 @@ struct Kind {
   std::string_view operator()(const Resume&) const { return "resume"; }
   std::string_view operator()(const Fence&) const { return "fence"; }
   std::string_view operator()(const Unfence&) const { return "unfence"; }
+  std::string_view operator()(const Resync&) const { return "resync"; }
   std::string_view operator()(const Acknowledge&) const { return "ack"; }
 };
 
@@ -31,6 +32,9 @@ struct Describer {
   std::string operator()(const Resume& w) const { return "resume" + Of(w.node); }
   std::string operator()(const Fence& w) const { return "fence " + w.node.text; }
   std::string operator()(const Unfence& w) const { return "unfence " + w.node.text; }
+  std::string operator()(const Resync& w) const {
+    return "resync " + w.node.text + (w.set_aside ? ", setting its data aside" : "");
+  }
   std::string operator()(const Acknowledge&) const { return "ack"; }
 };
 
@@ -54,6 +58,10 @@ std::string_view ToString(IntentState state) {
 
 bool ChangesPrimary(const Wish& wish) {
   return std::holds_alternative<Switchover>(wish) || std::holds_alternative<ForcedFailover>(wish);
+}
+
+bool IsGuard(const Wish& wish) {
+  return !ChangesPrimary(wish) && !std::holds_alternative<Resync>(wish);
 }
 
 std::string_view KindOf(const Wish& wish) {

@@ -54,12 +54,21 @@ struct Unfence {
   NodeName node;
   bool operator==(const Unfence&) const = default;
 };
+// The node's data directory is made anew from the primary's.
+struct Resync {
+  NodeName node;
+  // Also when the node has transactions that the primary lacks, or when nobody can ask it: its old
+  // data directory is then kept for good, beside the new one.
+  bool set_aside = false;
+  bool operator==(const Resync&) const = default;
+};
 // A person has seen the last failover: the cool-down is over.
 struct Acknowledge {
   bool operator==(const Acknowledge&) const = default;
 };
 
-using Wish = std::variant<Switchover, ForcedFailover, Pause, Resume, Fence, Unfence, Acknowledge>;
+using Wish =
+    std::variant<Switchover, ForcedFailover, Pause, Resume, Fence, Unfence, Resync, Acknowledge>;
 
 struct Intent {
   std::string id;  // chosen by who asks: 8 to 64 of a-z, 0-9 and '-'
@@ -109,8 +118,10 @@ struct IntentRecord {
 inline constexpr std::size_t kIntentsKept = 32;
 
 std::string_view ToString(IntentState state);  // "underWay", "done", "refused", …
-// A switchover or a failover; the others are guards.
+// A switchover or a failover.
 bool ChangesPrimary(const Wish& wish);
+// Pause, resume, fence, unfence, ack: in force at once, and shared with every manager (Guards).
+bool IsGuard(const Wish& wish);
 std::string_view KindOf(const Wish& wish);  // "switchover", "failover", "pause", …
 std::string Describe(const Wish& wish);     // "switchover to node2"
 

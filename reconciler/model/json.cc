@@ -74,6 +74,18 @@ std::string_view ToString(ProcessState::Phase phase) {
   return "";
 }
 
+std::string_view ToString(CopySeen::Phase phase) {
+  switch (phase) {
+    case CopySeen::Phase::kCopying:
+      return "copying";
+    case CopySeen::Phase::kInPlace:
+      return "inPlace";
+    case CopySeen::Phase::kFailed:
+      return "failed";
+  }
+  return "";
+}
+
 json ChannelToJson(const ReplicationSeen& channel) {
   json out = {{"source", ToString(channel.source)},
               {"receiving", ToString(channel.io)},
@@ -124,6 +136,14 @@ json ProcessToJson(const ProcessState& process, const Instant& now) {
     out["howEnded"] = process.how_ended;
     out["endedAt"] = Dated(process.ended_at, now);
   }
+  if (process.copy) {
+    const CopySeen& copy = *process.copy;
+    out["copy"] = {
+        {"phase", ToString(copy.phase)}, {"bytes", copy.bytes}, {"expectedBytes", copy.expected}};
+    if (copy.phase == CopySeen::Phase::kCopying) out["copy"]["beganAt"] = Dated(copy.began, now);
+    if (!copy.why.empty()) out["copy"]["why"] = copy.why;
+  }
+  if (process.old_copy) out["oldCopy"] = true;
   return out;
 }
 

@@ -35,13 +35,16 @@ void EachField(W& wish, const F& field) {
     field("evenPrimary", wish.even_primary);
   } else if constexpr (std::is_same_v<T, Unfence>) {
     field("node", wish.node);
+  } else if constexpr (std::is_same_v<T, Resync>) {
+    field("node", wish.node);
+    field("setAside", wish.set_aside);
   } else {
     static_assert(std::is_same_v<T, Acknowledge>);
   }
 }
 
-const std::array<Wish, 7> kEmptyWishes = {Switchover{}, ForcedFailover{}, Pause{},      Resume{},
-                                          Fence{},      Unfence{},        Acknowledge{}};
+const std::array<Wish, 8> kEmptyWishes = {Switchover{}, ForcedFailover{}, Pause{},  Resume{},
+                                          Fence{},      Unfence{},        Resync{}, Acknowledge{}};
 
 // Null: no such kind.
 const Wish* EmptyWish(const std::string& kind) {

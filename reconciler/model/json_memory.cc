@@ -61,6 +61,14 @@ json NodeToJson(const NodeMemory& node) {
     out["notAcknowledgingSince"] = Count(*node.not_acknowledging_since);
   if (node.start_not_before) out["startNotBefore"] = Count(*node.start_not_before);
   if (node.receive_not_before) out["receiveNotBefore"] = Count(*node.receive_not_before);
+  if (node.rebuild) {
+    out["rebuild"] = {{"id", node.rebuild->id},
+                      {"intent", node.rebuild->intent},
+                      {"setAside", node.rebuild->set_aside},
+                      {"failures", node.rebuild->failures},
+                      {"notBefore", Count(node.rebuild->not_before)}};
+  }
+  if (!node.rebuild_failed.empty()) out["rebuildFailed"] = node.rebuild_failed;
   return out;
 }
 
@@ -151,6 +159,14 @@ static void ReadFields(Fields& fields, Loss* out) {
   fields.Need("at", &out->at);
 }
 
+static void ReadFields(Fields& fields, Rebuild* out) {
+  fields.Need("id", &out->id);
+  fields.Need("intent", &out->intent);
+  fields.Need("setAside", &out->set_aside);
+  fields.Need("failures", &out->failures);
+  fields.Need("notBefore", &out->not_before);
+}
+
 static void ReadFields(Fields& fields, NodeMemory* out) {
   fields.Need("failedLooks", &out->failed_looks);
   fields.Need("attemptsCounted", &out->attempts_counted);
@@ -173,6 +189,8 @@ static void ReadFields(Fields& fields, NodeMemory* out) {
   fields.May("notAcknowledgingSince", &out->not_acknowledging_since);
   fields.May("startNotBefore", &out->start_not_before);
   fields.May("receiveNotBefore", &out->receive_not_before);
+  fields.May("rebuild", &out->rebuild);
+  fields.May("rebuildFailed", &out->rebuild_failed);
 }
 
 static void ReadFields(Fields& fields, std::map<NodeName, NodeMemory>* out) {

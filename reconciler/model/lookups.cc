@@ -47,7 +47,9 @@ bool SameIntent(const Memory& a, const Memory& b) {
       a.nodes.begin(), a.nodes.end(), b.nodes.begin(), [](const auto& x, const auto& y) {
         return x.first == y.first && x.second.lossless == y.second.lossless &&
                x.second.deposed == y.second.deposed && x.second.discard == y.second.discard &&
-               x.second.history == y.second.history && x.second.errant == y.second.errant;
+               x.second.history == y.second.history && x.second.errant == y.second.errant &&
+               x.second.rebuild == y.second.rebuild &&
+               x.second.rebuild_failed == y.second.rebuild_failed;
       });
 }
 

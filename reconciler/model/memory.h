@@ -57,6 +57,17 @@ struct Loss {
   bool operator==(const Loss&) const = default;
 };
 
+// A node whose data directory is to be made anew, until it has caught up on the new one.
+struct Rebuild {
+  std::string id;      // of the present attempt
+  std::string intent;  // of the wish; empty: the document says so (splitBrain.autofix)
+  bool set_aside = false;
+  int failures = 0;        // attempts that failed
+  TimePoint not_before{};  // of the next order
+
+  bool operator==(const Rebuild&) const = default;
+};
+
 struct NodeMemory {
   // Failed looks since the last answer. A look that was never finished is not counted.
   int failed_looks = 0;
@@ -95,6 +106,8 @@ struct NodeMemory {
   std::optional<TimePoint> start_not_before;  // back-off of the next start
   // Back-off of the next try to receive, after an error of its channel that may have passed.
   std::optional<TimePoint> receive_not_before;
+  std::optional<Rebuild> rebuild;
+  std::string rebuild_failed;  // why the last one was given up; empty: none was, or it was seen to
 
   bool operator==(const NodeMemory&) const = default;
 };

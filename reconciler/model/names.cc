@@ -143,6 +143,10 @@ std::string_view ToString(FindingCode code) {
       return "ReplicaLagging";
     case FindingCode::kReplicaLagUnknown:
       return "ReplicaLagUnknown";
+    case FindingCode::kNodeRebuilding:
+      return "NodeRebuilding";
+    case FindingCode::kRebuildFailed:
+      return "RebuildFailed";
     case FindingCode::kNodeDiverged:
       return "NodeDiverged";
     case FindingCode::kReceivedTailLost:

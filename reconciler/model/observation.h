@@ -161,6 +161,19 @@ struct DatabaseState {
   bool operator==(const DatabaseState&) const = default;
 };
 
+// A data directory that is made, or was made, by copying another node.
+struct CopySeen {
+  enum class Phase { kCopying, kInPlace, kFailed };
+  std::string id;  // of the order (RebuildServer)
+  Phase phase = Phase::kCopying;
+  // Copying: written so far, and the whole as estimated at the beginning (0: not known yet).
+  std::int64_t bytes = 0, expected = 0;
+  TimePoint began{};
+  std::string why;  // it failed
+
+  bool operator==(const CopySeen&) const = default;
+};
+
 // What the owner of the server's process (local supervisor, agent) says.
 struct ProcessState {
   enum class Phase { kRunning, kEnded, kNeverStarted };
@@ -175,6 +188,8 @@ struct ProcessState {
   // A start was ordered and goes on by itself, though nothing serves yet: the data directory is
   // being made. Not kRunning then, and restart_inhibited is false.
   bool starting = false;
+  std::optional<CopySeen> copy{};  // the last order to copy; none: there was none
+  bool old_copy = false;           // the data directory of before the copy is still there
 
   bool operator==(const ProcessState&) const = default;
 };

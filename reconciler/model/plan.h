@@ -108,10 +108,27 @@ struct ReplicateFrom {
   bool operator==(const ReplicateFrom&) const = default;
 };
 
-using Action =
-    std::variant<StartServer, FenceServer, SetReadOnly, EndTransactions, DrainClients,
-                 WithdrawPublication, StopReceiving, ApplyReceived, LeaveReplication, SetSemiSync,
-                 Provision, OpenWritable, WriteMarker, Publish, ReplicateFrom>;
+// The server is ended, its data directory is made anew from `source`'s, which goes on, and it is
+// started on it: read-only, following nobody. Returns when that has begun; DatabaseSeen::process
+// tells the rest. The old directory is kept until DiscardOldCopy.
+struct RebuildServer {
+  NodeName node;
+  NodeName source;
+  std::string id;          // of this order; the same again changes nothing
+  GtidSet source_history;  // what `source` had executed; what the copy holds goes beyond it
+  bool set_aside = false;  // the old directory is never deleted by us
+  bool operator==(const RebuildServer&) const = default;
+};
+// The data directory of before the last copy is deleted.
+struct DiscardOldCopy {
+  NodeName node;
+  bool operator==(const DiscardOldCopy&) const = default;
+};
+
+using Action = std::variant<StartServer, FenceServer, SetReadOnly, EndTransactions, DrainClients,
+                            WithdrawPublication, StopReceiving, ApplyReceived, LeaveReplication,
+                            SetSemiSync, Provision, OpenWritable, WriteMarker, Publish,
+                            ReplicateFrom, RebuildServer, DiscardOldCopy>;
 
 // ---- Conditions: asked again immediately before a step. -----------------------------------------
 
@@ -180,6 +197,8 @@ enum class FindingCode {
   kReplicaLagging,
   kReplicaLagUnknown,
   kNodeDiverged,
+  kNodeRebuilding,
+  kRebuildFailed,
   kReceivedTailLost,
   kDuplicateServerId,
   kDuplicateServerUuid,

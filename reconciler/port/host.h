@@ -11,6 +11,15 @@ struct StartOptions {
   bool discard_unacknowledged = false;  // see StartServer in model/plan.h
 };
 
+// See RebuildServer in model/plan.h.
+struct CopyOptions {
+  std::string id;
+  NodeName source;
+  Address source_address;
+  GtidSet source_history;
+  bool set_aside = false;
+};
+
 // Thread-safe. A host that cannot do something returns kUnsupported.
 class Host {
  public:
@@ -26,6 +35,11 @@ class Host {
   virtual Status Start(const StartOptions& options, Deadline deadline) = 0;
   // Ends the process with SIGKILL, waits for its end and inhibits every later start but ours.
   virtual Status Fence(Deadline deadline) = 0;
+
+  // Orders what RebuildServer says, and returns when the owner has accepted it.
+  virtual Status Rebuild(const CopyOptions& options, Deadline deadline) = 0;
+  // Returns when the old directory can no longer be used; its space comes back a little later.
+  virtual Status DiscardOldCopy(Deadline deadline) = 0;
 
   // From now on the owner takes orders from this manager only; a connection that somebody else has
   // opened before is refused until it claims, too.

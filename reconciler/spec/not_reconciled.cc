@@ -19,8 +19,10 @@ constexpr Part kParts[] = {
     {"spec.database.salvage",
      "nothing is fetched from a dead primary before another node is promoted"},
     {"spec.database.splitBrain",
-     "a diverged node is reported and kept read-only; it is not repaired"},
-    {"spec.database.resync", "a replica that must be rebuilt is reported; it is not rebuilt"},
+     "a diverged node is reported and kept read-only; autofix only makes a replica anew that needs "
+     "binary logs which are gone"},
+    {"spec.database.resync",
+     "only substrate local makes a replica anew, and not by dump or script"},
     {"spec.database.virtualIP", "no address is moved; use the writer endpoint or the hosts file"},
     {"spec.lease.witnesses",
      "witnesses are not asked; a silent primary that cannot be proven stopped blocks the failover"},
@@ -59,10 +61,13 @@ std::vector<NotReconciledPart> FindNotReconciled(const ClusterSpec& spec, const 
     parts.push_back({ChildPath(ItemPath("spec.database.nodes", i), "ssh"),
                      "the node's machine is not reached by SSH yet"});
   }
+  const ResyncMethod method = spec.database.resync.method;
+  const bool copies = local && method != ResyncMethod::kDump && method != ResyncMethod::kScript;
   for (const Part& part : kParts) {
-    const bool written_by_substrate =
-        local && std::string_view(part.path) == "spec.database.configuration";
-    if (!written_by_substrate && Stated(root, part.path) != nullptr)
+    const std::string_view path = part.path;
+    const bool reconciled = (local && path == "spec.database.configuration") ||
+                            (copies && path == "spec.database.resync");
+    if (!reconciled && Stated(root, part.path) != nullptr)
       parts.push_back({part.path, part.sentence});
   }
   return parts;

@@ -29,7 +29,7 @@ void Script::Ask(const Words& words) {
   Switchover switchover{NodeAmong(words), false};
   ForcedFailover failover{NodeAmong(words), false};
   Pause pause{NodeAmong(words), std::nullopt};
-  bool even_primary = false;
+  bool even_primary = false, set_aside = false;
   for (const std::string& word : words) {
     const auto [key, value] = KeyValue(word);
     if (key == "within") intent.within = WholeSeconds(value);
@@ -38,6 +38,7 @@ void Script::Ask(const Words& words) {
     if (key == "endTransactions") switchover.end_transactions = YesNo(value);
     if (key == "allowDataLoss") failover.allow_data_loss = YesNo(value);
     if (key == "evenPrimary") even_primary = YesNo(value);
+    if (key == "setAside") set_aside = YesNo(value);
   }
   const std::string& kind = words.at(0);
   if (kind == "switchover") {
@@ -52,6 +53,8 @@ void Script::Ask(const Words& words) {
     intent.wish = Fence{NeedNode(words), even_primary};
   } else if (kind == "unfence") {
     intent.wish = Unfence{NeedNode(words)};
+  } else if (kind == "resync") {
+    intent.wish = Resync{NeedNode(words), set_aside};
   } else if (kind == "ack") {
     intent.wish = Acknowledge{};
   } else {

@@ -14,6 +14,16 @@ bool Script::SayOfProcess(const std::string& name, const Phrase& phrase) {
     node.process.restart_inhibited = true;
   } else if (Is(phrase, {"started"})) {
     world_.StartProcess(name);
+  } else if (Starts(phrase, {"copying"})) {  // copying 100 of 400: MiB
+    node.process.copy->bytes = std::stoll(phrase.at(1)) << 20;
+    node.process.copy->expected = std::stoll(phrase.at(3)) << 20;
+  } else if (Starts(phrase, {"copy", "failed"})) {
+    node.process.starting = false;
+    node.process.restart_inhibited = true;
+    node.process.copy->phase = CopySeen::Phase::kFailed;
+    node.process.copy->why = node.process.how_ended = phrase.at(2);
+  } else if (Starts(phrase, {"copied", "from"})) {
+    world_.FinishCopy(name, phrase.at(2));
   } else if (Starts(phrase, {"nobody", "owns", "its", "process"})) {
     node.process_unknown = "nobody owns the process for us";
     node.can_fence = false;

@@ -66,6 +66,8 @@ void Script::Option(const std::string& key, const std::string& value) {
     spec.suspend = YesNo(value);
   } else if (key == "failback") {
     spec.database.failback = YesNo(value) ? Failback::kWhenCaughtUp : Failback::kManual;
+  } else if (key == "autofix") {
+    spec.database.split_brain.autofix = YesNo(value);
   } else if (key == "coolDown") {
     spec.failover_cool_down = WholeSeconds(value);
   } else if (key == "virtualIP") {

@@ -41,6 +41,18 @@ struct Performer {
     world.StartProcess(name);
     return "";
   }
+  std::string operator()(const RebuildServer& a) const {
+    world.EndProcess(name, "killed by signal 9");
+    ProcessState& process = world.nodes.at(name).process;
+    process.starting = true;
+    process.restart_inhibited = false;
+    process.copy = CopySeen{a.id, CopySeen::Phase::kCopying, 0, 0, world.now, ""};
+    return "";
+  }
+  std::string operator()(const DiscardOldCopy&) const {
+    world.nodes.at(name).process.old_copy = false;
+    return "";
+  }
   std::string operator()(const FenceServer&) const {
     if (!world.nodes.at(name).can_fence) return "nobody can end the server of " + name;
     world.EndProcess(name, "killed by signal 9");

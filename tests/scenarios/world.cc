@@ -149,7 +149,9 @@ void World::EndProcess(const std::string& name, const std::string& how) {
 // As every server of ours starts: read-only, following nobody's calls until told to.
 void World::StartProcess(const std::string& name) {
   Node& node = nodes.at(name);
-  node.process = ProcessState{};
+  const ProcessState before = std::exchange(node.process, ProcessState{});
+  node.process.copy = before.copy;
+  node.process.old_copy = before.old_copy;
   node.process.phase = ProcessState::Phase::kRunning;
   node.process.initialised = true;
   node.contact = Contact::kAnswered;
@@ -169,6 +171,16 @@ void World::StartProcess(const std::string& name) {
     const std::string* source = NameAt(replica.state.replication->source.host);
     if (source != nullptr && *source == name) Connect(&replica, &node);
   }
+}
+
+void World::FinishCopy(const std::string& name, const std::string& source) {
+  Node& node = nodes.at(name);
+  node.process.copy->phase = CopySeen::Phase::kInPlace;
+  node.process.old_copy = true;
+  node.state.replication.reset();
+  node.state.executed = nodes.at(source).state.executed;
+  node.state.heartbeat = nodes.at(source).state.heartbeat;
+  StartProcess(name);
 }
 
 void World::Connect(Node* replica, Node* source) {

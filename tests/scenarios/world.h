@@ -66,6 +66,7 @@ class World {
   // Changes that the world makes by itself.
   void EndProcess(const std::string& name, const std::string& how);
   void StartProcess(const std::string& name);
+  void FinishCopy(const std::string& name, const std::string& source);
   void Write(const std::string& name, const GtidSet& transactions);
   void Follow(const std::string& name, const std::string& source);
   void WriteOwn(const std::string& name);  // one transaction of its own

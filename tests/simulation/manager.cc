@@ -131,6 +131,9 @@ bool Perform(World& world, const Manager& manager, const Action& action,
             world.Start(node, a.discard_unacknowledged);
             return true;
           },
+          // Nobody asks for one in these worlds.
+          [&](const RebuildServer&) { return false; },
+          [&](const DiscardOldCopy&) { return false; },
           [&](const FenceServer&) {
             if (!owned) return false;
             if (world.bad().without_fence) {

@@ -30,7 +30,10 @@ std::string ManagerName(int manager) {
 
 // Of the machine's owner, not of the database: ordered through the supervisor.
 bool IsOfProcess(const Action& action) {
-  return std::holds_alternative<StartServer>(action) || std::holds_alternative<FenceServer>(action);
+  return std::holds_alternative<StartServer>(action) ||
+         std::holds_alternative<FenceServer>(action) ||
+         std::holds_alternative<RebuildServer>(action) ||
+         std::holds_alternative<DiscardOldCopy>(action);
 }
 
 }  // namespace

@@ -1,7 +1,12 @@
 // A supervisor as a manager starts it: test_supervisor DIRECTORY.
 #include "reconciler/substrate/local/supervisor.h"
 
+#include <string_view>
+
+#include "reconciler/substrate/local/copier.h"
+
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "copy") return pandora_ha::RunCopier();
   if (argc != 2) return 2;
   return pandora_ha::RunSupervisor({.directory = argv[1], .detach = true});
 }

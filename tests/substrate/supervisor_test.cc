@@ -247,6 +247,121 @@ TEST(SupervisorTest, ASupervisorThatIsEndingStillFences) {
   EXPECT_EQ(IdentifyProcess(pid).error().code, ErrorCode::kNotFound);
 }
 
+// A server whose data directory is made by a script in the place of the copier.
+class CopyTest : public ::testing::Test {
+ protected:
+  CopyTest() : server_(Installed()), manager_(server_.NewManager()) {
+    SupervisorPid(*manager_, server_.Soon());
+    client_ = std::make_unique<SupervisorClient>(
+        SupervisorClientOptions{server_.directory(), {PANDORA_HA_TEST_SUPERVISOR}, {}},
+        SystemClock());
+    std::filesystem::create_directory(At("/data"));
+    std::ofstream(At("/data/old")) << "rows";
+    Restart();
+  }
+  std::string At(const std::string& name) const { return server_.directory() + name; }
+  void Restart() const { ReplaceSupervisor(*manager_, server_); }
+
+  // `makes`: what the shell does in the new directory.
+  Status Copy(const std::string& id, const std::string& makes, bool set_aside = false) {
+    SupervisorRequest start;
+    start.serve = start.serve_again = {"/bin/sleep", "1000"};
+    start.initialise.argv = {"/bin/sh", "-c", "cd " + At("/data.new") + "; " + makes,
+                             "--datadir=" + At("/data.new")};
+    start.copy_id = id;
+    start.set_aside = set_aside;
+    return client_->Call(start, server_.Soon());
+  }
+  bool WaitPhase(CopySeen::Phase phase) const {
+    return client_->WaitFor(
+        [phase](const Seen<SupervisorState>& state) {
+          return state.known() && state->process.copy && state->process.copy->phase == phase;
+        },
+        server_.Soon());
+  }
+  bool Has(const std::string& name) const { return std::filesystem::exists(At(name)); }
+
+  const LocalServer server_;
+  const std::unique_ptr<LocalHost> manager_;
+  std::unique_ptr<SupervisorClient> client_;
+};
+
+TEST_F(CopyTest, ReplacesTheDataWhenItIsWholeAndTheOldIsKeptUntilItIsDiscarded) {
+  ASSERT_TRUE(Copy("first", "touch new; echo first > pandora_ha_copy").ok());
+  ASSERT_TRUE(WaitPhase(CopySeen::Phase::kInPlace));
+  ASSERT_TRUE(client_->WaitFor(IsRunning, server_.Soon()));
+  EXPECT_TRUE(Has("/data/new"));
+  EXPECT_TRUE(Has("/data.old/old"));
+  EXPECT_TRUE(client_->State()->process.old_copy);
+  EXPECT_TRUE(Copy("first", "false").ok()) << "the same order twice";
+  EXPECT_TRUE(Has("/data/new"));
+  SupervisorRequest discard;
+  discard.verb = SupervisorVerb::kDiscardOld;
+  ASSERT_TRUE(client_->Call(discard, server_.Soon()).ok());
+  EXPECT_FALSE(client_->State()->process.old_copy);
+  EXPECT_FALSE(Has("/data.old"));
+  Restart();
+  EXPECT_EQ(manager_->Process()->copy->id, "first") << "known from the directory";
+}
+
+TEST_F(CopyTest, OneThatIsNotWholeReplacesNothing) {
+  for (const std::string makes : {"touch new", "echo other > pandora_ha_copy",
+                                  "echo bad > pandora_ha_copy; exit 3", "kill -9 $$"}) {
+    ASSERT_TRUE(Copy("bad", makes).ok());
+    ASSERT_TRUE(WaitPhase(CopySeen::Phase::kFailed)) << makes;
+    EXPECT_NE(client_->State()->process.copy->why, "");
+    EXPECT_TRUE(Has("/data/old")) << makes;
+    Restart();
+    EXPECT_TRUE(Has("/data/old")) << makes;
+  }
+}
+
+TEST_F(CopyTest, KilledBetweenTheTwoRenamesNothingIsLost) {
+  std::filesystem::rename(At("/data"), At("/data.old"));
+  std::filesystem::create_directory(At("/data.new"));
+  Restart();
+  EXPECT_TRUE(Has("/data/old")) << "half a copy is none";
+  std::filesystem::rename(At("/data"), At("/data.old"));
+  std::ofstream(At("/data.new/pandora_ha_copy")) << "whole\n";
+  Restart();
+  EXPECT_EQ(manager_->Process()->copy->id, "whole");
+  EXPECT_TRUE(Has("/data/pandora_ha_copy"));
+  EXPECT_TRUE(Has("/data.old/old"));
+}
+
+// The first attempt's data was a copy, too; what it replaced is still all that the node had.
+TEST_F(CopyTest, ASecondCopyKeepsTheOldestData) {
+  ASSERT_TRUE(Copy("first", "echo first > pandora_ha_copy").ok());
+  ASSERT_TRUE(client_->WaitFor(IsRunning, server_.Soon()));
+  const std::int64_t pid = client_->State()->process.pid;
+  ASSERT_TRUE(Copy("second", "touch new; echo second > pandora_ha_copy").ok());
+  ASSERT_TRUE(client_->WaitFor(
+      [pid](const auto& state) { return IsRunning(state) && state->process.pid != pid; },
+      server_.Soon()));
+  EXPECT_TRUE(Has("/data/new"));
+  EXPECT_TRUE(Has("/data.old/old"));
+}
+
+TEST_F(CopyTest, WhatIsSetAsideIsNeverDiscarded) {
+  ASSERT_TRUE(Copy("first", "echo first > pandora_ha_copy", true).ok());
+  ASSERT_TRUE(WaitPhase(CopySeen::Phase::kInPlace));
+  EXPECT_FALSE(client_->State()->process.old_copy);
+  EXPECT_TRUE(Has("/data.aside-first/old"));
+}
+
+// Invariant 3: whoever needs the node down must not wait for a copy, nor for its children.
+TEST_F(CopyTest, AFenceEndsItWithAllItsChildrenAtOnce) {
+  ASSERT_TRUE(Copy("long", "sleep 1000 & echo $! > ../child; wait").ok());
+  const Deadline soon = server_.Soon();
+  std::string child;
+  while (child.empty() && !soon.passed()) std::getline(std::ifstream(At("/child")), child);
+  ASSERT_TRUE(manager_->Fence(server_.Soon()).ok());
+  ASSERT_TRUE(WaitPhase(CopySeen::Phase::kFailed));
+  EXPECT_TRUE(client_->State()->process.fenced);
+  EXPECT_EQ(IdentifyProcess(std::stoi(child)).error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(Has("/data/old"));
+}
+
 TEST(SupervisorTest, MalformedInputIsAnsweredAndHarmsNobody) {
   const LocalServer server(Installed());
   const auto manager = server.NewManager();

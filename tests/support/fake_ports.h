@@ -90,6 +90,8 @@ class FakeHost : public Host {
     process.phase = ProcessState::Phase::kEnded;
     return Ok();
   }
+  Status Rebuild(const CopyOptions&, Deadline) override { return Ok(); }
+  Status DiscardOldCopy(Deadline) override { return Ok(); }
   Status Claim(Deadline) override {
     claimed = true;
     return Ok();

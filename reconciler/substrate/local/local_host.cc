@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "reconciler/substrate/local/copier.h"
 #include "reconciler/substrate/local/process.h"
 
 namespace pandora_ha {
@@ -50,27 +51,60 @@ bool LocalHost::CanFence() const {
   return client_.State().known();
 }
 
-Status LocalHost::Start(const StartOptions& how, Deadline deadline) {
-  LocalHostOptions options;
-  {
-    const std::lock_guard lock(mutex_);
-    options = options_;
-  }
-  const ServerProgram& program = options.program;
+LocalHostOptions LocalHost::Options() const {
+  const std::lock_guard lock(mutex_);
+  return options_;
+}
+
+Result<SupervisorRequest> LocalHost::StartRequest(const LocalHostOptions& options,
+                                                  bool discard) const {
   SupervisorRequest request;
   request.verb = SupervisorVerb::kStart;
   request.unfence = true;
-  request.serve = ServeCommand(program, directory_, how.discard_unacknowledged);
-  request.serve_again = ServeCommand(program, directory_, false);
+  request.serve = ServeCommand(options.program, directory_, discard);
+  request.serve_again = ServeCommand(options.program, directory_, false);
   request.restart_allowed = options.restart_allowed;
-  PHA_ASSIGN_OR_RETURN(request.initialise, InitialiseServer(program, directory_, options.admin_user,
-                                                            options.admin_password));
   const Seen<ProcessState> process = Process();
   if (!process.known() || process->phase != ProcessState::Phase::kRunning) {
-    PHA_ASSIGN_OR_RETURN(const std::string text, ServerConfiguration(program, options.settings));
+    PHA_ASSIGN_OR_RETURN(const std::string text,
+                         ServerConfiguration(options.program, options.settings));
     PHA_TRY(WritePrivateFile(directory_ + "/my.cnf", text));
   }
+  return request;
+}
+
+Status LocalHost::Start(const StartOptions& how, Deadline deadline) {
+  const LocalHostOptions options = Options();
+  PHA_ASSIGN_OR_RETURN(SupervisorRequest request,
+                       StartRequest(options, how.discard_unacknowledged));
+  PHA_ASSIGN_OR_RETURN(
+      request.initialise,
+      InitialiseServer(options.program, directory_, options.admin_user, options.admin_password));
   return client_.Call(std::move(request), deadline.Within(kAcceptWithin));
+}
+
+Status LocalHost::Rebuild(const CopyOptions& copy, Deadline deadline) {
+  const LocalHostOptions options = Options();
+  PHA_ASSIGN_OR_RETURN(SupervisorRequest request, StartRequest(options, false));
+  const std::filesystem::path beside = std::filesystem::path(directory_).parent_path();
+  const CopyJob job{copy.id,
+                    options.program,
+                    directory_,
+                    (beside / copy.source.text).string(),
+                    copy.source_address,
+                    copy.source_history,
+                    options.admin_user,
+                    options.admin_password};
+  if (job.source_directory == directory_)
+    return Error{ErrorCode::kRefused, "a node is not copied onto itself"};
+  request.initialise = CopyCommand(options.supervisor_command.front(), job);
+  request.copy_id = copy.id;
+  request.set_aside = copy.set_aside;
+  return client_.Call(std::move(request), deadline.Within(kAcceptWithin));
+}
+
+Status LocalHost::DiscardOldCopy(Deadline deadline) {
+  return Ask(SupervisorVerb::kDiscardOld, deadline.Within(kAcceptWithin));
 }
 
 Status LocalHost::Ask(SupervisorVerb verb, Deadline deadline) {

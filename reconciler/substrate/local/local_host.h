@@ -36,6 +36,9 @@ class LocalHost final : public Host {
   // deadline.
   Status Start(const StartOptions& options, Deadline deadline) override;
   Status Fence(Deadline deadline) override;
+  // From another node of the same cluster, whose directory lies beside this one's.
+  Status Rebuild(const CopyOptions& options, Deadline deadline) override;
+  Status DiscardOldCopy(Deadline deadline) override;
   Status Claim(Deadline deadline) override;
   bool Claimed() const override;
 
@@ -60,6 +63,10 @@ class LocalHost final : public Host {
  private:
   LocalHost(LocalHostOptions options, const Clock& clock);
   Status Ask(SupervisorVerb verb, Deadline deadline);
+  // A start of either kind, apart from how its data directory is made. Writes my.cnf unless a
+  // server runs with it.
+  Result<SupervisorRequest> StartRequest(const LocalHostOptions& options, bool discard) const;
+  LocalHostOptions Options() const;
 
   const std::string directory_;
   mutable std::mutex mutex_;

@@ -152,7 +152,8 @@ Result<pid_t> Spawn(const SpawnOptions& options) {
   } else {
     posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
   }
-  posix_spawn_file_actions_adddup2(&files, STDOUT_FILENO, STDERR_FILENO);
+  posix_spawn_file_actions_adddup2(&files, options.error >= 0 ? options.error : STDOUT_FILENO,
+                                   STDERR_FILENO);
 
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);

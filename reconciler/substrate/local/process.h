@@ -54,6 +54,7 @@ struct SpawnOptions {
   std::vector<std::string> environment;  // added to a fixed PATH; nothing is inherited
   int input = -1;                        // becomes standard input; -1: /dev/null
   int output = -1;                       // becomes standard output and error; -1: /dev/null
+  int error = -1;                        // becomes standard error; -1: as output
   bool new_session = false;
 };
 

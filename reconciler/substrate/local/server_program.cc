@@ -187,15 +187,6 @@ void AppendOptions(const Options& options, std::string* out) {
 
 // ---- The account of a fresh data directory. -----------------------------------------------------
 
-std::string SqlText(const std::string& text) {
-  std::string quoted = "'";
-  for (const char c : text) {
-    if (c == '\'' || c == '\\') quoted += '\\';
-    quoted += c;
-  }
-  return quoted + "'";
-}
-
 // One statement a line: that is how a server reads its bootstrap input.
 std::string AdminStatements(Flavor flavor, const std::string& admin, const Secret& password) {
   std::string sql;
@@ -366,6 +357,15 @@ std::vector<std::string> ServeCommand(const ServerProgram& program, const std::s
     argv.emplace_back("--init-rpl-role=SLAVE");
   }
   return argv;
+}
+
+std::string SqlText(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "'";
 }
 
 bool CanDiscardUnacknowledged(const ServerProgram& program) {

@@ -75,6 +75,9 @@ Result<InitialiseCommand> InitialiseServer(const ServerProgram& program,
 std::vector<std::string> ServeCommand(const ServerProgram& program, const std::string& directory,
                                       bool discard_unacknowledged);
 
+// 'text', as SQL has it.
+std::string SqlText(const std::string& text);
+
 // Whether this server can take back, at its start, transactions that no replica acknowledged.
 bool CanDiscardUnacknowledged(const ServerProgram& program);
 

@@ -12,9 +12,11 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 #include "reconciler/base/log.h"
+#include "reconciler/substrate/local/copier.h"
 
 namespace pandora_ha {
 namespace {
@@ -25,6 +27,34 @@ namespace fs = std::filesystem;
 constexpr int kRestartPlease = 16;
 // Less than a manager waits for its new supervisor.
 constexpr Duration kEndOfAStray = Seconds(5);
+
+Status Move(const std::string& from, const std::string& to) {
+  if (rename(from.c_str(), to.c_str()) == 0) return Ok();
+  return SystemError("cannot rename " + from + " to " + to, errno);
+}
+
+constexpr char kGone[] = "/data.gone-";
+
+// Gone at once for everybody else. Its gigabytes may take seconds, in which nobody could be fenced:
+// a thread deletes them, and what it leaves when it is killed, the next supervisor deletes.
+Status Discard(const std::string& directory, const std::string& name, const Clock& clock) {
+  if (!fs::exists(directory + name)) return Ok();
+  const std::string gone =
+      directory + kGone + std::to_string(clock.Now().mono.time_since_epoch().count());
+  PHA_TRY(Move(directory + name, gone));
+  std::thread([gone] {
+    std::error_code ignored;
+    fs::remove_all(gone, ignored);
+  }).detach();
+  return Ok();
+}
+
+// The id of the copy that a data directory is; empty: it is none, or not whole.
+std::string CopyIn(const std::string& data) {
+  std::string id;
+  std::getline(std::ifstream(data + kCopyMark), id);
+  return id;
+}
 
 void SyncDirectory(const std::string& directory) {
   const Descriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -63,7 +93,9 @@ Result<Descriptor> InputFile(const InitialiseCommand& command) {
   return input;
 }
 
-constexpr char kStarted[] = "/started";  // there was a server; holds its program
+constexpr char kData[] = "/data", kNewData[] = "/data.new", kOldData[] = "/data.old";
+constexpr char kSeedData[] = "/data.seed";  // of a server that only clones, see copier.cc
+constexpr char kStarted[] = "/started";     // there was a server; holds its program
 
 std::string DefaultsFile(const std::string& directory) {
   return "--defaults-file=" + directory + "/my.cnf";
@@ -87,17 +119,18 @@ Result<std::vector<ProcessId>> ServersOf(const std::string& directory) {
 }
 
 // What a predecessor left half done: nobody else may write to the directory that we make anew.
-Status EndStrayInitialisers(const std::string& directory, Deadline deadline) {
-  PHA_ASSIGN_OR_RETURN(const auto strays, FindProcesses("--datadir=" + directory + "/data.new"));
+Status EndStrays(const std::string& data, Deadline deadline) {
+  PHA_ASSIGN_OR_RETURN(const auto strays, FindProcesses("--datadir=" + data));
   for (const ProcessId& stray : strays) {
     const auto process = OpenProcess(stray);
     if (!process.ok() && process.error().code == ErrorCode::kNotFound) continue;
     if (!process.ok()) return process.error();
+    kill(-stray.pid, SIGKILL);  // it has a session of its own, and maybe children
     SignalProcess(*process, SIGKILL);
     pollfd wait{process->get(), POLLIN, 0};
     if (poll(&wait, 1, deadline.poll_milliseconds()) == 0) {
-      return Error{ErrorCode::kTimeout, "process " + std::to_string(stray.pid) + " makes " +
-                                            directory + "/data.new and does not end by SIGKILL"};
+      return Error{ErrorCode::kTimeout, "process " + std::to_string(stray.pid) + " makes " + data +
+                                            " and does not end by SIGKILL"};
     }
   }
   return Ok();
@@ -108,14 +141,16 @@ Status EndStrayInitialisers(const std::string& directory, Deadline deadline) {
 SupervisedServer::SupervisedServer(std::string directory, const Clock& clock,
                                    std::function<void()> changed)
     : directory_(std::move(directory)), clock_(clock), changed_(std::move(changed)) {
-  state_.initialised = fs::exists(directory_ + "/data");
+  state_.initialised = fs::exists(directory_ + kData);
   state_.fenced = fs::exists(directory_ + "/fenced");
   state_.restart_inhibited = true;
 }
 
 // A process found is the server's own word; the file only tells that there was one.
 Status SupervisedServer::Adopt() {
-  PHA_TRY(EndStrayInitialisers(directory_, Deadline(clock_, kEndOfAStray)));
+  for (const char* made : {kNewData, kSeedData})
+    PHA_TRY(EndStrays(directory_ + made, Deadline(clock_, kEndOfAStray)));
+  PHA_TRY(FinishSwap());
   PHA_ASSIGN_OR_RETURN(const auto servers, ServersOf(directory_));
   for (const ProcessId& found : servers) {
     auto process = OpenProcess(found);
@@ -165,14 +200,20 @@ Result<Descriptor> SupervisedServer::SpawnServer(const std::vector<std::string>&
 
 Status SupervisedServer::Start(const SupervisorRequest& request) {
   if (busy() && end_asked_) return Error{ErrorCode::kConflict, "the server is being ended"};
-  if (running()) {
+  const bool anew = !request.copy_id.empty();
+  if (anew && state_.copy && state_.copy->id == request.copy_id) return Ok();  // asked twice
+  if (running() && !anew) {
     how_ = request;
     how_.initialise = {};  // holds a password
     const bool inhibited = request.restart_allowed.count() == 0;
     if (std::exchange(state_.restart_inhibited, inhibited) != inhibited) changed_();
     return Ok();
   }
-  if (busy()) return Ok();  // its data directory is being made: the same start, asked twice
+  if (busy() && !running()) {
+    // Its data directory is being made: the same start, asked twice.
+    if (how_.copy_id == request.copy_id || !anew) return Ok();
+    return Error{ErrorCode::kConflict, "the data directory is being made already"};
+  }
   if (state_.fenced && !request.unfence) {
     return Error{ErrorCode::kRefused, "the node is fenced; only its manager may start it again"};
   }
@@ -186,15 +227,27 @@ Status SupervisedServer::Start(const SupervisorRequest& request) {
     SyncDirectory(directory_);
     state_.fenced = false;
   }
-  const Status begun = state_.initialised ? BeginServe(how_.serve) : BeginInitialise();
+  if (anew) {
+    state_.copy = CopySeen{how_.copy_id, CopySeen::Phase::kCopying, 0, 0, clock_.Now().mono, ""};
+    state_.starting = true;
+  }
+  if (running()) {
+    make_anew_ = end_asked_ = true;
+    changed_();
+    Kill();
+    return Ok();
+  }
+  const Status begun = state_.initialised && !anew ? BeginServe(how_.serve) : BeginInitialise();
   how_.initialise = {};
+  if (anew && !begun.ok()) GiveUpStarting(begun.error().message);
   return begun;
 }
 
 Status SupervisedServer::BeginInitialise() {
   std::error_code failed;
-  fs::remove_all(directory_ + "/data.new", failed);
+  PHA_TRY(Discard(directory_, kNewData, clock_));
   fs::remove(directory_ + "/initialise.err", failed);
+  ForgetCopyProgress(directory_);
   if (mkdir((directory_ + "/data.new").c_str(), 0700) != 0) {
     return SystemError("cannot make " + directory_ + "/data.new", errno);
   }
@@ -243,17 +296,84 @@ void SupervisedServer::OnProcessEnd() {
   }
 }
 
+// A crash between two renames leaves no `data`; FinishSwap() goes on from there. The oldest data is
+// kept: what replaces a copy that was never caught up replaces a copy.
+Status SupervisedServer::PutInPlace() {
+  const std::string& copy = how_.copy_id;
+  if (!copy.empty() && CopyIn(directory_ + kNewData) != copy) {
+    return Error{ErrorCode::kIo,
+                 "the copy in " + directory_ + kNewData + " is not marked as whole"};
+  }
+  if (!fs::exists(directory_ + kData)) {
+    PHA_TRY(Move(directory_ + kNewData, directory_ + kData));
+  } else if (how_.set_aside) {
+    PHA_TRY(Move(directory_ + kData, directory_ + "/data.aside-" + copy));
+    PHA_TRY(Move(directory_ + kNewData, directory_ + kData));
+  } else if (state_.old_copy) {
+    PHA_TRY(Discard(directory_, kData, clock_));
+    PHA_TRY(Move(directory_ + kNewData, directory_ + kData));
+  } else {
+    PHA_TRY(Move(directory_ + kData, directory_ + kOldData));
+    PHA_TRY(Move(directory_ + kNewData, directory_ + kData));
+  }
+  SyncDirectory(directory_);
+  state_.old_copy = fs::exists(directory_ + kOldData);
+  return Ok();
+}
+
+// A whole copy is taken; without one the data of before comes back.
+Status SupervisedServer::FinishSwap() {
+  if (!fs::exists(directory_ + kData)) {
+    if (!CopyIn(directory_ + kNewData).empty()) {
+      PHA_TRY(Move(directory_ + kNewData, directory_ + kData));
+    } else if (fs::exists(directory_ + kOldData)) {
+      PHA_TRY(Move(directory_ + kOldData, directory_ + kData));
+    }
+    SyncDirectory(directory_);
+  }
+  for (const auto& entry : fs::directory_iterator(directory_)) {
+    const std::string name = "/" + entry.path().filename().string();
+    if (name.starts_with(kGone)) PHA_TRY(Discard(directory_, name, clock_));
+  }
+  state_.initialised = fs::exists(directory_ + kData);
+  state_.old_copy = fs::exists(directory_ + kOldData);
+  if (const std::string id = CopyIn(directory_ + kData); !id.empty())
+    state_.copy = CopySeen{id, CopySeen::Phase::kInPlace, 0, 0, {}, ""};
+  return Ok();
+}
+
+Status SupervisedServer::DiscardOld() {
+  if (!state_.old_copy) return Ok();
+  PHA_TRY(Discard(directory_, kOldData, clock_));
+  state_.old_copy = false;
+  changed_();
+  return Ok();
+}
+
+void SupervisedServer::LookAtCopy() {
+  if (!copying()) return;
+  const CopyProgress now = ReadCopyProgress(directory_);
+  if (now.bytes == state_.copy->bytes && now.expected == state_.copy->expected) return;
+  state_.copy->bytes = now.bytes;
+  state_.copy->expected = now.expected;
+  changed_();
+}
+
 void SupervisedServer::FinishInitialise(const std::string& how, bool succeeded) {
+  if (!how_.copy_id.empty() && (!succeeded || end_asked_)) {
+    const std::string why = ReadCopyProgress(directory_).why;
+    return GiveUpStarting("the copy failed (" + how + ")" + (why.empty() ? "" : ": " + why));
+  }
   if (!succeeded || end_asked_) {
     return GiveUpStarting("making the data directory of " + directory_ + " failed (" + how +
                           "): " + Tail(directory_ + "/initialise.err"));
   }
-  if (rename((directory_ + "/data.new").c_str(), (directory_ + "/data").c_str()) != 0) {
-    return GiveUpStarting(
-        SystemError("cannot put the new data directory in place in " + directory_, errno).message);
+  if (const Status placed = PutInPlace(); !placed.ok()) {
+    return GiveUpStarting(placed.error().message);
   }
-  SyncDirectory(directory_);
   state_.initialised = true;
+  if (state_.copy && !how_.copy_id.empty()) state_.copy->phase = CopySeen::Phase::kInPlace;
+  how_.copy_id.clear();
   if (const Status begun = BeginServe(how_.serve); !begun.ok()) {
     GiveUpStarting(begun.error().message);
   }
@@ -262,6 +382,11 @@ void SupervisedServer::FinishInitialise(const std::string& how, bool succeeded) 
 // Whoever ordered the start has its answer already: the state must say why nothing runs.
 void SupervisedServer::GiveUpStarting(std::string why) {
   Log(LogLevel::kError, "The server could not be started.", {{"why", why}});
+  if (!how_.copy_id.empty() && state_.copy) {
+    state_.copy->phase = CopySeen::Phase::kFailed;
+    state_.copy->why = why;
+    how_.copy_id.clear();
+  }
   state_.phase = ProcessState::Phase::kEnded;
   state_.starting = false;
   state_.how_ended = std::move(why);
@@ -271,6 +396,16 @@ void SupervisedServer::GiveUpStarting(std::string why) {
 }
 
 void SupervisedServer::FinishServe(const std::string& how, int exit_code) {
+  if (std::exchange(make_anew_, false)) {
+    state_.phase = ProcessState::Phase::kEnded;
+    state_.pid = 0;
+    state_.how_ended = "ended, so that its data can be made anew";
+    state_.ended_at = clock_.Now().mono;
+    const Status begun = BeginInitialise();
+    how_.initialise = {};
+    if (!begun.ok()) GiveUpStarting(begun.error().message);
+    return;
+  }
   const TimePoint now = clock_.Now().mono;
   const bool asks = exit_code == kRestartPlease;
   const bool allowed = how_.restart_allowed.count() > 0 &&
@@ -299,10 +434,13 @@ void SupervisedServer::FinishServe(const std::string& how, int exit_code) {
 
 void SupervisedServer::Stop() {
   end_asked_ = true;
-  SignalProcess(process_, work_ == Work::kInitialising ? SIGKILL : SIGTERM);
+  if (work_ == Work::kInitialising) return Kill();
+  SignalProcess(process_, SIGTERM);
 }
 
 void SupervisedServer::Kill() {
+  // Whoever makes a data directory may have begun programs of its own, in its own session.
+  if (work_ == Work::kInitialising && is_child_) kill(-pid_, SIGKILL);
   SignalProcess(process_, SIGKILL);
 }
 
@@ -317,7 +455,8 @@ void SupervisedServer::Fence() {
         "The mark of the fence cannot be written; the server is killed all the same.",
         {{"directory", directory_}});
   }
-  SignalProcess(process_, SIGKILL);
+  Kill();
+  make_anew_ = false;
   const bool news = !state_.fenced;
   state_.fenced = true;
   state_.restart_inhibited = true;

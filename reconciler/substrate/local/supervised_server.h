@@ -39,6 +39,11 @@ class SupervisedServer {
   void Stop();
   void Kill();
   void Fence();
+  // Deletes the data directory of before the last copy, the slow part of it on a thread of its own.
+  Status DiscardOld();
+  // A copy is under way; LookAtCopy() learns how far it is.
+  bool copying() const { return work_ == Work::kInitialising && !how_.copy_id.empty(); }
+  void LookAtCopy();
   // Flushes the mark of a fence whose process has ended. Slow (a disk): call it after the answer.
   void MakeFenceDurable();
 
@@ -46,6 +51,8 @@ class SupervisedServer {
   enum class Work { kNone, kInitialising, kServing };
 
   Status BeginInitialise();
+  Status PutInPlace();
+  Status FinishSwap();
   Status BeginServe(const std::vector<std::string>& argv);
   void FinishInitialise(const std::string& how, bool succeeded);
   void FinishServe(const std::string& how, int exit_code);
@@ -64,6 +71,7 @@ class SupervisedServer {
   bool is_child_ = false;   // false: adopted, its exit status goes to somebody else
   bool end_asked_ = false;  // by Stop() or Fence(): not a crash
   bool mark_unflushed_ = false;
+  bool make_anew_ = false;  // the copy begins when the server has ended
   bool restarted_ = false;
   TimePoint restarted_at_{};
 };

@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::size_t kMostClients = 64;
 constexpr std::size_t kMostUnread = 256 * 1024;  // of a client that does not read
+constexpr int kLookAtCopyMilliseconds = 1000;
 
 struct Client {
   Descriptor socket;
@@ -82,7 +83,8 @@ void Supervisor::Turn() {
     const int events = POLLIN | (client.out.empty() ? 0 : POLLOUT);
     waits.push_back({client.socket.get(), static_cast<short>(events), 0});
   }
-  if (poll(waits.data(), waits.size(), -1) < 0) return;
+  const int look_at_copy = server_.copying() ? kLookAtCopyMilliseconds : -1;
+  if (poll(waits.data(), waits.size(), look_at_copy) < 0) return;
 
   // The server's end before all else: managers wait for it.
   if (waits[0].revents != 0) server_.OnProcessEnd();
@@ -101,6 +103,7 @@ void Supervisor::Turn() {
   }
   if (waits[2].revents != 0) Accept();
   Settle();
+  server_.LookAtCopy();
   server_.MakeFenceDurable();
   DropGone();
 }
@@ -173,6 +176,9 @@ void Supervisor::Begin(Client& client, const SupervisorRequest& request) {
     case SupervisorVerb::kFence:
       server_.Fence();
       break;
+    case SupervisorVerb::kDiscardOld:
+      Send(client, PrintAnswer(request.id, server_.DiscardOld()));
+      return;
     case SupervisorVerb::kQuit:
       quitting_ = !server_.busy();
       break;
@@ -185,6 +191,7 @@ std::optional<Status> Supervisor::Outcome(const Pending& request) const {
   switch (request.verb) {
     case SupervisorVerb::kStart:  // answered when it began
     case SupervisorVerb::kClaim:
+    case SupervisorVerb::kDiscardOld:
       return Ok();
     case SupervisorVerb::kStop:
     case SupervisorVerb::kFence:

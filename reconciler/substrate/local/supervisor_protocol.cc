@@ -9,8 +9,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array<std::string_view, 6> kVerbs = {"start", "stop", "kill",
-                                                    "fence", "quit", "claim"};
+constexpr std::array<std::string_view, 7> kVerbs = {"start", "stop",  "kill",      "fence",
+                                                    "quit",  "claim", "discardOld"};
 constexpr std::array<std::string_view, 3> kPhases = {"running", "ended", "neverStarted"};
 
 template <std::size_t N>
@@ -46,6 +46,29 @@ Result<T> Guarded(F parse) {
   }
 }
 
+constexpr std::array<std::string_view, 3> kCopyPhases = {"copying", "inPlace", "failed"};
+
+CopySeen CopyFrom(const Json& json) {
+  CopySeen copy;
+  copy.id = json.at("id").get<std::string>();
+  copy.phase =
+      static_cast<CopySeen::Phase>(IndexOf(kCopyPhases, json.at("phase").get<std::string>()));
+  copy.bytes = Whole(json.at("bytes"), kMost);
+  copy.expected = Whole(json.at("expected"), kMost);
+  copy.began = TimePoint(Duration(Whole(json.at("beganMicroseconds"), kMost)));
+  copy.why = json.at("why").get<std::string>();
+  return copy;
+}
+
+Json CopyTo(const CopySeen& copy) {
+  return {{"id", copy.id},
+          {"phase", kCopyPhases[static_cast<std::size_t>(copy.phase)]},
+          {"bytes", copy.bytes},
+          {"expected", copy.expected},
+          {"beganMicroseconds", copy.began.time_since_epoch().count()},
+          {"why", copy.why}};
+}
+
 SupervisorState StateFrom(const Json& json) {
   SupervisorState state;
   state.supervisor_pid = Whole(json.at("supervisorPid"), kMost);
@@ -59,7 +82,10 @@ SupervisorState StateFrom(const Json& json) {
   process.restart_inhibited = json.at("restartInhibited").get<bool>();
   process.fenced = json.at("fenced").get<bool>();
   process.initialised = json.at("initialised").get<bool>();
-  process.starting = json.value("starting", false);  // a supervisor of before does not say it
+  // What a supervisor of before does not say:
+  process.starting = json.value("starting", false);
+  process.old_copy = json.value("oldCopy", false);
+  if (json.contains("copy")) process.copy = CopyFrom(json.at("copy"));
   return state;
 }
 
@@ -72,6 +98,8 @@ std::string PrintRequest(const SupervisorRequest& request) {
     json["serve"] = request.serve;
     json["serveAgain"] = request.serve_again;
     json["restartSeconds"] = request.restart_allowed.count();
+    json["copy"] = request.copy_id;
+    json["setAside"] = request.set_aside;
     const InitialiseCommand& make = request.initialise;
     json["initialise"] = {
         {"argv", make.argv}, {"before", make.before}, {"files", make.files}, {"after", make.after}};
@@ -90,6 +118,8 @@ Result<SupervisorRequest> ParseRequest(std::string_view line) {
     request.serve = json.at("serve").get<std::vector<std::string>>();
     request.serve_again = json.at("serveAgain").get<std::vector<std::string>>();
     request.restart_allowed = Seconds(Whole(json.at("restartSeconds"), kLongestAllowance));
+    request.copy_id = json.value("copy", "");
+    request.set_aside = json.value("setAside", false);
     const Json& make = json.at("initialise");
     request.initialise.argv = make.at("argv").get<std::vector<std::string>>();
     request.initialise.before = make.at("before").get<std::string>();
@@ -104,17 +134,19 @@ Result<SupervisorRequest> ParseRequest(std::string_view line) {
 
 std::string PrintState(const SupervisorState& state) {
   const ProcessState& process = state.process;
-  return Line({{"state",
-                {{"supervisorPid", state.supervisor_pid},
-                 {"claimed", state.claimed},
-                 {"phase", kPhases[static_cast<std::size_t>(process.phase)]},
-                 {"pid", process.pid},
-                 {"howEnded", process.how_ended},
-                 {"endedAtMicroseconds", process.ended_at.time_since_epoch().count()},
-                 {"restartInhibited", process.restart_inhibited},
-                 {"fenced", process.fenced},
-                 {"initialised", process.initialised},
-                 {"starting", process.starting}}}});
+  Json json = {{"supervisorPid", state.supervisor_pid},
+               {"claimed", state.claimed},
+               {"phase", kPhases[static_cast<std::size_t>(process.phase)]},
+               {"pid", process.pid},
+               {"howEnded", process.how_ended},
+               {"endedAtMicroseconds", process.ended_at.time_since_epoch().count()},
+               {"restartInhibited", process.restart_inhibited},
+               {"fenced", process.fenced},
+               {"initialised", process.initialised},
+               {"starting", process.starting},
+               {"oldCopy", process.old_copy}};
+  if (process.copy) json["copy"] = CopyTo(*process.copy);
+  return Line({{"state", std::move(json)}});
 }
 
 std::string PrintAnswer(std::uint64_t id, const Status& status) {

@@ -22,13 +22,17 @@ constexpr std::size_t kLongestSupervisorLine = 64 * 1024;
 // What a supervisor may be asked.
 //   start       runs the server; makes its data directory first when there is none. Answered when
 //               that has begun; the state tells what becomes of it. Refused on a fenced node unless
-//               `unfence`.
+//               `unfence`. With a `copy` the data directory is made anew in any case, and only
+//               replaces the old one when it is whole.
 //   stop, kill  end the server (SIGTERM, SIGKILL); answered when it has ended
 //   fence       kill, and refuse every start without `unfence`, also after the supervisor's own end
+//   discardOld  delete the data directory of before the last copy; answered when nobody can use it
+//   any
+//               more, its space comes back later
 //   quit        end the supervisor; refused while the server runs
 //   claim       from now on whoever is connected now, and is not the asker, is refused all of the
 //               above until it claims, too: a manager that was frozen and replaced orders nothing
-enum class SupervisorVerb { kStart, kStop, kKill, kFence, kQuit, kClaim };
+enum class SupervisorVerb { kStart, kStop, kKill, kFence, kQuit, kClaim, kDiscardOld };
 
 struct SupervisorRequest {
   std::uint64_t id = 0;
@@ -39,6 +43,10 @@ struct SupervisorRequest {
   std::vector<std::string> serve_again;  // restarts in place: never with discarding
   InitialiseCommand initialise;
   Seconds restart_allowed{0};  // see RestartSpec
+  // Not empty: the server is killed if it runs, and the data directory is made by `initialise` in
+  // any case, under this name (CopySeen::id). The same order again changes nothing.
+  std::string copy_id;
+  bool set_aside = false;  // what was there before is never deleted by discardOld
 };
 
 struct SupervisorState {

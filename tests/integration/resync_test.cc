@@ -1,0 +1,169 @@
+// A replica whose data is made anew from the primary's, while the primary goes on.
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "reconciler/substrate/local/process.h"
+#include "tests/integration/on_servers.h"
+
+namespace pandora_ha {
+namespace {
+
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+class Resyncing : public OnServers {
+ protected:
+  void StartWhole() {
+    cluster_.emplace(*flavor_, 2, [](ClusterSpec& spec) {
+      spec.database.resync.sleep = Seconds(1);
+      spec.database.resync.wait_retries = 3;
+    });
+    cluster_->StartManager();
+    ASSERT_TRUE(WaitWhole(*cluster_));
+    writer_ = cluster_->NewWriter();
+    ASSERT_TRUE(WaitAcknowledged(*writer_, 100));
+    ASSERT_TRUE(WaitUntil("the table on the replica", [&] {
+      return cluster_->Ask(kNode2, std::string("SELECT 1 FROM ") + kDemoTable + " LIMIT 1").ok();
+    }));
+  }
+  IntentState Ask(Wish wish) {
+    const auto record = cluster_->WaitForEnd(cluster_->HandIn(std::move(wish)), Seconds(120));
+    if (!record) return IntentState::kUnderWay;
+    says_ = record->says;
+    return record->state;
+  }
+  // node2 misses what node1 has purged.
+  void Purge() {
+    ASSERT_EQ(Ask(Fence{kNode2}), IntentState::kDone);
+    ASSERT_TRUE(cluster_->WaitFor("node2 is down", [](const Snapshot& s) {
+      const auto& process = FindSeen(s.seen, kNode2)->process;
+      return process.known() && process->phase != ProcessState::Phase::kRunning;
+    }));
+    ASSERT_TRUE(WaitAcknowledged(*writer_, 50));
+    ASSERT_TRUE(cluster_->Ask(kNode1, "FLUSH BINARY LOGS").ok());
+    ASSERT_TRUE(WaitAcknowledged(*writer_, 50));
+    const auto logs = cluster_->Ask(kNode1, "SHOW BINARY LOGS");
+    ASSERT_TRUE(logs.ok());
+    ASSERT_TRUE(
+        cluster_->Ask(kNode1, "PURGE BINARY LOGS TO '" + *logs->cells.back()[0] + "'").ok());
+    ASSERT_EQ(Ask(Unfence{kNode2}), IntentState::kDone);
+    ASSERT_TRUE(cluster_->WaitFor("only a copy helps node2", [](const Snapshot& s) {
+      return HasFinding(s, FindingCode::kReplicaBroken, kNode2);
+    }));
+  }
+  void ExpectWholeAndNothingLost() {
+    ASSERT_TRUE(WaitWhole(*cluster_));
+    ASSERT_TRUE(WaitAcknowledged(*writer_, 50));
+    ExpectNothingLost(GetParam(), *writer_);
+    ExpectSameRows(*cluster_);
+    EXPECT_TRUE(WaitUntil("the old data is gone", [&] {
+      return !fs::exists(Directory("/data.old")) && !fs::exists(Directory("/data.new")) &&
+             !fs::exists(Directory("/data.seed"));
+    }));
+  }
+  std::string Directory(const std::string& name) const {
+    return cluster_->spec().local->directory + "/node2" + name;
+  }
+  pid_t CopierPid() const {
+    const auto found = FindProcesses("--datadir=" + Directory("/data.new"));
+    return found.ok() && !found->empty() ? found->front().pid : 0;
+  }
+
+  std::optional<TestCluster> cluster_;
+  std::unique_ptr<DemoWriter> writer_;
+  std::string says_;
+};
+ON_SERVERS(Resyncing, "MariaDB", "MariaDB118", "MySQL");
+
+TEST_P(Resyncing, APurgedReplicaIsMadeAnewAndCanBePromoted) {
+  StartWhole();
+  Purge();
+  if (HasFatalFailure()) return;
+  const TimePoint began = SystemClock().Now().mono;
+  EXPECT_EQ(Ask(Resync{kNode2}), IntentState::kDone) << says_;
+  std::printf("%s: made anew in %s\n", GetParam(),
+              FormatDuration(SystemClock().Now().mono - began).c_str());
+  EXPECT_TRUE(HasEvent(*cluster_, "ResyncStarted"));
+  EXPECT_TRUE(WaitUntil("ResyncDone", [&] { return HasEvent(*cluster_, "ResyncDone"); }));
+  ASSERT_TRUE(WaitWhole(*cluster_));
+  // It has the right to a lossless promotion again, and the old primary follows it.
+  EXPECT_EQ(Ask(Switchover{kNode2}), IntentState::kDone) << says_;
+  ExpectWholeAndNothingLost();
+}
+
+TEST_P(Resyncing, WhoeverDiesTheOldDataStaysUntilTheNewIsWhole) {
+  StartWhole();
+  Purge();
+  if (HasFatalFailure()) return;
+  const std::string id = cluster_->HandIn(Resync{kNode2});
+  ASSERT_TRUE(WaitUntil("the copier", [&] { return CopierPid() > 0; }));
+  kill(CopierPid(), SIGKILL);
+  ASSERT_TRUE(WaitUntil("an attempt has failed", [&] {
+    const auto& rebuild = MemoryOf(cluster_->Last()->decision.memory, kNode2).rebuild;
+    return rebuild && rebuild->failures == 1;
+  }));
+  EXPECT_TRUE(fs::exists(Directory("/data")));
+  // The second attempt's supervisor dies; the next one ends its copier and begins anew.
+  ASSERT_TRUE(WaitUntil("the copier", [&] { return CopierPid() > 0; }));
+  const auto supervisor = FindProcesses(Directory(""));
+  ASSERT_TRUE(supervisor.ok() && !supervisor->empty());
+  kill(supervisor->front().pid, SIGKILL);
+  const auto record = cluster_->WaitForEnd(id, Seconds(120));
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record->state, IntentState::kDone) << record->says;
+  ExpectWholeAndNothingLost();
+}
+
+TEST_P(Resyncing, ItIsGivenUpAndTheOldDataServesWhenNoAttemptSucceeds) {
+  StartWhole();
+  Purge();
+  if (HasFatalFailure()) return;
+  const std::string id = cluster_->HandIn(Resync{kNode2});
+  for (int attempt = 1; attempt <= 4; ++attempt) {
+    ASSERT_TRUE(WaitUntil("the copier", [&] { return CopierPid() > 0; }));
+    const pid_t copier = CopierPid();
+    kill(copier, SIGKILL);
+    ASSERT_TRUE(WaitUntil("its end", [&] { return kill(copier, 0) != 0; }));
+  }
+  const auto record = cluster_->WaitForEnd(id, Seconds(60));
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record->state, IntentState::kTakenBack);
+  EXPECT_THAT(record->says, HasSubstr("attempt 4, the last"));
+  EXPECT_TRUE(WaitUntil("ResyncFailed", [&] { return HasEvent(*cluster_, "ResyncFailed"); }));
+  ASSERT_TRUE(cluster_->WaitFor("the old data serves", [](const Snapshot& s) {
+    return HasFinding(s, FindingCode::kRebuildFailed, kNode2) &&
+           HasFinding(s, FindingCode::kReplicaBroken, kNode2);
+  }));
+  // A person asks again.
+  EXPECT_EQ(Ask(Resync{kNode2}), IntentState::kDone) << says_;
+  ExpectWholeAndNothingLost();
+}
+
+TEST_P(Resyncing, RowsOfItsOwnAreNeverOverwritten) {
+  StartWhole();
+  if (HasFatalFailure()) return;
+  const std::string open =
+      mysql() ? "SET GLOBAL super_read_only=0; SET GLOBAL read_only=0" : "SET GLOBAL read_only=0";
+  ASSERT_TRUE(cluster_->Ask(kNode2, open).ok());
+  ASSERT_TRUE(cluster_->Ask(kNode2, "CREATE TABLE pandora.mine (id INT PRIMARY KEY)").ok());
+  ASSERT_TRUE(cluster_->WaitFor("NodeDiverged", [](const Snapshot& s) {
+    return HasFinding(s, FindingCode::kNodeDiverged, kNode2);
+  }));
+  EXPECT_EQ(Ask(Resync{kNode2}), IntentState::kRefused);
+  EXPECT_THAT(says_, HasSubstr("--set-aside"));
+  EXPECT_EQ(Ask(Resync{kNode1, true}), IntentState::kRefused);
+  EXPECT_THAT(says_, HasSubstr("it is the primary"));
+  EXPECT_EQ(Ask(Resync{kNode2, true}), IntentState::kDone) << says_;
+  ExpectWholeAndNothingLost();
+  bool kept = false;
+  for (const auto& entry : fs::directory_iterator(Directory(""))) {
+    if (entry.path().filename().string().starts_with("data.aside-"))
+      kept = fs::exists(entry.path() / "pandora" / "mine.ibd");
+  }
+  EXPECT_TRUE(kept) << "the data with its rows";
+}
+
+}  // namespace
+}  // namespace pandora_ha
