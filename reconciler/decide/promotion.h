@@ -30,8 +30,8 @@ void CompletePromotion(Context& c);
 // The old primary goes on, in an epoch that nobody else was opened in.
 void TakeBack(Context& c);
 
-// The target may have been open and is given up: it counts as deposed. What somebody wrote there all
-// the same is missing, and is judged when it is back.
+// The target may have been open and is given up: it counts as deposed. What somebody wrote there
+// all the same is missing, and is judged when it is back.
 void RememberUnseenWrites(Context& c, const NodeName& target);
 
 // The target was opened by this promotion, and that can be seen.
