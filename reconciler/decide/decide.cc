@@ -13,6 +13,7 @@
 #include "reconciler/decide/intents.h"
 #include "reconciler/decide/lost_tail.h"
 #include "reconciler/decide/promotion.h"
+#include "reconciler/decide/rebuild.h"
 #include "reconciler/decide/remember.h"
 #include "reconciler/decide/semi_sync.h"
 #include "reconciler/decide/state.h"
@@ -306,6 +307,7 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
   Context c{spec, seen, memory, decision.memory, decision};
   TakeRights(c);
   const Guards known = TakeUpGuards(c);
+  DropOutdatedRebuilds(c);
   TakeUpIntents(c);
   DecideFailback(c);
   const bool still = spec.suspend || c.memory.guards.paused || UnreadGuardsOf(c);
@@ -314,6 +316,7 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
   DecidePlan(c);
   CloseOvertaken(c);
   EndFenced(c);
+  EndUselessCopies(c);
   if (some_paused) LeavePausedAlone(c, undecided);
   if (decision.plan.empty()) decision.plan = {};  // a purpose without steps is none
   if (still) HoldStill(c, std::move(undecided));

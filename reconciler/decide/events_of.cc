@@ -240,9 +240,15 @@ class Chronicle {
       if (before == nullptr && after != nullptr)
         Add("ResyncStarted", Severity::kWarning, node.name, after->says);
       if (before == nullptr || after != nullptr) continue;
-      failed != nullptr ? Add("ResyncFailed", Severity::kCritical, node.name, failed->says)
-                        : Add("ResyncDone", Severity::kInfo, node.name,
-                              "The data of " + node.name.text + " was made anew; it follows.");
+      if (failed != nullptr) {
+        Add("ResyncFailed", Severity::kCritical, node.name, failed->says);
+      } else if (node.replication == "running" && !HasAny(after_, kAnotherManagerActs)) {
+        Add("ResyncDone", Severity::kInfo, node.name,
+            "The data of " + node.name.text + " was made anew; it follows.");
+      } else {
+        Add("ResyncFailed", Severity::kWarning, node.name,
+            "The resync of " + node.name.text + " is over: the cluster changed meanwhile.");
+      }
     }
   }
 

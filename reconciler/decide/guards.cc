@@ -157,8 +157,7 @@ void CloseWishesOfObserver(Context& c) {
         !std::holds_alternative<Resync>(record.intent.wish))
       continue;
     CloseIntent(c, record, IntentState::kSuperseded,
-                "Another manager acts now. A copy that has begun goes on; whether the node follows "
-                "then, that manager's status tells.");
+                "Another manager acts now, and ends what was begun; ask that one.");
   }
 }
 

@@ -222,15 +222,12 @@ struct Taker {
     if (c.spec.suspend) return Refuse(Suspended());
     if (c.memory.guards.paused) return Refuse(Paused());
     NodeMemory& node = MemoryOf(c.memory, wish.node);
-    if (node.rebuild)
+    if (node.rebuild && IsCopying(c.seen, wish.node))
       return Refuse("The data of " + wish.node.text +
                     " is being made anew already; `pandora-ha status` shows how far it is.");
     const std::string why = WhyNoRebuild(c.spec, c.seen, c.memory, wish.node, wish.set_aside);
     if (!why.empty()) return Refuse("Nothing was touched at " + wish.node.text + ": " + why + ".");
-    node.rebuild = Rebuild{};
-    node.rebuild->id = node.rebuild->intent = record.intent.id;
-    node.rebuild->set_aside = wish.set_aside;
-    node.rebuild_failed.clear();
+    BeginRebuild(c, wish.node, record.intent.id, record.intent.id, wish.set_aside);
     record.says =
         "Checked; " + wish.node.text + " is made anew from " + c.memory.primary->text + ".";
   }

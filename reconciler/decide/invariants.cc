@@ -122,8 +122,11 @@ void CheckRebuild(Check& check, const RebuildServer& rebuild) {
   check.Require(memory.primary == rebuild.source && !memory.promotion, 8,
                 rebuild.node.text + " is made anew from a node that is not the recorded primary");
   check.Require(rebuild.node != rebuild.source, 8, "a node is made anew from itself");
-  check.Require(rebuild.set_aside || MemoryOf(memory, rebuild.node).history != History::kDiverged,
-                8, rebuild.node.text + " is made anew over transactions that the primary lacks");
+  const DatabaseSeen* target = FindSeen(check.seen, rebuild.node);
+  const bool empty = target != nullptr && target->process.known() && !target->process->initialised;
+  check.Require(
+      rebuild.set_aside || empty || MemoryOf(memory, rebuild.node).history == History::kContained,
+      8, rebuild.node.text + " is made anew over rows that may be nowhere else");
 }
 
 // Invariant 12: a primary that is not there is either being replaced or the reason is said.

@@ -204,6 +204,7 @@ void RememberUnseenWrites(Context& c, const NodeName& target) {
   // was sent there, so what it wrote was acknowledged to nobody.
   NodeMemory& opened = MemoryOf(c.memory, target);
   opened.deposed = opened.discard = true;
+  opened.history = History::kUnjudged;
 }
 
 void TakeBack(Context& c) {

@@ -13,8 +13,9 @@
 namespace pandora_ha {
 namespace {
 
-// An order that nobody is seen to have taken up is given again.
-constexpr Seconds kOrderAgain{10};
+constexpr Seconds kSeenWithin{10};    // that an order was taken up
+constexpr Seconds kStartWithin{600};  // the server on its new data, which recovers first
+constexpr Seconds kPatience{60};      // with what holds up an attempt
 
 std::string Bytes(double bytes) {
   static constexpr std::array<const char*, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
@@ -42,15 +43,29 @@ bool CanCopy(ResyncMethod method, Flavor flavor) {
 }
 
 // What may be lost with the node's own data.
-std::string WhyNotOver(const DatabaseSeen& node, const NodeMemory& remembered) {
+std::string WhyNotOver(const DatabaseSeen& node, const Memory& memory) {
+  const NodeMemory& remembered = MemoryOf(memory, node.name);
+  const std::string keeps = "; `--set-aside` keeps its data directory beside the new one";
+  if (!node.process->initialised) return "";
   if (remembered.history == History::kDiverged) {
-    return "it has transactions that the primary lacks (" + remembered.errant.ToString() +
-           "); `--set-aside` keeps its data directory beside the new one";
+    return "it has transactions that the primary lacks (" + remembered.errant.ToString() + ")" +
+           keeps;
   }
-  if (node.process->phase == ProcessState::Phase::kNeverStarted) return "";
-  if (remembered.history == History::kContained) return "";
-  return "whether it has rows of its own is not known, because it could not be compared with the "
-         "primary; `--set-aside` keeps its data directory beside the new one";
+  if (remembered.history != History::kContained) {
+    return "whether it has rows of its own is not known, because it could not be compared with "
+           "the primary" +
+           keeps;
+  }
+  // Contained in what the primary had is not contained in what it has.
+  if (!memory.primary_lost.empty())
+    return "the primary has lost transactions, and this may be the only node that has them" + keeps;
+  const auto& channel = node.state.known() ? node.state->replication : std::nullopt;
+  const bool receives = channel && channel->io == ThreadState::kRunning;
+  const GtidSet held = node.state.known() ? HeldBy(*node.state) : remembered.received;
+  if (!receives && !memory.primary_executed.Contains(held)) {
+    return "it has received transactions that the primary is not known to have" + keeps;
+  }
+  return "";
 }
 
 // A copy ends with a moment in which nothing commits, and a commit that waits for an
@@ -78,13 +93,17 @@ bool CaughtUp(const Context& c, const DatabaseSeen& node) {
          MemoryOf(std::as_const(c.memory), node.name).history == History::kContained;
 }
 
-// The copy is the node's data, and does not serve: the binary logs that it needs are gone already,
-// or it was made of a primary that has been replaced since.
-std::string WhyUseless(const DatabaseSeen& node, const NodeMemory& remembered) {
-  if (remembered.history == History::kDiverged)
+// The copy is the node's data, and will not serve.
+std::string WhyUseless(const Context& c, const DatabaseSeen& node, const Rebuild& rebuild) {
+  if (MemoryOf(std::as_const(c.memory), node.name).history == History::kDiverged)
     return "the copy holds transactions that the present primary lacks";
-  if (node.state.known() && node.state->replication && OnlyACopyHelps(*node.state->replication))
+  if (!node.state.known())
+    return c.now() >= rebuild.give_up_at ? "no server answers on the copy" : "";
+  if (!node.state->replication) return "";
+  if (OnlyACopyHelps(*node.state->replication))
     return "the primary has purged the binary logs that the copy needs";
+  if (node.state->replication->sql_errno != 0)
+    return "the copy cannot apply: " + node.state->replication->sql_error;
   return "";
 }
 
@@ -99,11 +118,14 @@ void Say(IntentRecord* record, std::string says) {
 
 void GiveUp(Context& c, const DatabaseSeen& node, IntentRecord* record, const std::string& why) {
   NodeMemory& remembered = MemoryOf(c.memory, node.name);
+  const bool in_place = remembered.rebuild->in_place;
   remembered.rebuild_failed = why;
   remembered.rebuild.reset();
   if (record == nullptr) return;
   CloseIntent(c, *record, IntentState::kTakenBack,
-              "Given up: " + why + ". " + node.name.text + " has the data of before.");
+              "Given up: " + why + ". " + node.name.text +
+                  (in_place ? " has the copy; what it had before lies beside it in data.old."
+                            : " has the data of before."));
 }
 
 // One attempt is over without success; the next follows later, or none.
@@ -114,7 +136,9 @@ void Fail(Context& c, const DatabaseSeen& node, IntentRecord* record, const std:
   if (rebuild.failures > spec.wait_retries)
     return GiveUp(c, node, record, why + " (attempt " + attempt + ", the last)");
   rebuild.id = rebuild.id.substr(0, rebuild.id.find('.')) + "." + attempt;
+  rebuild.ordered = rebuild.in_place = false;
   rebuild.not_before = c.now() + spec.sleep;
+  rebuild.give_up_at = rebuild.not_before + kPatience;
   Say(record, "Attempt " + attempt + " of " + std::to_string(spec.wait_retries + 1) + " failed: " +
                   why + ". The next one follows in " + FormatDuration(spec.sleep) + ".");
 }
@@ -133,29 +157,49 @@ void Finish(Context& c, const DatabaseSeen& node, IntentRecord* record) {
 // The copy is in place; everything else is upkeep, until it has caught up.
 void FollowUp(Context& c, const DatabaseSeen& node, IntentRecord* record) {
   NodeMemory& remembered = MemoryOf(c.memory, node.name);
-  remembered.deposed = remembered.discard = false;
+  Rebuild& rebuild = *remembered.rebuild;
+  if (!rebuild.in_place) {
+    // What was known of its old data says nothing of the new.
+    rebuild.in_place = true;
+    remembered.history = History::kUnjudged;
+    remembered.errant = remembered.executed = {};
+    remembered.deposed = remembered.discard = false;
+    rebuild.give_up_at = c.now() + kStartWithin;
+  }
   if (CaughtUp(c, node)) return Finish(c, node, record);
-  if (const std::string why = WhyUseless(node, remembered); !why.empty())
+  if (const std::string why = WhyUseless(c, node, rebuild); !why.empty())
     return Fail(c, node, record, why);
+  if (node.state.known()) rebuild.give_up_at = c.now() + kStartWithin;
   Say(record, node.name.text + " has its new data and is catching up.");
 }
 
-// How its old data stood to the primary's says nothing of the new.
-void ForgetVerdict(NodeMemory& remembered) {
-  remembered.history = History::kUnjudged;
-  remembered.errant = remembered.executed = {};
-}
-
 void Order(Context& c, const DatabaseSeen& node, IntentRecord* record) {
-  ForgetVerdict(MemoryOf(c.memory, node.name));
   Rebuild& rebuild = *MemoryOf(c.memory, node.name).rebuild;
   const DatabaseSeen& primary = *FindSeen(c.seen, *c.memory.primary);
-  rebuild.not_before = c.now() + kOrderAgain;
+  rebuild.ordered = true;
+  rebuild.not_before = c.now() + kSeenWithin;
   Say(record, node.name.text + " is about to be made anew from " + primary.name.text + ".");
   c.Do(RebuildServer{node.name, primary.name, rebuild.id, primary.state->executed,
                      rebuild.set_aside},
        record != nullptr ? record->intent.by + " asked for it" : "only a copy helps it", kStartStep,
        {IsWritable{primary.name}});
+}
+
+// No copy of the present attempt is seen.
+void OrderOrWait(Context& c, const DatabaseSeen& node, IntentRecord* record) {
+  Rebuild& rebuild = *MemoryOf(c.memory, node.name).rebuild;
+  if (c.now() < rebuild.not_before) return;
+  if (rebuild.ordered && node.process.known()) {
+    const std::string& failed = c.seen.last_failure;
+    return Fail(c, node, record,
+                failed.empty() ? "the order had no effect; see supervisor.log of " + node.name.text
+                               : failed);
+  }
+  std::string why = WhyNoRebuild(c.spec, c.seen, c.memory, node.name, rebuild.set_aside);
+  if (why.empty() && CommitsWaitNow(c)) why = "commits wait for an acknowledgement at the moment";
+  if (why.empty()) return Order(c, node, record);
+  Say(record, "Waiting: " + why + ".");
+  if (c.now() >= rebuild.give_up_at) GiveUp(c, node, record, why);
 }
 
 }  // namespace
@@ -178,40 +222,77 @@ std::string WhyNoRebuild(const ClusterSpec& spec, const Observation& seen, const
   }
   if (const std::string waits = WhyCommitsWait(spec, *primary, *target); !waits.empty())
     return waits;
-  return set_aside ? "" : WhyNotOver(*target, MemoryOf(memory, node));
+  return set_aside ? "" : WhyNotOver(*target, memory);
+}
+
+void BeginRebuild(Context& c, const NodeName& node, const std::string& id,
+                  const std::string& intent, bool set_aside) {
+  NodeMemory& remembered = MemoryOf(c.memory, node);
+  remembered.rebuild_failed.clear();
+  Rebuild& rebuild = remembered.rebuild.emplace();
+  rebuild.id = id;
+  rebuild.intent = intent;
+  rebuild.source = *c.memory.primary;
+  rebuild.epoch = c.memory.epoch;
+  rebuild.set_aside = set_aside;
+  rebuild.give_up_at = c.now() + kPatience;
+}
+
+bool IsCopying(const Observation& seen, const NodeName& node) {
+  const DatabaseSeen* found = FindSeen(seen, node);
+  return found != nullptr && found->process.known() && found->process->copy &&
+         found->process->copy->phase == CopySeen::Phase::kCopying;
 }
 
 bool AdvanceRebuild(Context& c, const DatabaseSeen& node) {
   NodeMemory& remembered = MemoryOf(c.memory, node.name);
   if (!remembered.rebuild) return false;
-  if (!node.process.known()) return true;
   IntentRecord* record = FindIntent(c.memory, remembered.rebuild->intent);
-  const auto& copy = node.process->copy;
-  if (copy && copy->id == remembered.rebuild->id) {
-    switch (copy->phase) {
-      case CopySeen::Phase::kCopying:
-        ForgetVerdict(remembered);
-        Say(record, node.name.text + " is being made anew: " + Progress(*copy, c.now()) + ".");
-        return true;
-      case CopySeen::Phase::kInPlace:
-        FollowUp(c, node, record);
-        return false;
-      case CopySeen::Phase::kFailed:
-        Fail(c, node, record, copy->why);
-        return false;
-    }
+  const auto copy = node.process.known() ? node.process->copy : std::nullopt;
+  if (!copy || copy->id != remembered.rebuild->id) {
+    const bool before = remembered.rebuild->ordered;
+    OrderOrWait(c, node, record);
+    return remembered.rebuild && remembered.rebuild->ordered && !before;
   }
-  if (c.now() < remembered.rebuild->not_before) return false;
-  std::string why =
-      WhyNoRebuild(c.spec, c.seen, c.memory, node.name, remembered.rebuild->set_aside);
-  if (why.empty() && CommitsWaitNow(c)) why = "commits wait for an acknowledgement at the moment";
-  if (why.empty()) {
-    Order(c, node, record);
-    return true;
+  switch (copy->phase) {
+    case CopySeen::Phase::kCopying:
+      remembered.rebuild->give_up_at = c.now() + kPatience;
+      Say(record, node.name.text + " is being made anew: " + Progress(*copy, c.now()) + ".");
+      return true;
+    case CopySeen::Phase::kInPlace:
+      FollowUp(c, node, record);
+      break;
+    case CopySeen::Phase::kFailed:
+      Fail(c, node, record, copy->why);
+      break;
   }
-  Say(record, "Waiting: " + why + ".");
-  if (record != nullptr && c.now() >= record->give_up_at) GiveUp(c, node, record, why);
   return false;
+}
+
+void DropOutdatedRebuilds(Context& c) {
+  for (auto& [name, node] : c.memory.nodes) {
+    if (!node.rebuild) continue;
+    const bool opened = c.memory.promotion && c.memory.promotion->to == name;
+    if (opened || c.memory.primary != node.rebuild->source || c.memory.epoch != node.rebuild->epoch)
+      node.rebuild.reset();
+  }
+}
+
+void EndUselessCopies(Context& c) {
+  if (c.decision.plan.ordered) return;
+  const bool primary_dead =
+      c.memory.primary && Judge(c.spec, c.seen, c.memory, *c.memory.primary).life == Life::kDead;
+  for (const DatabaseSeen& node : c.seen.databases) {
+    if (!IsCopying(c.seen, node.name) || !node.can_fence) continue;
+    const auto& rebuild = MemoryOf(std::as_const(c.memory), node.name).rebuild;
+    const bool waited_for = rebuild && rebuild->id == node.process->copy->id;
+    if (waited_for && !primary_dead) continue;
+    if (c.decision.plan.empty()) c.decision.plan.purpose = "end the copy to " + node.name.text;
+    c.Do(FenceServer{node.name},
+         waited_for ? "its source is dead, and its own data may be all that is left"
+                    : "nobody waits for this copy any more",
+         kFenceStep);
+  }
 }
 
 void CloseForgottenRebuilds(Context& c) {
@@ -221,8 +302,8 @@ void CloseForgottenRebuilds(Context& c) {
     const auto& rebuild = MemoryOf(std::as_const(c.memory), wish->node).rebuild;
     if (rebuild && rebuild->intent == record.intent.id) continue;
     CloseIntent(c, record, IntentState::kSuperseded,
-                "The cluster changed meanwhile. A copy that has begun goes on, and " +
-                    wish->node.text + " is kept as declared.");
+                "The cluster changed meanwhile. A copy that had begun is ended, and " +
+                    wish->node.text + " has the data of before; ask again.");
   }
 }
 
@@ -234,9 +315,8 @@ void RebuildWhereDeclared(Context& c, const DatabaseSeen& node) {
       !WhyNoRebuild(c.spec, c.seen, c.memory, node.name, false).empty()) {
     return;
   }
-  remembered.rebuild = Rebuild{};
-  remembered.rebuild->id =
-      "autofix-" + std::to_string(c.seen.taken_at.wall.time_since_epoch().count());
+  const auto now = c.seen.taken_at.wall.time_since_epoch().count();
+  BeginRebuild(c, node.name, "autofix-" + std::to_string(now), "", false);
 }
 
 void DiscardOldCopyOf(Context& c, const DatabaseSeen& node) {

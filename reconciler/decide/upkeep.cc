@@ -55,7 +55,10 @@ void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& p
   if (remembered.history != History::kContained || WhyUnfit(c.spec, c.seen, node.name)) return;
   if (!state.semi_sync.source_enabled && state.replication &&
       FollowsWell(*state.replication, primary)) {
-    if (state.replication->io == ThreadState::kRunning) remembered.deposed = false;
+    if (state.replication->io == ThreadState::kRunning) {
+      remembered.deposed = false;
+      remembered.rebuild_failed.clear();
+    }
     DiscardOldCopyOf(c, node);
     return;
   }

@@ -64,9 +64,14 @@ json NodeToJson(const NodeMemory& node) {
   if (node.rebuild) {
     out["rebuild"] = {{"id", node.rebuild->id},
                       {"intent", node.rebuild->intent},
+                      {"source", node.rebuild->source.text},
+                      {"epoch", node.rebuild->epoch.number},
                       {"setAside", node.rebuild->set_aside},
                       {"failures", node.rebuild->failures},
-                      {"notBefore", Count(node.rebuild->not_before)}};
+                      {"ordered", node.rebuild->ordered},
+                      {"inPlace", node.rebuild->in_place},
+                      {"notBefore", Count(node.rebuild->not_before)},
+                      {"giveUpAt", Count(node.rebuild->give_up_at)}};
   }
   if (!node.rebuild_failed.empty()) out["rebuildFailed"] = node.rebuild_failed;
   return out;
@@ -162,9 +167,14 @@ static void ReadFields(Fields& fields, Loss* out) {
 static void ReadFields(Fields& fields, Rebuild* out) {
   fields.Need("id", &out->id);
   fields.Need("intent", &out->intent);
+  fields.Need("source", &out->source);
+  fields.Need("epoch", &out->epoch);
   fields.Need("setAside", &out->set_aside);
   fields.Need("failures", &out->failures);
+  fields.Need("ordered", &out->ordered);
+  fields.Need("inPlace", &out->in_place);
   fields.Need("notBefore", &out->not_before);
+  fields.Need("giveUpAt", &out->give_up_at);
 }
 
 static void ReadFields(Fields& fields, NodeMemory* out) {

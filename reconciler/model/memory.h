@@ -57,13 +57,19 @@ struct Loss {
   bool operator==(const Loss&) const = default;
 };
 
-// A node whose data directory is to be made anew, until it has caught up on the new one.
+// A node whose data directory is to be made anew, until it has caught up on the new one. It is of
+// one primary in one epoch, and ends with them.
 struct Rebuild {
   std::string id;      // of the present attempt
   std::string intent;  // of the wish; empty: the document says so (splitBrain.autofix)
+  NodeName source;
+  Epoch epoch;
   bool set_aside = false;
   int failures = 0;        // attempts that failed
-  TimePoint not_before{};  // of the next order
+  bool ordered = false;    // the present attempt
+  bool in_place = false;   // its copy was seen to be the node's data
+  TimePoint not_before{};  // of the order; once it is given, of the end of waiting for its effect
+  TimePoint give_up_at{};  // when what holds up the present attempt ends it
 
   bool operator==(const Rebuild&) const = default;
 };

@@ -54,6 +54,17 @@ std::int64_t SizeOfData(const std::string& directory) {
   return bytes;
 }
 
+Result<std::vector<std::string>> Tool(const ServerProgram& program, const std::string& name) {
+  for (const char* folder : {"/usr/bin/", "/usr/local/bin/"}) {
+    ServerProgram tool = program;
+    tool.binary = tool.root + folder + name;
+    if (access(tool.binary.c_str(), X_OK) == 0) return ProgramCommand(tool);
+  }
+  return Error{ErrorCode::kNotFound,
+               name + " is not installed" +
+                   (program.root.empty() ? "; install mariadb-backup" : " in " + program.root)};
+}
+
 // One copy under way.
 class Copier {
  public:
@@ -64,7 +75,9 @@ class Copier {
                   0600)) {}
 
   Status Run() {
-    PHA_TRY(CheckSpace());
+    expected_ = SizeOfData(job_.source_directory + "/data");
+    Tell();
+    PHA_TRY(CheckCopy(job_));
     PHA_TRY(job_.program.flavor == Flavor::kMariaDb ? Stream() : Clone());
     return MarkWhole();
   }
@@ -76,7 +89,6 @@ class Copier {
   }
 
  private:
-  Status CheckSpace();
   Status Stream();
   Status Pump(int from, int to);
   Status Prepare();
@@ -84,14 +96,11 @@ class Copier {
   Status Clone();
   Status MarkWhole() const;
 
-  // A nameless file that our children open by its number here; it holds a password.
-  Result<Descriptor> Private(const std::string& text) const;
-  static std::string PathOf(const Descriptor& file) {
-    return "/proc/" + std::to_string(getpid()) + "/fd/" + std::to_string(file.get());
-  }
-  Result<std::vector<std::string>> Tool(const std::string& name) const;
-  // To its end. `measure` gives what is done by now; one that stands still is killed.
-  Status RunTool(std::vector<std::string> argv,
+  // A nameless file that becomes a child's standard input; it holds a password.
+  static Result<Descriptor> Private(const std::string& text);
+  // To its end; `input` becomes its standard input, `measure` gives what is done by now. One that
+  // neither reads nor writes for long is killed.
+  Status RunTool(std::vector<std::string> argv, int input = -1,
                  const std::function<std::int64_t()>& measure = nullptr);
   Status WaitFor(pid_t child, const std::string& what) const;
   std::string SeeLog() const { return "; see " + job_.directory + "/copy.log"; }
@@ -103,40 +112,15 @@ class Copier {
   TimePoint told_at_{};
 };
 
-Status Copier::CheckSpace() {
-  expected_ = SizeOfData(job_.source_directory + "/data");
-  Tell();
-  struct statvfs space {};
-  if (statvfs(job_.directory.c_str(), &space) != 0)
-    return SystemError("cannot ask for the free space of " + job_.directory, errno);
-  const double free = static_cast<double>(space.f_bavail) * static_cast<double>(space.f_frsize);
-  const double needed = kSpace * static_cast<double>(expected_);
-  if (free >= needed) return Ok();
-  const auto megabytes = [](double b) { return std::to_string(static_cast<long>(b / 1e6)); };
-  return Error{ErrorCode::kRefused, "a copy needs " + megabytes(needed) + " MB in " +
-                                        job_.directory + " and " + megabytes(free) +
-                                        " MB are free; make room there"};
-}
-
-Result<Descriptor> Copier::Private(const std::string& text) const {
+Result<Descriptor> Copier::Private(const std::string& text) {
   Descriptor file(memfd_create("pandora-ha-copy", MFD_CLOEXEC));
   // A server ignores an option file that everybody may write.
   if (!file.open() || fchmod(file.get(), 0600) != 0 ||
-      write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
+      write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      lseek(file.get(), 0, SEEK_SET) != 0) {
     return SystemError("cannot fill a memory file", errno);
   }
   return file;
-}
-
-Result<std::vector<std::string>> Copier::Tool(const std::string& name) const {
-  for (const char* folder : {"/usr/bin/", "/usr/local/bin/"}) {
-    ServerProgram tool = job_.program;
-    tool.binary = tool.root + folder + name;
-    if (access(tool.binary.c_str(), X_OK) == 0) return ProgramCommand(tool);
-  }
-  return Error{ErrorCode::kNotFound, name + " is not installed" +
-                                         (job_.program.root.empty() ? "; install mariadb-backup"
-                                                                    : " in " + job_.program.root)};
 }
 
 Status Copier::WaitFor(pid_t child, const std::string& what) const {
@@ -147,21 +131,32 @@ Status Copier::WaitFor(pid_t child, const std::string& what) const {
   return Error{ErrorCode::kIo, what + " failed (" + DescribeExit(status) + ")" + SeeLog()};
 }
 
-Status Copier::RunTool(std::vector<std::string> argv,
+// Bytes that a child has read and written by now; the same again when that cannot be told.
+std::string TrafficOf(pid_t child) {
+  std::ifstream file("/proc/" + std::to_string(child) + "/io");
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+Status Copier::RunTool(std::vector<std::string> argv, int input,
                        const std::function<std::int64_t()>& measure) {
   const std::string what = fs::path(argv.front()).filename().string();
   SpawnOptions spawn;
   spawn.argv = std::move(argv);
+  spawn.input = input;
   spawn.output = log_.get();
   PHA_ASSIGN_OR_RETURN(const pid_t child, Spawn(spawn));
   const Descriptor process = OpenChild(child);
+  std::string traffic;
   Deadline stalled(SystemClock(), kStalledAfter);
   for (pollfd end{process.get(), POLLIN, 0}; poll(&end, 1, 500) == 0;) {
-    if (!measure) continue;
-    const std::int64_t now = measure();
-    if (now != bytes_) stalled = Deadline(SystemClock(), kStalledAfter);
-    bytes_ = now;
-    Tell();
+    if (std::string now = TrafficOf(child); now != traffic) {
+      traffic = std::move(now);
+      stalled = Deadline(SystemClock(), kStalledAfter);
+    }
+    if (measure) {
+      bytes_ = measure();
+      Tell();
+    }
     if (stalled.passed()) kill(child, SIGKILL);
   }
   return WaitFor(child, what);
@@ -180,8 +175,8 @@ std::string OptionText(const std::string& text) {
 }
 
 Status Copier::Stream() {
-  PHA_ASSIGN_OR_RETURN(auto backup, Tool("mariadb-backup"));
-  PHA_ASSIGN_OR_RETURN(auto unpack, Tool("mbstream"));
+  PHA_ASSIGN_OR_RETURN(auto backup, Tool(job_.program, "mariadb-backup"));
+  PHA_ASSIGN_OR_RETURN(auto unpack, Tool(job_.program, "mbstream"));
   const std::string& from = job_.source_directory;
   PHA_ASSIGN_OR_RETURN(const Descriptor options,
                        Private("[mariadb-backup]\nuser=" + OptionText(job_.admin_user) +
@@ -202,8 +197,9 @@ Status Copier::Stream() {
   SpawnOptions writer;
   writer.argv = std::move(backup);
   writer.argv.insert(writer.argv.end(),
-                     {"--defaults-file=" + PathOf(options), "--backup", "--stream=mbstream",
-                      "--parallel=2", "--target-dir=" + job_.directory + "/tmp"});
+                     {"--defaults-file=/dev/stdin", "--backup", "--stream=mbstream", "--parallel=2",
+                      "--target-dir=" + job_.directory + "/tmp"});
+  writer.input = options.get();
   writer.output = backup_write.get();
   writer.error = log_.get();
   PHA_ASSIGN_OR_RETURN(const pid_t unpacking, Spawn(reader));
@@ -248,7 +244,7 @@ Status Copier::Pump(int from, int to) {
 }
 
 Status Copier::Prepare() {
-  PHA_ASSIGN_OR_RETURN(auto prepare, Tool("mariadb-backup"));
+  PHA_ASSIGN_OR_RETURN(auto prepare, Tool(job_.program, "mariadb-backup"));
   prepare.insert(prepare.end(), {"--prepare", "--target-dir=" + made_});
   return RunTool(std::move(prepare));
 }
@@ -263,6 +259,7 @@ Status Copier::WriteBinlogState() {
     if (!position.empty()) break;
   }
   PHA_ASSIGN_OR_RETURN(const GtidSet at, GtidSet::Parse(Flavor::kMariaDb, position));
+  if (at.empty()) return Error{ErrorCode::kIo, "the backup does not tell its position" + SeeLog()};
   std::istringstream known(job_.source_history.ToString());
   std::ostringstream lines;
   const std::string last = "," + at.ToString() + ",";
@@ -302,12 +299,11 @@ Status Copier::Clone() {
                                SqlText(job_.source.host) + ":" + std::to_string(job_.source.port) +
                                " IDENTIFIED BY " + SqlText(job_.admin_password.Reveal()) +
                                " DATA DIRECTORY = " + SqlText(made_) + ";\nSHUTDOWN;\n"));
-  const Status cloned =
-      RunTool(server({"--skip-networking", "--socket=" + job_.directory + "/copy.sock",
-                      "--pid-file=" + job_.directory + "/copy.pid",
-                      "--loose-clone-valid-donor-list=" + ToString(job_.source),
-                      "--init-file=" + PathOf(task)}),
-              [&] { return SizeOfData(made_); });
+  const Status cloned = RunTool(
+      server({"--skip-networking", "--socket=" + job_.directory + "/copy.sock",
+              "--pid-file=" + job_.directory + "/copy.pid",
+              "--loose-clone-valid-donor-list=" + ToString(job_.source), "--init-file=/dev/stdin"}),
+      task.get(), [&] { return SizeOfData(made_); });
   fs::remove_all(seed, failed);
   PHA_TRY(cloned);
   if (fs::exists(made_ + "/mysql.ibd")) return Ok();
@@ -335,17 +331,34 @@ CopyJob JobFrom(const Json& json) {
   job.source_directory = json.at("sourceDirectory").get<std::string>();
   job.source = {json.at("sourceHost").get<std::string>(),
                 json.at("sourcePort").get<std::uint16_t>()};
-  if (const auto history =
-          GtidSet::Parse(job.program.flavor, json.at("sourceHistory").get<std::string>());
-      history.ok()) {
-    job.source_history = *history;
-  }
+  auto history = GtidSet::Parse(job.program.flavor, json.at("sourceHistory").get<std::string>());
+  if (!history.ok()) throw std::invalid_argument(history.error().message);
+  job.source_history = *std::move(history);
   job.admin_user = json.at("user").get<std::string>();
   job.admin_password = Secret(json.at("password").get<std::string>());
   return job;
 }
 
 }  // namespace
+
+Status CheckCopy(const CopyJob& job) {
+  const std::string from = job.source_directory + "/data";
+  if (!fs::exists(from)) return Error{ErrorCode::kNotFound, "there is nothing to copy in " + from};
+  if (job.program.flavor == Flavor::kMariaDb) {
+    PHA_TRY(Tool(job.program, "mariadb-backup"));
+    PHA_TRY(Tool(job.program, "mbstream"));
+  }
+  struct statvfs space {};
+  if (statvfs(job.directory.c_str(), &space) != 0)
+    return SystemError("cannot ask for the free space of " + job.directory, errno);
+  const double free = static_cast<double>(space.f_bavail) * static_cast<double>(space.f_frsize);
+  const double needed = kSpace * static_cast<double>(SizeOfData(from));
+  if (free >= needed) return Ok();
+  const auto megabytes = [](double b) { return std::to_string(static_cast<long>(b / 1e6)); };
+  return Error{ErrorCode::kRefused, "a copy needs " + megabytes(needed) + " MB in " +
+                                        job.directory + " and " + megabytes(free) +
+                                        " MB are free; make room there"};
+}
 
 InitialiseCommand CopyCommand(const std::string& copier, const CopyJob& job) {
   InitialiseCommand command;

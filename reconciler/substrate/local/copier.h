@@ -30,6 +30,10 @@ struct CopyJob {
   Secret admin_password;
 };
 
+// What would make the copy fail, asked before anything is ended for it: the source, the tools, the
+// room.
+Status CheckCopy(const CopyJob& job);
+
 // The command that does `job`: `copier` is a program that calls RunCopier() when its words end with
 // "copy" and this option. Everything else, with the password, is its standard input.
 InitialiseCommand CopyCommand(const std::string& copier, const CopyJob& job);

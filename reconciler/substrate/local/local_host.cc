@@ -97,6 +97,7 @@ Status LocalHost::Rebuild(const CopyOptions& copy, Deadline deadline) {
                     options.admin_password};
   if (job.source_directory == directory_)
     return Error{ErrorCode::kRefused, "a node is not copied onto itself"};
+  PHA_TRY(CheckCopy(job));
   request.initialise = CopyCommand(options.supervisor_command.front(), job);
   request.copy_id = copy.id;
   request.set_aside = copy.set_aside;

@@ -33,19 +33,34 @@ Status Move(const std::string& from, const std::string& to) {
   return SystemError("cannot rename " + from + " to " + to, errno);
 }
 
-constexpr char kGone[] = "/data.gone-";
+constexpr char kGone[] = "data.gone-";
 
-// Gone at once for everybody else. Its gigabytes may take seconds, in which nobody could be fenced:
-// a thread deletes them, and what it leaves when it is killed, the next supervisor deletes.
+// Gigabytes may take seconds, in which nobody could be fenced.
+void RemoveInBackground(std::vector<std::string> paths) {
+  if (paths.empty()) return;
+  try {
+    std::thread([paths = std::move(paths)] {
+      std::error_code ignored;
+      for (const std::string& path : paths) fs::remove_all(path, ignored);
+    }).detach();
+  } catch (const std::system_error&) {
+    Log(LogLevel::kWarning, "Old data is left for the next supervisor to delete.");
+  }
+}
+
+// Gone at once for everybody else; gives the name under which it waits to be deleted.
+Result<std::string> Rename(const std::string& directory, const std::string& name,
+                           const Clock& clock) {
+  const std::string gone =
+      directory + "/" + kGone + std::to_string(clock.Now().mono.time_since_epoch().count());
+  PHA_TRY(Move(directory + name, gone));
+  return gone;
+}
+
 Status Discard(const std::string& directory, const std::string& name, const Clock& clock) {
   if (!fs::exists(directory + name)) return Ok();
-  const std::string gone =
-      directory + kGone + std::to_string(clock.Now().mono.time_since_epoch().count());
-  PHA_TRY(Move(directory + name, gone));
-  std::thread([gone] {
-    std::error_code ignored;
-    fs::remove_all(gone, ignored);
-  }).detach();
+  PHA_ASSIGN_OR_RETURN(std::string gone, Rename(directory, name, clock));
+  RemoveInBackground({std::move(gone)});
   return Ok();
 }
 
@@ -274,6 +289,8 @@ Status SupervisedServer::BeginServe(const std::vector<std::string>& argv) {
 }
 
 void SupervisedServer::OnProcessEnd() {
+  // What it had begun must not write on; its number is its own until it is reaped.
+  if (work_ == Work::kInitialising && is_child_) kill(-pid_, SIGKILL);
   siginfo_t end{};
   std::string how =
       "ended; its exit status is not known, because an earlier supervisor had started it";
@@ -304,18 +321,24 @@ Status SupervisedServer::PutInPlace() {
     return Error{ErrorCode::kIo,
                  "the copy in " + directory_ + kNewData + " is not marked as whole"};
   }
-  if (!fs::exists(directory_ + kData)) {
-    PHA_TRY(Move(directory_ + kNewData, directory_ + kData));
-  } else if (how_.set_aside) {
-    PHA_TRY(Move(directory_ + kData, directory_ + "/data.aside-" + copy));
-    PHA_TRY(Move(directory_ + kNewData, directory_ + kData));
-  } else if (state_.old_copy) {
-    PHA_TRY(Discard(directory_, kData, clock_));
-    PHA_TRY(Move(directory_ + kNewData, directory_ + kData));
-  } else {
-    PHA_TRY(Move(directory_ + kData, directory_ + kOldData));
-    PHA_TRY(Move(directory_ + kNewData, directory_ + kData));
+  const std::string data = directory_ + kData, made = directory_ + kNewData;
+  std::string old;  // where what is there goes; empty: nothing is there
+  if (fs::exists(data)) {
+    if (how_.set_aside) {
+      old = directory_ + "/data.aside-" + copy;
+      PHA_TRY(Move(data, old));
+    } else if (state_.old_copy) {
+      PHA_ASSIGN_OR_RETURN(old, Rename(directory_, kData, clock_));
+    } else {
+      old = directory_ + kOldData;
+      PHA_TRY(Move(data, old));
+    }
   }
+  if (const Status moved = Move(made, data); !moved.ok()) {
+    if (!old.empty()) PHA_TRY(Move(old, data));
+    return moved;
+  }
+  if (state_.old_copy && !how_.set_aside && !old.empty()) RemoveInBackground({old});
   SyncDirectory(directory_);
   state_.old_copy = fs::exists(directory_ + kOldData);
   return Ok();
@@ -331,15 +354,20 @@ Status SupervisedServer::FinishSwap() {
     }
     SyncDirectory(directory_);
   }
-  for (const auto& entry : fs::directory_iterator(directory_)) {
-    const std::string name = "/" + entry.path().filename().string();
-    if (name.starts_with(kGone)) PHA_TRY(Discard(directory_, name, clock_));
-  }
   state_.initialised = fs::exists(directory_ + kData);
   state_.old_copy = fs::exists(directory_ + kOldData);
   if (const std::string id = CopyIn(directory_ + kData); !id.empty())
     state_.copy = CopySeen{id, CopySeen::Phase::kInPlace, 0, 0, {}, ""};
   return Ok();
+}
+
+void SupervisedServer::DeleteLeftovers() {
+  std::vector<std::string> paths;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(directory_, ignored)) {
+    if (entry.path().filename().string().starts_with(kGone)) paths.push_back(entry.path().string());
+  }
+  RemoveInBackground(std::move(paths));
 }
 
 Status SupervisedServer::DiscardOld() {
@@ -379,14 +407,21 @@ void SupervisedServer::FinishInitialise(const std::string& how, bool succeeded) 
   }
 }
 
+// What is there of the copy only takes up space.
+void SupervisedServer::FailCopy(const std::string& why) {
+  if (!state_.copy || state_.copy->phase != CopySeen::Phase::kCopying) return;
+  state_.copy->phase = CopySeen::Phase::kFailed;
+  state_.copy->why = why;
+  state_.starting = false;
+  how_.copy_id.clear();
+  if (const Status gone = Discard(directory_, kNewData, clock_); !gone.ok())
+    Log(LogLevel::kWarning, "What is left of a copy stays.", {{"why", gone.error().message}});
+}
+
 // Whoever ordered the start has its answer already: the state must say why nothing runs.
 void SupervisedServer::GiveUpStarting(std::string why) {
   Log(LogLevel::kError, "The server could not be started.", {{"why", why}});
-  if (!how_.copy_id.empty() && state_.copy) {
-    state_.copy->phase = CopySeen::Phase::kFailed;
-    state_.copy->why = why;
-    how_.copy_id.clear();
-  }
+  FailCopy(why);
   state_.phase = ProcessState::Phase::kEnded;
   state_.starting = false;
   state_.how_ended = std::move(why);
@@ -406,6 +441,7 @@ void SupervisedServer::FinishServe(const std::string& how, int exit_code) {
     if (!begun.ok()) GiveUpStarting(begun.error().message);
     return;
   }
+  FailCopy("the server was fenced or stopped before the copy began");
   const TimePoint now = clock_.Now().mono;
   const bool asks = exit_code == kRestartPlease;
   const bool allowed = how_.restart_allowed.count() > 0 &&
@@ -434,6 +470,7 @@ void SupervisedServer::FinishServe(const std::string& how, int exit_code) {
 
 void SupervisedServer::Stop() {
   end_asked_ = true;
+  make_anew_ = false;
   if (work_ == Work::kInitialising) return Kill();
   SignalProcess(process_, SIGTERM);
 }

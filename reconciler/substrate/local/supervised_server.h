@@ -39,6 +39,8 @@ class SupervisedServer {
   void Stop();
   void Kill();
   void Fence();
+  // Deletes, on a thread of its own, what a predecessor had begun to delete.
+  void DeleteLeftovers();
   // Deletes the data directory of before the last copy, the slow part of it on a thread of its own.
   Status DiscardOld();
   // A copy is under way; LookAtCopy() learns how far it is.
@@ -57,6 +59,7 @@ class SupervisedServer {
   void FinishInitialise(const std::string& how, bool succeeded);
   void FinishServe(const std::string& how, int exit_code);
   void GiveUpStarting(std::string why);
+  void FailCopy(const std::string& why);
   Result<Descriptor> SpawnServer(const std::vector<std::string>& argv, int input,
                                  const char* output);
 

@@ -52,6 +52,7 @@ class Supervisor {
 
   Status Adopt() { return server_.Adopt(); }
   void Run() {
+    server_.DeleteLeftovers();
     while (!(quitting_ && !server_.busy())) Turn();
   }
 
