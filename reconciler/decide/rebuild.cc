@@ -332,10 +332,12 @@ std::string Progress(const CopySeen& copy, TimePoint now) {
   const double seconds = static_cast<double>((now - copy.began).count()) / 1e6;
   std::string text = Bytes(done) + " of " + Bytes(all) + " (" +
                      std::to_string(static_cast<int>(100 * done / all)) + " %)";
-  if (seconds < 1) return text;
+  if (copy.bytes >= copy.expected) return text + ", being prepared";
+  // The first moments tell no rate.
+  if (seconds < 1 || done < all / 100) return text;
   const double rate = done / seconds;
-  return text + ", " + Bytes(rate) + "/s, " +
-         FormatDuration(Seconds(static_cast<std::int64_t>((all - done) / rate))) + " left";
+  const Seconds left(static_cast<std::int64_t>((all - done) / rate) + 1);
+  return text + ", " + Bytes(rate) + "/s, " + FormatDuration(left) + " left";
 }
 
 }  // namespace pandora_ha

@@ -245,7 +245,9 @@ json StoredToJson(const IntentRecord& record) {
 
 json ToJson(const IntentRecord& record, const Instant& now) {
   json out = RecordToJson(record);
-  if (record.state == IntentState::kUnderWay && record.give_up_at != TimePoint{}) {
+  // A resync has a limit for each attempt, which its rebuild keeps.
+  const bool limited = !std::holds_alternative<Resync>(record.intent.wish);
+  if (record.state == IntentState::kUnderWay && limited && record.give_up_at != TimePoint{}) {
     out["giveUpAt"] =
         FormatWallTime(now.wall + std::chrono::round<Milliseconds>(record.give_up_at - now.mono));
   }

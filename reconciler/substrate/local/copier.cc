@@ -213,9 +213,9 @@ Status Copier::Stream() {
   if (!pumped.ok() && backing_up.ok()) kill(*backing_up, SIGKILL);
   const Status backed_up = backing_up.ok() ? WaitFor(*backing_up, "mariadb-backup") : Ok();
   const Status unpacked = WaitFor(unpacking, "mbstream");
-  PHA_TRY(backed_up);
-  PHA_TRY(unpacked);
-  PHA_TRY(pumped);
+  if (!backed_up.ok()) return backed_up;
+  if (!unpacked.ok()) return unpacked;
+  if (!pumped.ok()) return pumped;
   PHA_TRY(Prepare());
   return WriteBinlogState();
 }
@@ -305,7 +305,7 @@ Status Copier::Clone() {
               "--loose-clone-valid-donor-list=" + ToString(job_.source), "--init-file=/dev/stdin"}),
       task.get(), [&] { return SizeOfData(made_); });
   fs::remove_all(seed, failed);
-  PHA_TRY(cloned);
+  if (!cloned.ok()) return cloned;
   if (fs::exists(made_ + "/mysql.ibd")) return Ok();
   return Error{ErrorCode::kIo, "CLONE ended without a copy" + SeeLog()};
 }
