@@ -301,9 +301,11 @@ void CloseForgottenRebuilds(Context& c) {
     if (wish == nullptr || record.state != IntentState::kUnderWay) continue;
     const auto& rebuild = MemoryOf(std::as_const(c.memory), wish->node).rebuild;
     if (rebuild && rebuild->intent == record.intent.id) continue;
-    CloseIntent(c, record, IntentState::kSuperseded,
-                "The cluster changed meanwhile. A copy that had begun is ended, and " +
-                    wish->node.text + " has the data of before; ask again.");
+    CloseIntent(
+        c, record, IntentState::kSuperseded,
+        "The cluster changed meanwhile. A copy that is not in place yet is ended; ask again "
+        "when " +
+            wish->node.text + " does not follow by itself.");
   }
 }
 
