@@ -1,0 +1,42 @@
+// Counts what the transactions of a history did.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "reconciler/binlog/history.h"
+#include "reconciler/model/divergence.h"
+
+namespace pandora_ha {
+
+// Of the transactions that `known` does not hold.
+class Accountant final : public HistoryVisitor {
+ public:
+  // Tables of `schema` whose names begin with `ours` hold marks.
+  Accountant(GtidSet known, std::string schema, std::string ours = "pandora_ha_");
+
+  Result<bool> Begin(const TransactionHead& head) override;
+  Status Changed(const TableMap& table, const RowChange& change) override;
+  Status Stated(std::string_view schema, std::string_view statement) override;
+  Status Committed() override;
+
+  // All tables.
+  const std::map<std::string, RowCounts>& tables() const { return tables_; }
+  // The transactions that were counted.
+  const GtidSet& counted() const { return counted_; }
+  // Shortened to what people read.
+  Divergence Sum() const;
+
+ private:
+  const GtidSet known_;
+  const std::string schema_, ours_;
+  Divergence sum_;
+  std::map<std::string, RowCounts> tables_;
+  GtidSet counted_;
+  // Of the transaction that is being told:
+  TransactionHead head_;
+  std::map<std::string, RowCounts> changed_;
+  std::vector<std::string> stated_;
+};
+
+}  // namespace pandora_ha

@@ -1,0 +1,53 @@
+// What a node committed that the primary lacks, as its binary logs tell it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "reconciler/base/clock.h"
+
+namespace pandora_ha {
+
+struct RowCounts {
+  std::uint64_t inserted = 0, updated = 0, deleted = 0;
+
+  std::uint64_t all() const { return inserted + updated + deleted; }
+  bool operator==(const RowCounts&) const = default;
+};
+
+struct Divergence {
+  std::uint64_t transactions = 0;
+  // Of these, what wrote to our own tables only: a manager's marks, which nobody misses.
+  std::uint64_t marks = 0;
+  // By the node's own clock, whole seconds; without the marks.
+  std::optional<WallTime> first, last;
+  // "schema.table", without our own tables. At most kMostTables, those with the most rows; the rest
+  // is in `other_tables`.
+  std::map<std::string, RowCounts> tables;
+  RowCounts other_tables;
+  // What is in the logs as a statement and not as rows (DDL, for the most part), shortened: the
+  // first of them, and how many there are. Such a change is counted, but its rows cannot be.
+  std::vector<std::string> statements;
+  std::uint64_t statement_count = 0;
+
+  static constexpr std::size_t kMostTables = 20;
+  static constexpr std::size_t kMostStatements = 5;
+
+  RowCounts rows() const {
+    RowCounts sum = other_tables;
+    for (const auto& [table, counts] : tables) {
+      sum.inserted += counts.inserted;
+      sum.updated += counts.updated;
+      sum.deleted += counts.deleted;
+    }
+    return sum;
+  }
+  // Nobody would miss anything of it.
+  bool OnlyMarks() const { return marks == transactions; }
+  bool operator==(const Divergence&) const = default;
+};
+
+}  // namespace pandora_ha
