@@ -182,6 +182,14 @@ class ClusterExporter : public prometheus::Collectable {
     for (const Role role : {Role::kPrimary, Role::kReplica, Role::kNone, Role::kUnknown})
       out->Set(Metric::kInstanceRole, with("role", std::string(ToString(role))), node.role == role);
     out->Set(Metric::kPromotableLossless, labels, node.lossless);
+    if (node.divergence) {
+      const RowCounts rows = node.divergence->rows();
+      out->Set(Metric::kDivergedTransactions, labels,
+               node.divergence->transactions - node.divergence->marks);
+      out->Set(Metric::kDivergedRows, with("change", "inserted"), rows.inserted);
+      out->Set(Metric::kDivergedRows, with("change", "updated"), rows.updated);
+      out->Set(Metric::kDivergedRows, with("change", "deleted"), rows.deleted);
+    }
     if (node.writable) out->Set(Metric::kInstanceWritable, labels, *node.writable);
     if (node.lag) out->Set(Metric::kReplicationLag, labels, InSeconds(*node.lag));
     if (node.behind) out->Set(Metric::kReplicationBehind, labels, *node.behind);

@@ -46,6 +46,12 @@ const std::vector<MetricRow>& MetricTable() {
        "bool", "The primary really waits for acknowledgements."},
       {M::kPromotableLossless, "pandora_ha_promotable_lossless", "gauge", "cluster, instance_name",
        "bool", "Promoting this node loses no acknowledged row."},
+      {M::kDivergedTransactions, "pandora_ha_diverged_transactions", "gauge",
+       "cluster, instance_name", "",
+       "Transactions that this node committed by itself and the primary lacks, without a manager's "
+       "marks; absent: none, or not counted yet."},
+      {M::kDivergedRows, "pandora_ha_diverged_rows", "gauge", "cluster, instance_name, change", "",
+       "Rows that these transactions inserted, updated and deleted."},
       {M::kFailoverTotal, "pandora_ha_failover_total", "counter", "cluster, result", "",
        "Promotions that replaced a primary, done or failed, since this process began."},
       {M::kFailoverDuration, "pandora_ha_failover_duration_seconds", "gauge", "cluster, phase",

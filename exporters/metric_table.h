@@ -28,6 +28,8 @@ enum class Metric {
   kSemiSyncAcknowledgers,
   kSemiSyncWaiting,
   kPromotableLossless,
+  kDivergedTransactions,
+  kDivergedRows,
   kFailoverTotal,
   kFailoverDuration,
   kFailoverBlocked,

@@ -124,6 +124,10 @@ struct Performer {
     PHA_ASSIGN_OR_RETURN(Host * host, HostOf(hands, a.node));
     return host->DiscardOldCopy(deadline);
   }
+  Status operator()(const ArchiveOwnRows& a) const {
+    PHA_ASSIGN_OR_RETURN(Host * host, HostOf(hands, a.node));
+    return host->Archive({a.id, a.known, a.own}, deadline);
+  }
   Status operator()(const ReplicateFrom& a) const {
     PHA_ASSIGN_OR_RETURN(const Address source, AddressOf(hands, a.source));
     return OnNode(hands, a.node, deadline,

@@ -20,6 +20,7 @@
 #include "reconciler/app/version.h"
 #include "reconciler/model/json.h"
 #include "reconciler/spec/validate_command.h"
+#include "reconciler/substrate/local/archiver.h"
 #include "reconciler/substrate/local/copier.h"
 #include "reconciler/substrate/local/supervisor.h"
 
@@ -205,6 +206,10 @@ void AddSmall(CLI::App& app, Line* line) {
       app.add_subcommand("copy", "make a data directory from another node's")->group("");
   copy->add_option("--datadir", line->directory, "what is made")->required();
   copy->callback([line] { line->chosen = [] { return RunCopier(); }; });
+  CLI::App* archive =
+      app.add_subcommand("archive", "keep what a node committed by itself")->group("");
+  archive->add_option("--archive-of", line->directory, "the node's own")->required();
+  archive->callback([line] { line->chosen = [] { return RunArchiver(); }; });
 }
 
 // CLI11 only says that a command is required.

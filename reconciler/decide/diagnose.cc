@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "reconciler/decide/archive.h"
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
 #include "reconciler/decide/rebuild.h"
@@ -179,6 +180,22 @@ bool DiagnoseRebuild(const Situation& s, const DatabaseSeen& node) {
   return copying;
 }
 
+void DiagnoseDivergence(const Situation& s, const NodeName& name, const NodeMemory& node) {
+  const bool archived = IsArchived(node);
+  const std::uint64_t count = archived ? node.archive->divergence.transactions
+                                       : CountErrant(node, s.memory.primary_executed);
+  std::string says = name.text + " has " + Transactions(count) +
+                     " that the primary lacks: " + node.errant.ToString();
+  if (archived)
+    says += "; " + Describe(node.archive->divergence) + ", kept in " + node.archive->place;
+  s.Add(FindingCode::kNodeDiverged, name, says + ".");
+  if (node.archive && !node.archive->why.empty()) {
+    s.Add(FindingCode::kArchiveFailed, name,
+          "What " + name.text + " committed by itself could not be archived: " + node.archive->why +
+              ".");
+  }
+}
+
 void DiagnoseReplica(const Situation& s, const DatabaseSeen& node, const DatabaseNodeSpec* source) {
   if (DiagnoseRebuild(s, node)) return;
   const Evidence evidence = Judge(s.spec, s.seen, s.memory, node.name);
@@ -208,10 +225,7 @@ void DiagnoseReplica(const Situation& s, const DatabaseSeen& node, const Databas
           node.name, node.name.text + " is writable beside the primary.");
   }
   if (remembered.history == History::kDiverged) {
-    s.Add(FindingCode::kNodeDiverged, node.name,
-          node.name.text + " has " +
-              Transactions(CountErrant(remembered, s.memory.primary_executed)) +
-              " that the primary lacks: " + remembered.errant.ToString() + ".");
+    DiagnoseDivergence(s, node.name, remembered);
     return;
   }
   if (!HeldBy(*node.state).Contains(remembered.received)) {

@@ -41,6 +41,7 @@ class Chronicle {
     Reopened();
     Blocks();
     Rebuilds();
+    Archives();
     Replicas();
     Durability();
     Findings();
@@ -228,7 +229,7 @@ class Chronicle {
         kPromotionUnderWay, kFailoverBlocked,  kReplicaDown,       kReplicaUnreachable,
         kReplicaBroken,     kReplicaStopped,   kReplicaConnecting, kReplicaLagUnknown,
         kSuspended,         kSemiSyncDegraded, kNodeRebuilding,    kRebuildFailed,
-        kNoPrimaryYet,      kPrimaryReadOnly,  kSemiSyncNotWaiting};
+        kArchiveFailed,     kNoPrimaryYet,     kPrimaryReadOnly,   kSemiSyncNotWaiting};
     return std::find(std::begin(codes), std::end(codes), code) != std::end(codes);
   }
 
@@ -249,6 +250,21 @@ class Chronicle {
         Add("ResyncFailed", Severity::kWarning, node.name,
             "The resync of " + node.name.text + " is over: the cluster changed meanwhile.");
       }
+    }
+  }
+
+  void Archives() {
+    for (const NodeStatus& node : after_.nodes) {
+      const Finding* failed = Find(after_, kArchiveFailed, node.name);
+      const Finding* diverged = Find(after_, kNodeDiverged, node.name);
+      if (failed != nullptr && Find(before_, kArchiveFailed, node.name) == nullptr)
+        Add("ArchiveFailed", Severity::kCritical, node.name, failed->says);
+      if (node.archive.empty() || diverged == nullptr) continue;
+      const bool news =
+          std::none_of(before_.nodes.begin(), before_.nodes.end(), [&](const NodeStatus& other) {
+            return other.name == node.name && other.archive == node.archive;
+          });
+      if (news) Add("RowsArchived", Severity::kWarning, node.name, diverged->says);
     }
   }
 
@@ -338,6 +354,8 @@ const std::vector<EventRow>& EventTable() {
       {"ResyncStarted", "A node's data is being made anew from the primary's."},
       {"ResyncDone", "A node's data was made anew, and it follows."},
       {"ResyncFailed", "A node's data could not be made anew; the message says why."},
+      {"RowsArchived", "What a node committed by itself is counted, and kept in an archive."},
+      {"ArchiveFailed", "What a node committed by itself could not be archived."},
       {"NodeDiverged", "A node has transactions that the primary lacks."},
       {"StepFailed", "A step of a plan failed, or its outcome is not known."},
       {"FindingRaised", "Something else worth a look appeared; the message begins with its code."},

@@ -30,8 +30,11 @@ const std::vector<FindingRow>& FindingTable() {
       {F::kRebuildFailed, kWarning, "A node's data could not be made anew.",
        "see the reason and the node's copy.log, then `pandora-ha resync` again"},
       {F::kNodeDiverged, kCritical, "A node has transactions that the primary lacks.",
-       "it stays read-only and out of replication; `pandora-ha resync NODE --set-aside` makes it "
-       "anew beside its old data"},
+       "it stays read-only and out of replication, and its rows are archived; then `pandora-ha "
+       "resync NODE` makes it anew"},
+      {F::kArchiveFailed, kCritical, "What a node committed by itself could not be archived.",
+       "see the reason; it is tried again every minute, and `pandora-ha resync NODE --set-aside` "
+       "keeps all of its data instead"},
       {F::kAccessDenied, kCritical, "A node refuses our account.",
        "correct user, password or grants"},
       {F::kTlsRefused, kCritical, "A node fails the TLS check.",

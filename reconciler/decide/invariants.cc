@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "reconciler/decide/archive.h"
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
 
@@ -124,9 +125,10 @@ void CheckRebuild(Check& check, const RebuildServer& rebuild) {
   check.Require(rebuild.node != rebuild.source, 8, "a node is made anew from itself");
   const DatabaseSeen* target = FindSeen(check.seen, rebuild.node);
   const bool empty = target != nullptr && target->process.known() && !target->process->initialised;
-  check.Require(
-      rebuild.set_aside || empty || MemoryOf(memory, rebuild.node).history == History::kContained,
-      8, rebuild.node.text + " is made anew over rows that may be nowhere else");
+  const NodeMemory& remembered = MemoryOf(memory, rebuild.node);
+  check.Require(rebuild.set_aside || empty || remembered.history == History::kContained ||
+                    IsArchived(remembered),
+                8, rebuild.node.text + " is made anew over rows that may be nowhere else");
 }
 
 // Invariant 12: a primary that is not there is either being replaced or the reason is said.

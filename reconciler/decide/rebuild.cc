@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "reconciler/decide/archive.h"
 #include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
@@ -48,8 +49,9 @@ std::string WhyNotOver(const DatabaseSeen& node, const Memory& memory) {
   const std::string keeps = "; `--set-aside` keeps its data directory beside the new one";
   if (!node.process->initialised) return "";
   if (remembered.history == History::kDiverged) {
-    return "it has transactions that the primary lacks (" + remembered.errant.ToString() + ")" +
-           keeps;
+    if (IsArchived(remembered)) return "";
+    return "it has transactions that the primary lacks (" + remembered.errant.ToString() +
+           "), and they are not archived yet" + keeps;
   }
   if (remembered.history != History::kContained) {
     return "whether it has rows of its own is not known, because it could not be compared with "
@@ -202,6 +204,18 @@ void OrderOrWait(Context& c, const DatabaseSeen& node, IntentRecord* record) {
   if (c.now() >= rebuild.give_up_at) GiveUp(c, node, record, why);
 }
 
+bool NeedsACopy(const DatabaseSeen& node) {
+  return node.state->replication && OnlyACopyHelps(*node.state->replication);
+}
+
+// Its own rows are to stay in their archive only, or there are none.
+bool MayGoWithItsRows(const ClusterSpec& spec, const NodeMemory& node) {
+  const SplitBrainSpec& declared = spec.database.split_brain;
+  return node.history == History::kDiverged && IsArchived(node) &&
+         declared.rejoin != SplitBrainRejoin::kWait &&
+         (declared.rows == SplitBrainRows::kArchive || node.archive->divergence.OnlyMarks());
+}
+
 }  // namespace
 
 std::string WhyNoRebuild(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
@@ -312,8 +326,8 @@ void CloseForgottenRebuilds(Context& c) {
 void RebuildWhereDeclared(Context& c, const DatabaseSeen& node) {
   NodeMemory& remembered = MemoryOf(c.memory, node.name);
   if (!c.spec.database.split_brain.autofix || remembered.rebuild ||
-      !remembered.rebuild_failed.empty() || !node.state.known() || !node.state->replication ||
-      !OnlyACopyHelps(*node.state->replication) ||
+      !remembered.rebuild_failed.empty() || !node.state.known() ||
+      !(NeedsACopy(node) || MayGoWithItsRows(c.spec, remembered)) ||
       !WhyNoRebuild(c.spec, c.seen, c.memory, node.name, false).empty()) {
     return;
   }

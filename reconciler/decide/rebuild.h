@@ -33,7 +33,8 @@ void CloseForgottenRebuilds(Context& c);
 // before may be all that is left to serve.
 void EndUselessCopies(Context& c);
 
-// Begins one by itself where the document says so (splitBrain.autofix) and only a copy helps.
+// Begins one by itself where the document says so (splitBrain.autofix): only a copy helps, or what
+// the node committed by itself is archived and need not be merged.
 void RebuildWhereDeclared(Context& c, const DatabaseSeen& node);
 
 // The data of before is deleted once the node has caught up on the new one.

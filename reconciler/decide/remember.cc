@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "reconciler/decide/archive.h"
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
 
@@ -96,9 +97,18 @@ void JudgeOlderAnswer(const DatabaseSeen& database, const GtidSet& primary, Node
   node->executed_at = at;
 }
 
+// A commit that waits for its acknowledgement is in MySQL's binary log, and so on the replicas,
+// before the primary counts it as executed. It cannot lose it again, unless it is not durable.
+GtidSet InFlight(const DatabaseState& primary, const GtidSet& executed) {
+  const bool may = primary.version.flavor == Flavor::kMySql && primary.semi_sync.source_waiting &&
+                   primary.durable;
+  return may ? executed.WrittenBy(primary.server_uuid) : GtidSet();
+}
+
 void JudgeHistory(const DatabaseSeen& database, const DatabaseState& primary_state,
                   const GtidSet& primary, NodeMemory* node) {
-  JudgeOlderAnswer(database, primary, node);
+  const GtidSet& executed = database.state->executed;
+  JudgeOlderAnswer(database, primary.Union(InFlight(primary_state, executed)), node);
   const GtidSet own = OwnRows(*database.state, primary_state, primary);
   if (own.empty()) return;
   node->history = History::kDiverged;
@@ -124,6 +134,10 @@ void SettleLoss(const ClusterSpec& spec, Memory* memory) {
   } else if (from.history == History::kDiverged) {
     memory->loss->count = from.executed.CountMissingIn(memory->primary_executed);
     memory->loss->exact = true;
+    // Of what was counted one by one, nobody misses a manager's marks.
+    if (!IsArchived(from)) return;
+    memory->loss->count = from.archive->divergence.transactions - from.archive->divergence.marks;
+    if (memory->loss->count == 0) memory->loss.reset();
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "reconciler/decide/archive.h"
 #include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/election.h"
 
@@ -71,6 +72,10 @@ NodeStatus NodeOf(const Telling& t, const DatabaseNodeSpec& declared) {
   node.preferred = !order.empty() && order.front() == declared.name;
   const NodeMemory& remembered = MemoryOf(t.memory(), declared.name);
   node.lossless = remembered.lossless;
+  if (remembered.history == History::kDiverged && IsArchived(remembered)) {
+    node.divergence = remembered.archive->divergence;
+    node.archive = remembered.archive->place;
+  }
   if (const Guard* paused = PausedOf(t.memory(), declared.name)) node.paused = *paused;
   if (const Guard* fenced = FencedOf(t.memory(), declared.name)) node.fenced = *fenced;
   const auto& findings = t.decision.findings;

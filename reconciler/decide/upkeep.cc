@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "reconciler/decide/archive.h"
 #include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
@@ -51,6 +52,7 @@ void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& p
     TakeWritesAway(c, node, primary.name);
     return;
   }
+  ArchiveWhereDiverged(c, node);
   RebuildWhereDeclared(c, node);
   if (remembered.history != History::kContained || WhyUnfit(c.spec, c.seen, node.name)) return;
   if (!state.semi_sync.source_enabled && state.replication &&

@@ -9,7 +9,44 @@ std::string InEpoch(Epoch epoch) {
   return " (epoch " + std::to_string(epoch.number) + ")";
 }
 
+std::string Counted(std::uint64_t count, const char* one, const char* many) {
+  return std::to_string(count) + " " + (count == 1 ? one : many);
+}
+
+std::string Describe(const RowCounts& rows) {
+  std::string says;
+  const auto add = [&](std::uint64_t count, const char* how) {
+    if (count > 0) says += (says.empty() ? "" : ", ") + std::to_string(count) + " " + how;
+  };
+  add(rows.inserted, "inserted");
+  add(rows.updated, "updated");
+  add(rows.deleted, "deleted");
+  return says;
+}
+
 }  // namespace
+
+std::string Describe(const Divergence& divergence) {
+  if (divergence.OnlyMarks()) return "only marks of a manager, which nobody misses";
+  std::string says = Counted(divergence.rows().all(), "row", "rows");
+  std::string tables;
+  for (const auto& [table, rows] : divergence.tables)
+    tables += (tables.empty() ? "" : "; ") + table + ": " + Describe(rows);
+  if (divergence.other_tables.all() > 0)
+    tables += "; other tables: " + Describe(divergence.other_tables);
+  if (!tables.empty()) says += " (" + tables + ")";
+  if (divergence.statement_count > 0) {
+    says += " and " + Counted(divergence.statement_count, "statement", "statements") + " (" +
+            divergence.statements.front() + (divergence.statement_count > 1 ? ", …)" : ")");
+  }
+  if (divergence.marks > 0)
+    says += ", beside " + Counted(divergence.marks, "mark", "marks") + " of a manager";
+  if (divergence.first && divergence.last) {
+    says +=
+        ", from " + FormatWallTime(*divergence.first) + " to " + FormatWallTime(*divergence.last);
+  }
+  return says;
+}
 
 std::string Describe(const Action& action) {
   return std::visit(
@@ -53,6 +90,9 @@ std::string Describe(const Action& action) {
                    (a.set_aside ? ", setting the old aside" : "");
           },
           [](const DiscardOldCopy& a) { return "delete the old data of " + a.node.text; },
+          [](const ArchiveOwnRows& a) {
+            return "archive what " + a.node.text + " committed by itself";
+          },
           [](const ReplicateFrom& a) { return "let " + a.node.text + " follow " + a.source.text; },
       },
       action);

@@ -50,4 +50,8 @@ struct Divergence {
   bool operator==(const Divergence&) const = default;
 };
 
+// "23 rows (pandora.tevento: 20 inserted, 3 updated; …) and 1 statement (…), beside 2 marks of a
+// manager, from … to …"
+std::string Describe(const Divergence& divergence);
+
 }  // namespace pandora_ha

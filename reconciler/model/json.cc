@@ -47,6 +47,8 @@ json NodeToJson(const NodeStatus& node) {
   if (!node.note.empty()) out["note"] = node.note;
   if (node.paused) out["paused"] = ToJson(*node.paused);
   if (node.fenced) out["fenced"] = ToJson(*node.fenced);
+  if (node.divergence) out["divergence"] = ToJson(*node.divergence);
+  if (!node.archive.empty()) out["archive"] = node.archive;
   return out;
 }
 
@@ -127,6 +129,18 @@ json StateToJson(const DatabaseState& state) {
   return out;
 }
 
+std::string_view ToString(ArchiveSeen::Phase phase) {
+  switch (phase) {
+    case ArchiveSeen::Phase::kWorking:
+      return "working";
+    case ArchiveSeen::Phase::kDone:
+      return "done";
+    case ArchiveSeen::Phase::kFailed:
+      return "failed";
+  }
+  return "";
+}
+
 json ProcessToJson(const ProcessState& process, const Instant& now) {
   json out = {{"phase", process.starting ? "starting" : ToString(process.phase)},
               {"fenced", process.fenced},
@@ -144,6 +158,14 @@ json ProcessToJson(const ProcessState& process, const Instant& now) {
     if (!copy.why.empty()) out["copy"]["why"] = copy.why;
   }
   if (process.old_copy) out["oldCopy"] = true;
+  if (process.archive) {
+    const ArchiveSeen& archive = *process.archive;
+    out["archive"] = {{"phase", ToString(archive.phase)},
+                      {"bytes", archive.bytes},
+                      {"expectedBytes", archive.expected}};
+    if (archive.phase == ArchiveSeen::Phase::kDone) out["archive"]["place"] = archive.place;
+    if (!archive.why.empty()) out["archive"]["why"] = archive.why;
+  }
   return out;
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "reconciler/base/result.h"
+#include "reconciler/model/divergence.h"
 #include "reconciler/model/intent.h"
 #include "reconciler/model/memory.h"
 #include "reconciler/model/observation.h"
@@ -37,6 +38,9 @@ Result<Memory> MemoryFromJson(const nlohmann::json& value);
 // Fields that it does not know are passed over; kUnsupported: a format of a later version.
 std::string PrintGuards(const Guards& guards);
 Result<Guards> ReadGuards(std::string_view document);
+
+nlohmann::json ToJson(const Divergence& divergence);
+Result<Divergence> DivergenceFromJson(const nlohmann::json& value);
 
 nlohmann::json ToJson(const Event& event);
 Result<Event> EventFromJson(const nlohmann::json& value);

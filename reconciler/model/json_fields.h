@@ -13,6 +13,7 @@
 
 #include "reconciler/base/clock.h"
 #include "reconciler/base/result.h"
+#include "reconciler/model/divergence.h"
 #include "reconciler/model/guards.h"
 #include "reconciler/model/ids.h"
 #include "reconciler/model/intent.h"
@@ -153,6 +154,8 @@ void ReadFields(Fields& fields, IntentRecord* out);
 // Nothing that steers a terminal or turns the direction of what follows.
 bool IsPrintable(std::string_view text);
 inline constexpr std::size_t kMostReasonBytes = 256;
+
+void ReadFields(Fields& fields, Divergence* out);
 
 nlohmann::json GuardsToJson(const Guards& guards);
 void ReadFields(Fields& fields, Guards* out);

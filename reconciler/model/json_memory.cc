@@ -73,6 +73,16 @@ json NodeToJson(const NodeMemory& node) {
                       {"notBefore", Count(node.rebuild->not_before)},
                       {"giveUpAt", Count(node.rebuild->give_up_at)}};
   }
+  if (node.archive) {
+    out["archive"] = {{"id", node.archive->id},
+                      {"own", GtidsToJson(node.archive->own)},
+                      {"done", node.archive->done},
+                      {"failures", node.archive->failures},
+                      {"notBefore", Count(node.archive->not_before)},
+                      {"place", node.archive->place},
+                      {"divergence", ToJson(node.archive->divergence)},
+                      {"why", node.archive->why}};
+  }
   if (!node.rebuild_failed.empty()) out["rebuildFailed"] = node.rebuild_failed;
   return out;
 }
@@ -177,6 +187,17 @@ static void ReadFields(Fields& fields, Rebuild* out) {
   fields.Need("giveUpAt", &out->give_up_at);
 }
 
+static void ReadFields(Fields& fields, Archive* out) {
+  fields.Need("id", &out->id);
+  fields.Need("own", &out->own);
+  fields.Need("done", &out->done);
+  fields.Need("failures", &out->failures);
+  fields.Need("notBefore", &out->not_before);
+  fields.Need("place", &out->place);
+  fields.Need("divergence", &out->divergence);
+  fields.Need("why", &out->why);
+}
+
 static void ReadFields(Fields& fields, NodeMemory* out) {
   fields.Need("failedLooks", &out->failed_looks);
   fields.Need("attemptsCounted", &out->attempts_counted);
@@ -200,6 +221,7 @@ static void ReadFields(Fields& fields, NodeMemory* out) {
   fields.May("startNotBefore", &out->start_not_before);
   fields.May("receiveNotBefore", &out->receive_not_before);
   fields.May("rebuild", &out->rebuild);
+  fields.May("archive", &out->archive);
   fields.May("rebuildFailed", &out->rebuild_failed);
 }
 

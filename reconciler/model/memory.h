@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "reconciler/base/clock.h"
+#include "reconciler/model/divergence.h"
 #include "reconciler/model/gtid.h"
 #include "reconciler/model/guards.h"
 #include "reconciler/model/ids.h"
@@ -74,6 +75,20 @@ struct Rebuild {
   bool operator==(const Rebuild&) const = default;
 };
 
+// What a diverged node committed by itself, until and while it is kept.
+struct Archive {
+  std::string id;  // of the present attempt
+  GtidSet own;     // what it holds, or is to hold
+  bool done = false;
+  int failures = 0;
+  TimePoint not_before{};  // of the order; once it is given, of its repetition
+  std::string place;       // done
+  Divergence divergence;   // done
+  std::string why;         // the last attempt failed
+
+  bool operator==(const Archive&) const = default;
+};
+
 struct NodeMemory {
   // Failed looks since the last answer. A look that was never finished is not counted.
   int failed_looks = 0;
@@ -113,6 +128,7 @@ struct NodeMemory {
   // Back-off of the next try to receive, after an error of its channel that may have passed.
   std::optional<TimePoint> receive_not_before;
   std::optional<Rebuild> rebuild;
+  std::optional<Archive> archive;  // the last one; its rows may have been merged or lost since
   std::string rebuild_failed;  // why the last one was given up; empty: none was, or it was seen to
 
   bool operator==(const NodeMemory&) const = default;

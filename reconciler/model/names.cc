@@ -143,6 +143,8 @@ std::string_view ToString(FindingCode code) {
       return "ReplicaLagging";
     case FindingCode::kReplicaLagUnknown:
       return "ReplicaLagUnknown";
+    case FindingCode::kArchiveFailed:
+      return "ArchiveFailed";
     case FindingCode::kNodeRebuilding:
       return "NodeRebuilding";
     case FindingCode::kRebuildFailed:

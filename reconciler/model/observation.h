@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "reconciler/base/clock.h"
+#include "reconciler/model/divergence.h"
 #include "reconciler/model/gtid.h"
 #include "reconciler/model/guards.h"
 #include "reconciler/model/ids.h"
@@ -174,6 +175,19 @@ struct CopySeen {
   bool operator==(const CopySeen&) const = default;
 };
 
+// The last archive of what a node committed by itself (ArchiveOwnRows).
+struct ArchiveSeen {
+  enum class Phase { kWorking, kDone, kFailed };
+  std::string id;  // of the order
+  Phase phase = Phase::kWorking;
+  std::int64_t bytes = 0, expected = 0;  // copied so far, and the whole (0: not known yet)
+  std::string place;                     // where it is; set when done
+  Divergence divergence;                 // what it holds; set when done
+  std::string why;                       // it failed
+
+  bool operator==(const ArchiveSeen&) const = default;
+};
+
 // What the owner of the server's process (local supervisor, agent) says.
 struct ProcessState {
   enum class Phase { kRunning, kEnded, kNeverStarted };
@@ -188,8 +202,9 @@ struct ProcessState {
   // A start was ordered and goes on by itself, though nothing serves yet: the data directory is
   // being made. Not kRunning then, and restart_inhibited is false.
   bool starting = false;
-  std::optional<CopySeen> copy{};  // the last order to copy; none: there was none
-  bool old_copy = false;           // the data directory of before the copy is still there
+  std::optional<CopySeen> copy{};        // the last order to copy; none: there was none
+  bool old_copy = false;                 // the data directory of before the copy is still there
+  std::optional<ArchiveSeen> archive{};  // none: none was ordered, and none is there
 
   bool operator==(const ProcessState&) const = default;
 };

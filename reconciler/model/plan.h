@@ -124,11 +124,21 @@ struct DiscardOldCopy {
   NodeName node;
   bool operator==(const DiscardOldCopy&) const = default;
 };
+// What the node committed by itself is kept beside its data: its binary logs from the first one
+// that holds a transaction which is not in `known`. Returns when that has begun;
+// DatabaseSeen::process tells the rest.
+struct ArchiveOwnRows {
+  NodeName node;
+  std::string id;  // of this order; the same again changes nothing
+  GtidSet known;   // what the primary has
+  GtidSet own;     // what the archive must hold
+  bool operator==(const ArchiveOwnRows&) const = default;
+};
 
 using Action = std::variant<StartServer, FenceServer, SetReadOnly, EndTransactions, DrainClients,
                             WithdrawPublication, StopReceiving, ApplyReceived, LeaveReplication,
                             SetSemiSync, Provision, OpenWritable, WriteMarker, Publish,
-                            ReplicateFrom, RebuildServer, DiscardOldCopy>;
+                            ReplicateFrom, RebuildServer, DiscardOldCopy, ArchiveOwnRows>;
 
 // ---- Conditions: asked again immediately before a step. -----------------------------------------
 
@@ -197,6 +207,7 @@ enum class FindingCode {
   kReplicaLagging,
   kReplicaLagUnknown,
   kNodeDiverged,
+  kArchiveFailed,
   kNodeRebuilding,
   kRebuildFailed,
   kReceivedTailLost,

@@ -51,6 +51,10 @@ struct NodeStatus {
   bool lossless = false;
   std::string note;  // first finding about the node; empty: none
   std::optional<Guard> paused, fenced;
+  // What it committed by itself and the primary lacks, counted one by one, and where that is kept.
+  // None and empty: nothing, or not archived yet.
+  std::optional<Divergence> divergence;
+  std::string archive;
 
   bool operator==(const NodeStatus&) const = default;
 };

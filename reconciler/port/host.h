@@ -20,6 +20,12 @@ struct CopyOptions {
   bool set_aside = false;
 };
 
+// See ArchiveOwnRows in model/plan.h.
+struct ArchiveOptions {
+  std::string id;
+  GtidSet known, own;
+};
+
 // Thread-safe. A host that cannot do something returns kUnsupported.
 class Host {
  public:
@@ -40,6 +46,9 @@ class Host {
   virtual Status Rebuild(const CopyOptions& options, Deadline deadline) = 0;
   // Returns when the old directory can no longer be used; its space comes back a little later.
   virtual Status DiscardOldCopy(Deadline deadline) = 0;
+
+  // Orders what ArchiveOwnRows says, and returns when the owner has accepted it.
+  virtual Status Archive(const ArchiveOptions& options, Deadline deadline) = 0;
 
   // From now on the owner takes orders from this manager only; a connection that somebody else has
   // opened before is refused until it claims, too.

@@ -12,7 +12,7 @@
 
 #include "reconciler/binlog/account.h"
 #include "reconciler/binlog/history.h"
-#include "tests/mysql/server_fixture.h"
+#include "tests/binlog/one_server.h"
 
 namespace pandora_ha::testing {
 namespace {
@@ -220,65 +220,34 @@ class Replay final : public HistoryVisitor {
   int changes = 0, commits = 0;
 };
 
-std::vector<std::string> BinlogsOf(const TestServer& server) {
-  std::vector<std::string> files;
-  for (const auto& entry : fs::directory_iterator(server.directory() + "/data")) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with("bin.0")) files.push_back(entry.path().string());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
-void Do(Session& session, const std::string& sql) {
-  const auto done = session.Execute(sql, In(Seconds(20)));
-  ASSERT_TRUE(done.ok()) << done.error().message << "\n" << sql;
-}
-
-class HistoryTest : public ::testing::TestWithParam<Flavor> {
+class HistoryTest : public OneServer {
  protected:
-  void SetUp() override {
-    if (const std::string why = WhyUnavailable(GetParam()); !why.empty()) GTEST_SKIP() << why;
-    server_.emplace(GetParam(), 1, 11);
-    session_ = server_->Admin();
-    ASSERT_NE(session_, nullptr);
-    Do(*session_, "SET GLOBAL read_only=0");
-    Do(*session_, "CREATE DATABASE pandora CHARACTER SET utf8mb4; USE pandora");
-  }
-  GtidSet Executed() {
-    const bool my_sql = GetParam() == Flavor::kMySql;
-    return *GtidSet::Parse(GetParam(), server_->Sql(my_sql ? "SELECT @@global.gtid_executed"
-                                                           : "SELECT @@gtid_binlog_state"));
-  }
   Status ReadInto(HistoryVisitor& visitor) {
     HistoryReader reader(GetParam(), visitor);
-    for (const std::string& file : BinlogsOf(*server_)) PHA_TRY(reader.Read(file));
+    for (const std::string& file : Binlogs()) PHA_TRY(reader.Read(file));
     return Ok();
   }
-
-  std::optional<TestServer> server_;
-  std::unique_ptr<Session> session_;
 };
+ON_BOTH_SERVERS(HistoryTest);
 
 TEST_P(HistoryTest, RowsOfEveryTypeAreWhatTheServerSelects) {
   std::string create = "CREATE TABLE every_type (id INT UNSIGNED PRIMARY KEY";
   for (std::size_t i = 0; i < kColumnCount; ++i) create += ", " + Name(i) + " " + kColumns[i].type;
-  Do(*session_, create + ") ENGINE=InnoDB");
+  Do(create + ") ENGINE=InnoDB");
   Random random(20261125);
   constexpr unsigned kRows = 200;
   for (unsigned id = 1; id <= kRows; ++id) {
     std::string insert = "INSERT INTO every_type VALUES (" + std::to_string(id);
     for (const Column& column : kColumns) insert += ", " + Draw(random, column.type);
-    Do(*session_, insert + ")");
-    if (id == kRows / 2) Do(*session_, "FLUSH BINARY LOGS");
+    Do(insert + ")");
+    if (id == kRows / 2) Do("FLUSH BINARY LOGS");
   }
   for (int i = 0; i < 60; ++i) {
     const std::size_t column = random.Below(kColumnCount);
-    Do(*session_,
-       "BEGIN; UPDATE every_type SET " + Name(column) + "=" + Draw(random, kColumns[column].type) +
-           " WHERE id=" + std::to_string(1 + random.Below(kRows)) +
-           "; DELETE FROM every_type WHERE id=" + std::to_string(1 + random.Below(kRows * 4)) +
-           "; " + (random.Below(4) == 0 ? "ROLLBACK" : "COMMIT"));
+    Do("BEGIN; UPDATE every_type SET " + Name(column) + "=" + Draw(random, kColumns[column].type) +
+       " WHERE id=" + std::to_string(1 + random.Below(kRows)) +
+       "; DELETE FROM every_type WHERE id=" + std::to_string(1 + random.Below(kRows * 4)) + "; " +
+       (random.Below(4) == 0 ? "ROLLBACK" : "COMMIT"));
   }
 
   Replay replay;
@@ -312,14 +281,13 @@ TEST_P(HistoryTest, RowsOfEveryTypeAreWhatTheServerSelects) {
 }
 
 TEST_P(HistoryTest, OwnTransactionsAreCountedByTableAndMarksApart) {
-  Do(*session_, "CREATE TABLE pandora_ha_heartbeat (id INT PRIMARY KEY, epoch INT)");
-  Do(*session_,
-     "CREATE TABLE tagente_datos (id INT, datos DOUBLE); "
+  Do("CREATE TABLE pandora_ha_heartbeat (id INT PRIMARY KEY, epoch INT)");
+  Do("CREATE TABLE tagente_datos (id INT, datos DOUBLE); "
      "CREATE TABLE tevento (id INT PRIMARY KEY, evento TEXT)");
-  Do(*session_, "INSERT INTO tevento VALUES (1,'before')");
+  Do("INSERT INTO tevento VALUES (1,'before')");
   const GtidSet known = Executed();
-  Do(*session_, "INSERT INTO pandora_ha_heartbeat VALUES (1,7)");
-  Do(*session_, "UPDATE pandora_ha_heartbeat SET epoch=8");
+  Do("INSERT INTO pandora_ha_heartbeat VALUES (1,7)");
+  Do("UPDATE pandora_ha_heartbeat SET epoch=8");
   {
     Accountant marks(known, "pandora");
     ASSERT_TRUE(ReadInto(marks).ok());
@@ -327,13 +295,12 @@ TEST_P(HistoryTest, OwnTransactionsAreCountedByTableAndMarksApart) {
     EXPECT_TRUE(marks.Sum().OnlyMarks());
     EXPECT_FALSE(marks.Sum().first);
   }
-  Do(*session_, "INSERT INTO tagente_datos VALUES (1,1),(2,2),(3,3)");
-  Do(*session_,
-     "BEGIN; UPDATE tevento SET evento='after'; INSERT INTO tevento VALUES (2,'x'); "
+  Do("INSERT INTO tagente_datos VALUES (1,1),(2,2),(3,3)");
+  Do("BEGIN; UPDATE tevento SET evento='after'; INSERT INTO tevento VALUES (2,'x'); "
      "UPDATE pandora_ha_heartbeat SET epoch=9; COMMIT");
-  Do(*session_, "DELETE FROM tagente_datos WHERE id=2");
-  Do(*session_, "CREATE TABLE tnew (id INT PRIMARY KEY)");
-  Do(*session_, "BEGIN; INSERT INTO tevento VALUES (3,'never'); ROLLBACK");
+  Do("DELETE FROM tagente_datos WHERE id=2");
+  Do("CREATE TABLE tnew (id INT PRIMARY KEY)");
+  Do("BEGIN; INSERT INTO tevento VALUES (3,'never'); ROLLBACK");
 
   Accountant accountant(known, "pandora");
   const Status read = ReadInto(accountant);
@@ -353,11 +320,11 @@ TEST_P(HistoryTest, OwnTransactionsAreCountedByTableAndMarksApart) {
 }
 
 TEST_P(HistoryTest, AFileTellsWhatCameBeforeIt) {
-  Do(*session_, "CREATE TABLE t (id INT PRIMARY KEY)");
+  Do("CREATE TABLE t (id INT PRIMARY KEY)");
   const GtidSet before = Executed();
-  Do(*session_, "FLUSH BINARY LOGS");
-  Do(*session_, "INSERT INTO t VALUES (1)");
-  const auto files = BinlogsOf(*server_);
+  Do("FLUSH BINARY LOGS");
+  Do("INSERT INTO t VALUES (1)");
+  const auto files = Binlogs();
   const auto told = HistoryBefore(GetParam(), files.back());
   ASSERT_TRUE(told.ok()) << told.error().message;
   EXPECT_EQ(*told, before);
@@ -368,12 +335,11 @@ TEST_P(HistoryTest, AFileTellsWhatCameBeforeIt) {
 
 // The server's own recovery drops what is not whole.
 TEST_P(HistoryTest, AFileThatACrashCutEndsBeforeWhatIsNotWhole) {
-  Do(*session_, "CREATE TABLE t (id INT PRIMARY KEY, text VARCHAR(100))");
+  Do("CREATE TABLE t (id INT PRIMARY KEY, text VARCHAR(100))");
   const GtidSet known = Executed();
-  Do(*session_, "FLUSH BINARY LOGS");
-  const std::string file = BinlogsOf(*server_).back();
-  for (int i = 0; i < 5; ++i)
-    Do(*session_, "INSERT INTO t VALUES (" + std::to_string(i) + ",'0123456789')");
+  Do("FLUSH BINARY LOGS");
+  const std::string file = Binlogs().back();
+  for (int i = 0; i < 5; ++i) Do("INSERT INTO t VALUES (" + std::to_string(i) + ",'0123456789')");
   const std::string cut = server_->directory() + "/cut";
   fs::copy_file(file, cut);
   std::uint64_t transactions = 5;
@@ -392,9 +358,9 @@ TEST_P(HistoryTest, AFileThatACrashCutEndsBeforeWhatIsNotWhole) {
 }
 
 TEST_P(HistoryTest, AFlippedBitIsNotRead) {
-  Do(*session_, "CREATE TABLE t (id INT PRIMARY KEY, text VARCHAR(100))");
-  Do(*session_, "INSERT INTO t VALUES (1,'some text to be changed')");
-  const std::string file = BinlogsOf(*server_).back();
+  Do("CREATE TABLE t (id INT PRIMARY KEY, text VARCHAR(100))");
+  Do("INSERT INTO t VALUES (1,'some text to be changed')");
+  const std::string file = Binlogs().back();
   const std::string bent = server_->directory() + "/bent";
   fs::copy_file(file, bent);
   std::fstream bytes(bent, std::ios::in | std::ios::out | std::ios::binary);
@@ -412,9 +378,6 @@ TEST_P(HistoryTest, AFlippedBitIsNotRead) {
   EXPECT_EQ(read.error().code, ErrorCode::kInvalid);
   EXPECT_NE(read.error().message.find("checksum"), std::string::npos) << read.error().message;
 }
-
-INSTANTIATE_TEST_SUITE_P(Servers, HistoryTest, ::testing::Values(Flavor::kMariaDb, Flavor::kMySql),
-                         [](const auto& param) { return std::string(ToString(param.param)); });
 
 }  // namespace
 }  // namespace pandora_ha::testing

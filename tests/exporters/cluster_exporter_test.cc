@@ -85,6 +85,10 @@ Snapshot Rich() {
   snapshot.counters.failover_timings = {
       {Milliseconds(1), Milliseconds(2), Milliseconds(3), Milliseconds(4), Milliseconds(10)},
       {Milliseconds(5), Milliseconds(6), Milliseconds(7), Milliseconds(8), Milliseconds(26)}};
+  Divergence& own = snapshot.status.nodes.back().divergence.emplace();
+  own.transactions = 5;
+  own.marks = 2;
+  own.tables["pandora.tevento"] = {7, 1, 0};
   return snapshot;
 }
 
@@ -150,6 +154,9 @@ TEST(ClusterExporter, TellsFailoversFindingsAndBlocks) {
       text.Value(R"(pandora_ha_finding{cluster="pandora",code="ReplicaDown",severity="warning"})"),
       1);
   EXPECT_EQ(text.Value(R"(pandora_ha_failover_blocked{cluster="pandora",reason="NoWitness"})"), 0);
+  EXPECT_EQ(
+      text.Value(R"(pandora_ha_diverged_transactions{cluster="pandora",instance_name="node2"})"),
+      3);
   World blocked;
   blocked.Silence(1);
   blocked.OutOfReach(1);

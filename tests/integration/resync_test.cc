@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 
 #include "reconciler/substrate/local/process.h"
 #include "tests/integration/on_servers.h"
@@ -141,9 +142,10 @@ TEST_P(Resyncing, ItIsGivenUpAndTheOldDataServesWhenNoAttemptSucceeds) {
   ExpectWholeAndNothingLost();
 }
 
-TEST_P(Resyncing, RowsOfItsOwnAreNeverOverwritten) {
+TEST_P(Resyncing, RowsThatAreNotArchivedAreNeverOverwritten) {
   StartWhole();
   if (HasFatalFailure()) return;
+  std::ofstream(Directory("/archive")) << "in the way of the folder";
   const std::string open =
       mysql() ? "SET GLOBAL super_read_only=0; SET GLOBAL read_only=0" : "SET GLOBAL read_only=0";
   ASSERT_TRUE(cluster_->Ask(kNode2, open).ok());
@@ -152,7 +154,11 @@ TEST_P(Resyncing, RowsOfItsOwnAreNeverOverwritten) {
     return HasFinding(s, FindingCode::kNodeDiverged, kNode2);
   }));
   EXPECT_EQ(Ask(Resync{kNode2}), IntentState::kRefused);
+  EXPECT_THAT(says_, HasSubstr("not archived yet"));
   EXPECT_THAT(says_, HasSubstr("--set-aside"));
+  ASSERT_TRUE(cluster_->WaitFor("ArchiveFailed", [](const Snapshot& s) {
+    return HasFinding(s, FindingCode::kArchiveFailed, kNode2);
+  }));
   EXPECT_EQ(Ask(Resync{kNode1, true}), IntentState::kRefused);
   EXPECT_THAT(says_, HasSubstr("it is the primary"));
   EXPECT_EQ(Ask(Resync{kNode2, true}), IntentState::kDone) << says_;

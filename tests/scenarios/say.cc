@@ -24,6 +24,17 @@ bool Script::SayOfProcess(const std::string& name, const Phrase& phrase) {
     node.process.copy->why = node.process.how_ended = phrase.at(2);
   } else if (Starts(phrase, {"copied", "from"})) {
     world_.FinishCopy(name, phrase.at(2));
+  } else if (Starts(phrase, {"archive", "failed"})) {
+    node.process.archive->phase = ArchiveSeen::Phase::kFailed;
+    node.process.archive->why = phrase.at(2);
+  } else if (Starts(phrase, {"archived"})) {  // archived 3 events in 2 transactions and 1 marks
+    ArchiveSeen& archive = *node.process.archive;
+    archive.phase = ArchiveSeen::Phase::kDone;
+    archive.place = "/srv/" + name + "/archive/1";
+    archive.divergence.marks = std::stoull(phrase.at(7));
+    archive.divergence.transactions = std::stoull(phrase.at(4)) + archive.divergence.marks;
+    if (const std::uint64_t events = std::stoull(phrase.at(1)); events > 0)
+      archive.divergence.tables["pandora.tevento"].inserted = events;
   } else if (Starts(phrase, {"nobody", "owns", "its", "process"})) {
     node.process_unknown = "nobody owns the process for us";
     node.can_fence = false;

@@ -49,6 +49,11 @@ struct Performer {
     process.copy = CopySeen{a.id, CopySeen::Phase::kCopying, 0, 0, world.now, ""};
     return "";
   }
+  std::string operator()(const ArchiveOwnRows& a) const {
+    world.nodes.at(name).process.archive = ArchiveSeen{};
+    world.nodes.at(name).process.archive->id = a.id;
+    return "";
+  }
   std::string operator()(const DiscardOldCopy&) const {
     world.nodes.at(name).process.old_copy = false;
     return "";

@@ -152,6 +152,7 @@ void World::StartProcess(const std::string& name) {
   const ProcessState before = std::exchange(node.process, ProcessState{});
   node.process.copy = before.copy;
   node.process.old_copy = before.old_copy;
+  node.process.archive = before.archive;
   node.process.phase = ProcessState::Phase::kRunning;
   node.process.initialised = true;
   node.contact = Contact::kAnswered;

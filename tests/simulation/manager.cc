@@ -134,6 +134,14 @@ bool Perform(World& world, const Manager& manager, const Action& action,
           // Nobody asks for one in these worlds.
           [&](const RebuildServer&) { return false; },
           [&](const DiscardOldCopy&) { return false; },
+          [&](const ArchiveOwnRows& a) {
+            if (!owned) return false;
+            server.archive = ArchiveSeen{};
+            server.archive->id = a.id;
+            server.archive->phase = ArchiveSeen::Phase::kDone;
+            server.archive->divergence.transactions = 1;
+            return true;
+          },
           [&](const FenceServer&) {
             if (!owned) return false;
             if (world.bad().without_fence) {

@@ -91,6 +91,10 @@ void AddNode(const NodeMemory& n, const Server& s, std::uint64_t attempts, int e
        << n.lossless << n.not_acknowledging_since << n.history << n.executed << n.executed_at
        << n.errant << n.deposed << n.discard << std::min(n.starts, 6) << n.start_not_before
        << n.receive_not_before << n.may_acknowledge;
+  if (n.archive) {
+    *out << "archive" << n.archive->own << n.archive->done << n.archive->not_before
+         << (s.archive && s.archive->id == n.archive->id);
+  }
 }
 
 void AddMemory(TimePoint now, const Memory& m, const std::vector<Server>& servers,

@@ -33,7 +33,8 @@ bool IsOfProcess(const Action& action) {
   return std::holds_alternative<StartServer>(action) ||
          std::holds_alternative<FenceServer>(action) ||
          std::holds_alternative<RebuildServer>(action) ||
-         std::holds_alternative<DiscardOldCopy>(action);
+         std::holds_alternative<DiscardOldCopy>(action) ||
+         std::holds_alternative<ArchiveOwnRows>(action);
 }
 
 }  // namespace

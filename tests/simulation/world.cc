@@ -469,6 +469,7 @@ ProcessState World::ProcessOf(int node) const {
   process.restart_inhibited = process.phase != ProcessState::Phase::kRunning && !server.restarts_at;
   process.fenced = server.fenced;
   process.initialised = server.starts > 0;
+  process.archive = server.archive;
   return process;
 }
 

@@ -94,6 +94,7 @@ struct Server {
   TimePoint slow_until{};    // its applier lags until then
   TimePoint witnessed_at{};  // the witness last reached it
   TimePoint told_at{};       // the self-fencing agent's lease was last renewed then
+  std::optional<ArchiveSeen> archive;
   // The server.
   bool writable = false;
   bool human_opened = false;   // somebody else made it writable

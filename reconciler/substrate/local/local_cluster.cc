@@ -45,6 +45,8 @@ LocalHostOptions LocalCluster::OptionsFor(const LocalClusterOptions& options,
   host.settings.address = {node.address, spec.database.port};
   host.settings.server_id = node.server_id;
   host.settings.configuration = spec.database.configuration;
+  host.node = node.name;
+  host.schema = spec.database.schema;
   host.admin_user = spec.database.credentials.admin.user;
   host.admin_password = options.admin_password;
   host.restart_allowed = spec.database.restart.allow;

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "reconciler/substrate/local/archiver.h"
 #include "reconciler/substrate/local/copier.h"
 #include "reconciler/substrate/local/process.h"
 
@@ -106,6 +107,18 @@ Status LocalHost::Rebuild(const CopyOptions& copy, Deadline deadline) {
 
 Status LocalHost::DiscardOldCopy(Deadline deadline) {
   return Ask(SupervisorVerb::kDiscardOld, deadline.Within(kAcceptWithin));
+}
+
+Status LocalHost::Archive(const ArchiveOptions& archive, Deadline deadline) {
+  const LocalHostOptions options = Options();
+  SupervisorRequest request;
+  request.verb = SupervisorVerb::kArchive;
+  request.archive_id = archive.id;
+  request.archive = ArchiveCommand(
+      options.supervisor_command.front(), directory_,
+      {archive.id, options.node, options.program.flavor, directory_ + "/data/binlog.index",
+       directory_ + "/archive", options.schema, archive.known, archive.own});
+  return client_.Call(std::move(request), deadline.Within(kAcceptWithin));
 }
 
 Status LocalHost::Ask(SupervisorVerb verb, Deadline deadline) {

@@ -17,7 +17,9 @@ namespace pandora_ha {
 struct LocalHostOptions {
   ServerProgram program;
   ServerSettings settings;  // settings.directory is made when missing
-  std::string admin_user;   // the account of a fresh data directory
+  NodeName node;
+  std::string schema;      // Pandora's
+  std::string admin_user;  // the account of a fresh data directory
   Secret admin_password;
   Seconds restart_allowed{0};                   // RestartSpec::allow
   std::vector<std::string> supervisor_command;  // see SupervisorClientOptions
@@ -39,6 +41,7 @@ class LocalHost final : public Host {
   // From another node of the same cluster, whose directory lies beside this one's.
   Status Rebuild(const CopyOptions& options, Deadline deadline) override;
   Status DiscardOldCopy(Deadline deadline) override;
+  Status Archive(const ArchiveOptions& options, Deadline deadline) override;
   Status Claim(Deadline deadline) override;
   bool Claimed() const override;
 

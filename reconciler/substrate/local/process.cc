@@ -56,10 +56,6 @@ Result<std::string> ReadProcessFile(pid_t pid, const char* name) {
 
 }  // namespace
 
-Error SystemError(std::string what, int number) {
-  return {ErrorCode::kIo, std::move(what) + ": " + std::strerror(number), number};
-}
-
 Result<ProcessId> IdentifyProcess(pid_t pid) {
   PHA_ASSIGN_OR_RETURN(const std::string stat, ReadProcessFile(pid, "/stat"));
   // The second field is the program's name in brackets and may itself hold brackets and spaces.
@@ -243,6 +239,23 @@ Status WritePrivateFile(const std::string& path, std::string_view content) {
   }
   if (rename(temporary.c_str(), path.c_str()) != 0)
     return SystemError("cannot replace " + path, errno);
+  return Ok();
+}
+
+Status EndProcesses(std::string_view argument, Deadline deadline) {
+  PHA_ASSIGN_OR_RETURN(const auto found, FindProcesses(argument));
+  for (const ProcessId& id : found) {
+    const auto process = OpenProcess(id);
+    if (!process.ok() && process.error().code == ErrorCode::kNotFound) continue;
+    if (!process.ok()) return process.error();
+    kill(-id.pid, SIGKILL);  // it has a session of its own, and maybe children
+    SignalProcess(*process, SIGKILL);
+    pollfd wait{process->get(), POLLIN, 0};
+    if (poll(&wait, 1, deadline.poll_milliseconds()) == 0) {
+      return Error{ErrorCode::kTimeout, "process " + std::to_string(id.pid) + " (" +
+                                            std::string(argument) + ") does not end by SIGKILL"};
+    }
+  }
   return Ok();
 }
 

@@ -15,6 +15,7 @@
 #include "reconciler/base/clock.h"
 #include "reconciler/base/descriptor.h"
 #include "reconciler/base/result.h"
+#include "reconciler/base/system_error.h"
 
 namespace pandora_ha {
 
@@ -44,6 +45,10 @@ void SignalProcess(const Descriptor& process, int number);
 // the word `after` unless that is empty.
 Result<std::vector<ProcessId>> FindProcesses(std::string_view argument,
                                              std::string_view after = "");
+
+// Kills this user's processes with `argument` as one word of their command line, each with its
+// session, and waits for their end.
+Status EndProcesses(std::string_view argument, Deadline deadline);
 
 // Who holds a write lock (fcntl) on this file. Empty: nobody, or there is no such file. A holder
 // that cannot be named (of another PID namespace, or ending at this moment) is an error.
@@ -75,7 +80,5 @@ std::string DescribeExit(int wait_status);
 
 // Creates or replaces a file of mode 0600, whole or not at all.
 Status WritePrivateFile(const std::string& path, std::string_view content);
-// A sentence with errno's text.
-Error SystemError(std::string what, int number);
 
 }  // namespace pandora_ha

@@ -1,9 +1,12 @@
 #include "reconciler/substrate/local/server_program.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 
 #include "reconciler/substrate/local/process.h"
 
@@ -376,6 +379,25 @@ bool CanDiscardUnacknowledged(const ServerProgram& program) {
   if (series == std::array{10, 11}) return program.version[2] >= 9;
   if (series == std::array{11, 4}) return program.version[2] >= 3;
   return AtLeast(program, {11, 6, 0});
+}
+
+Result<Descriptor> InputFile(const InitialiseCommand& command) {
+  Descriptor input(memfd_create("pandora-ha-initialise", MFD_CLOEXEC));
+  if (!input.open()) return SystemError("cannot make a memory file", errno);
+  std::ostringstream text;
+  text << command.before;
+  for (const std::string& path : command.files) {
+    std::ifstream file(path);
+    if (!file) return Error{ErrorCode::kIo, "cannot read " + path};
+    text << file.rdbuf() << '\n';
+  }
+  text << command.after;
+  const std::string all = text.str();
+  if (write(input.get(), all.data(), all.size()) != static_cast<ssize_t>(all.size()) ||
+      lseek(input.get(), 0, SEEK_SET) != 0) {
+    return SystemError("cannot fill a memory file", errno);
+  }
+  return input;
 }
 
 }  // namespace pandora_ha

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "reconciler/base/clock.h"
+#include "reconciler/base/descriptor.h"
 #include "reconciler/base/result.h"
 #include "reconciler/base/secret.h"
 #include "reconciler/model/ids.h"
@@ -62,6 +63,9 @@ struct InitialiseCommand {
   std::string before, after;
   std::vector<std::string> files;
 };
+
+// A command's whole standard input, in a nameless file: no disk sees a password.
+Result<Descriptor> InputFile(const InitialiseCommand& command);
 
 // Makes a data directory in DIRECTORY/data.new whose only account with privileges is `admin`
 // (from this machine: socket and 127.0.0.0/8), and whose GTID history is empty. REQUIRES: my.cnf is

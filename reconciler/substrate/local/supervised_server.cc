@@ -1,8 +1,6 @@
 #include "reconciler/substrate/local/supervised_server.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,7 +9,6 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -88,26 +85,6 @@ std::string Tail(const std::string& path) {
   return error.empty() ? last : error;
 }
 
-// All of a command's standard input in a nameless file: it holds a password, so no disk sees it.
-Result<Descriptor> InputFile(const InitialiseCommand& command) {
-  Descriptor input(memfd_create("pandora-ha-initialise", MFD_CLOEXEC));
-  if (!input.open()) return SystemError("cannot make a memory file", errno);
-  std::ostringstream text;
-  text << command.before;
-  for (const std::string& path : command.files) {
-    std::ifstream file(path);
-    if (!file) return Error{ErrorCode::kIo, "cannot read " + path};
-    text << file.rdbuf() << '\n';
-  }
-  text << command.after;
-  const std::string all = text.str();
-  if (write(input.get(), all.data(), all.size()) != static_cast<ssize_t>(all.size()) ||
-      lseek(input.get(), 0, SEEK_SET) != 0) {
-    return SystemError("cannot fill a memory file", errno);
-  }
-  return input;
-}
-
 constexpr char kData[] = "/data", kNewData[] = "/data.new", kOldData[] = "/data.old";
 constexpr char kSeedData[] = "/data.seed";  // of a server that only clones, see copier.cc
 constexpr char kStarted[] = "/started";     // there was a server; holds its program
@@ -133,24 +110,6 @@ Result<std::vector<ProcessId>> ServersOf(const std::string& directory) {
   return FindProcesses(DefaultsFile(directory), program);
 }
 
-// What a predecessor left half done: nobody else may write to the directory that we make anew.
-Status EndStrays(const std::string& data, Deadline deadline) {
-  PHA_ASSIGN_OR_RETURN(const auto strays, FindProcesses("--datadir=" + data));
-  for (const ProcessId& stray : strays) {
-    const auto process = OpenProcess(stray);
-    if (!process.ok() && process.error().code == ErrorCode::kNotFound) continue;
-    if (!process.ok()) return process.error();
-    kill(-stray.pid, SIGKILL);  // it has a session of its own, and maybe children
-    SignalProcess(*process, SIGKILL);
-    pollfd wait{process->get(), POLLIN, 0};
-    if (poll(&wait, 1, deadline.poll_milliseconds()) == 0) {
-      return Error{ErrorCode::kTimeout, "process " + std::to_string(stray.pid) + " makes " + data +
-                                            " and does not end by SIGKILL"};
-    }
-  }
-  return Ok();
-}
-
 }  // namespace
 
 SupervisedServer::SupervisedServer(std::string directory, const Clock& clock,
@@ -163,8 +122,10 @@ SupervisedServer::SupervisedServer(std::string directory, const Clock& clock,
 
 // A process found is the server's own word; the file only tells that there was one.
 Status SupervisedServer::Adopt() {
-  for (const char* made : {kNewData, kSeedData})
-    PHA_TRY(EndStrays(directory_ + made, Deadline(clock_, kEndOfAStray)));
+  for (const char* made : {kNewData, kSeedData}) {
+    // What a predecessor left half done: nobody else may write to what we make anew.
+    PHA_TRY(EndProcesses("--datadir=" + directory_ + made, Deadline(clock_, kEndOfAStray)));
+  }
   PHA_TRY(FinishSwap());
   PHA_ASSIGN_OR_RETURN(const auto servers, ServersOf(directory_));
   for (const ProcessId& found : servers) {

@@ -16,6 +16,7 @@
 #include <optional>
 
 #include "reconciler/base/log.h"
+#include "reconciler/substrate/local/archiver.h"
 #include "reconciler/substrate/local/supervised_server.h"
 #include "reconciler/substrate/local/supervisor_protocol.h"
 #include "reconciler/substrate/local/supervisor_socket.h"
@@ -25,7 +26,7 @@ namespace {
 
 constexpr std::size_t kMostClients = 64;
 constexpr std::size_t kMostUnread = 256 * 1024;  // of a client that does not read
-constexpr int kLookAtCopyMilliseconds = 1000;
+constexpr int kLookMilliseconds = 1000;          // at how far long work is
 
 struct Client {
   Descriptor socket;
@@ -48,9 +49,13 @@ class Supervisor {
   Supervisor(const std::string& directory, Descriptor listener, Descriptor signals)
       : listener_(std::move(listener)),
         signals_(std::move(signals)),
+        archive_(directory, SystemClock(), [this] { PushState(); }),
         server_(directory, SystemClock(), [this] { PushState(); }) {}
 
-  Status Adopt() { return server_.Adopt(); }
+  Status Adopt() {
+    PHA_TRY(archive_.Adopt());
+    return server_.Adopt();
+  }
   void Run() {
     server_.DeleteLeftovers();
     while (!(quitting_ && !server_.busy())) Turn();
@@ -64,6 +69,11 @@ class Supervisor {
   void Begin(Client& client, const SupervisorRequest& request);
   void Settle();
   std::optional<Status> Outcome(const Pending& request) const;
+  ProcessState State() const {
+    ProcessState state = server_.state();
+    state.archive = archive_.seen();
+    return state;
+  }
   void PushState();
   static void Send(Client& client, const std::string& text);
   static void Flush(Client& client);
@@ -73,19 +83,22 @@ class Supervisor {
   std::list<Client> clients_;
   std::list<Pending> pending_;
   bool quitting_ = false;
+  ArchiveRun archive_;
   SupervisedServer server_;  // last: its adoption may push
 };
 
 void Supervisor::Turn() {
   std::vector<pollfd> waits = {{server_.watch_descriptor(), POLLIN, 0},
                                {signals_.get(), POLLIN, 0},
-                               {clients_.size() < kMostClients ? listener_.get() : -1, POLLIN, 0}};
+                               {clients_.size() < kMostClients ? listener_.get() : -1, POLLIN, 0},
+                               {archive_.watch_descriptor(), POLLIN, 0}};
   for (const Client& client : clients_) {
     const int events = POLLIN | (client.out.empty() ? 0 : POLLOUT);
     waits.push_back({client.socket.get(), static_cast<short>(events), 0});
   }
-  const int look_at_copy = server_.copying() ? kLookAtCopyMilliseconds : -1;
-  if (poll(waits.data(), waits.size(), look_at_copy) < 0) return;
+  const bool working = server_.copying() || archive_.busy();
+  const int look = working ? kLookMilliseconds : -1;
+  if (poll(waits.data(), waits.size(), look) < 0) return;
 
   // The server's end before all else: managers wait for it.
   if (waits[0].revents != 0) server_.OnProcessEnd();
@@ -96,7 +109,8 @@ void Supervisor::Turn() {
       server_.Stop();
     }
   }
-  std::size_t index = 3;
+  if (waits[3].revents != 0) archive_.OnProcessEnd();
+  std::size_t index = 4;
   for (Client& client : clients_) {  // Accept() comes after, so the indices still fit
     const short events = waits[index++].revents;
     if ((events & POLLOUT) != 0) Flush(client);
@@ -105,6 +119,7 @@ void Supervisor::Turn() {
   if (waits[2].revents != 0) Accept();
   Settle();
   server_.LookAtCopy();
+  archive_.LookAtProgress();
   server_.MakeFenceDurable();
   DropGone();
 }
@@ -113,7 +128,7 @@ void Supervisor::Accept() {
   Descriptor socket(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!socket.open() || !PeerIsUs(socket.get())) return;
   clients_.push_back({std::move(socket), {}, {}});
-  Send(clients_.back(), PrintState({server_.state(), getpid(), false}));
+  Send(clients_.back(), PrintState({State(), getpid(), false}));
 }
 
 void Supervisor::Read(Client& client) {
@@ -180,6 +195,9 @@ void Supervisor::Begin(Client& client, const SupervisorRequest& request) {
     case SupervisorVerb::kDiscardOld:
       Send(client, PrintAnswer(request.id, server_.DiscardOld()));
       return;
+    case SupervisorVerb::kArchive:
+      Send(client, PrintAnswer(request.id, archive_.Start(request.archive_id, request.archive)));
+      return;
     case SupervisorVerb::kQuit:
       quitting_ = !server_.busy();
       break;
@@ -193,6 +211,7 @@ std::optional<Status> Supervisor::Outcome(const Pending& request) const {
     case SupervisorVerb::kStart:  // answered when it began
     case SupervisorVerb::kClaim:
     case SupervisorVerb::kDiscardOld:
+    case SupervisorVerb::kArchive:
       return Ok();
     case SupervisorVerb::kStop:
     case SupervisorVerb::kFence:
@@ -222,8 +241,7 @@ void Supervisor::Settle() {
 }
 
 void Supervisor::PushState() {
-  for (Client& client : clients_)
-    Send(client, PrintState({server_.state(), getpid(), client.claimed}));
+  for (Client& client : clients_) Send(client, PrintState({State(), getpid(), client.claimed}));
 }
 
 void Supervisor::Send(Client& client, const std::string& text) {

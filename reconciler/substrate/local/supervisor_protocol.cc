@@ -4,13 +4,15 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "reconciler/model/json.h"
+
 namespace pandora_ha {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array<std::string_view, 7> kVerbs = {"start", "stop",  "kill",      "fence",
-                                                    "quit",  "claim", "discardOld"};
+constexpr std::array<std::string_view, 8> kVerbs = {"start", "stop",  "kill",       "fence",
+                                                    "quit",  "claim", "discardOld", "archive"};
 constexpr std::array<std::string_view, 3> kPhases = {"running", "ended", "neverStarted"};
 
 template <std::size_t N>
@@ -69,6 +71,48 @@ Json CopyTo(const CopySeen& copy) {
           {"why", copy.why}};
 }
 
+constexpr std::array<std::string_view, 3> kArchivePhases = {"working", "done", "failed"};
+
+ArchiveSeen ArchiveFrom(const Json& json) {
+  ArchiveSeen archive;
+  archive.id = json.at("id").get<std::string>();
+  archive.phase =
+      static_cast<ArchiveSeen::Phase>(IndexOf(kArchivePhases, json.at("phase").get<std::string>()));
+  archive.bytes = Whole(json.at("bytes"), kMost);
+  archive.expected = Whole(json.at("expected"), kMost);
+  archive.place = json.at("place").get<std::string>();
+  archive.why = json.at("why").get<std::string>();
+  auto divergence = DivergenceFromJson(json.at("divergence"));
+  if (!divergence.ok()) throw std::invalid_argument(divergence.error().message);
+  archive.divergence = *std::move(divergence);
+  return archive;
+}
+
+Json ArchiveTo(const ArchiveSeen& archive) {
+  return {
+      {"id", archive.id},       {"phase", kArchivePhases[static_cast<std::size_t>(archive.phase)]},
+      {"bytes", archive.bytes}, {"expected", archive.expected},
+      {"place", archive.place}, {"divergence", ToJson(archive.divergence)},
+      {"why", archive.why}};
+}
+
+InitialiseCommand CommandFrom(const Json& json) {
+  InitialiseCommand command;
+  command.argv = json.at("argv").get<std::vector<std::string>>();
+  command.before = json.at("before").get<std::string>();
+  command.files = json.at("files").get<std::vector<std::string>>();
+  command.after = json.at("after").get<std::string>();
+  if (command.argv.empty()) throw std::invalid_argument("an empty command");
+  return command;
+}
+
+Json CommandTo(const InitialiseCommand& command) {
+  return {{"argv", command.argv},
+          {"before", command.before},
+          {"files", command.files},
+          {"after", command.after}};
+}
+
 SupervisorState StateFrom(const Json& json) {
   SupervisorState state;
   state.supervisor_pid = Whole(json.at("supervisorPid"), kMost);
@@ -86,6 +130,7 @@ SupervisorState StateFrom(const Json& json) {
   process.starting = json.value("starting", false);
   process.old_copy = json.value("oldCopy", false);
   if (json.contains("copy")) process.copy = CopyFrom(json.at("copy"));
+  if (json.contains("archive")) process.archive = ArchiveFrom(json.at("archive"));
   return state;
 }
 
@@ -100,9 +145,10 @@ std::string PrintRequest(const SupervisorRequest& request) {
     json["restartSeconds"] = request.restart_allowed.count();
     json["copy"] = request.copy_id;
     json["setAside"] = request.set_aside;
-    const InitialiseCommand& make = request.initialise;
-    json["initialise"] = {
-        {"argv", make.argv}, {"before", make.before}, {"files", make.files}, {"after", make.after}};
+    json["initialise"] = CommandTo(request.initialise);
+  } else if (request.verb == SupervisorVerb::kArchive) {
+    json["archive"] = request.archive_id;
+    json["command"] = CommandTo(request.archive);
   }
   return Line(json);
 }
@@ -113,6 +159,10 @@ Result<SupervisorRequest> ParseRequest(std::string_view line) {
     SupervisorRequest request;
     request.id = static_cast<std::uint64_t>(Whole(json.at("id"), kMost));
     request.verb = static_cast<SupervisorVerb>(IndexOf(kVerbs, json.at("do").get<std::string>()));
+    if (request.verb == SupervisorVerb::kArchive) {
+      request.archive_id = json.at("archive").get<std::string>();
+      request.archive = CommandFrom(json.at("command"));
+    }
     if (request.verb != SupervisorVerb::kStart) return request;
     request.unfence = json.at("unfence").get<bool>();
     request.serve = json.at("serve").get<std::vector<std::string>>();
@@ -120,14 +170,9 @@ Result<SupervisorRequest> ParseRequest(std::string_view line) {
     request.restart_allowed = Seconds(Whole(json.at("restartSeconds"), kLongestAllowance));
     request.copy_id = json.value("copy", "");
     request.set_aside = json.value("setAside", false);
-    const Json& make = json.at("initialise");
-    request.initialise.argv = make.at("argv").get<std::vector<std::string>>();
-    request.initialise.before = make.at("before").get<std::string>();
-    request.initialise.files = make.at("files").get<std::vector<std::string>>();
-    request.initialise.after = make.at("after").get<std::string>();
-    if (request.serve.empty() || request.serve_again.empty() || request.initialise.argv.empty()) {
+    request.initialise = CommandFrom(json.at("initialise"));
+    if (request.serve.empty() || request.serve_again.empty())
       throw std::invalid_argument("an empty command");
-    }
     return request;
   });
 }
@@ -146,6 +191,7 @@ std::string PrintState(const SupervisorState& state) {
                {"starting", process.starting},
                {"oldCopy", process.old_copy}};
   if (process.copy) json["copy"] = CopyTo(*process.copy);
+  if (process.archive) json["archive"] = ArchiveTo(*process.archive);
   return Line({{"state", std::move(json)}});
 }
 

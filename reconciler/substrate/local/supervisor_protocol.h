@@ -29,10 +29,13 @@ constexpr std::size_t kLongestSupervisorLine = 64 * 1024;
 //   discardOld  delete the data directory of before the last copy; answered when nobody can use it
 //   any
 //               more, its space comes back later
+//   archive     run a command that makes an archive of what the server committed by itself;
+//   answered
+//               when it has begun, and the state tells the rest. The server is left alone
 //   quit        end the supervisor; refused while the server runs
 //   claim       from now on whoever is connected now, and is not the asker, is refused all of the
 //               above until it claims, too: a manager that was frozen and replaced orders nothing
-enum class SupervisorVerb { kStart, kStop, kKill, kFence, kQuit, kClaim, kDiscardOld };
+enum class SupervisorVerb { kStart, kStop, kKill, kFence, kQuit, kClaim, kDiscardOld, kArchive };
 
 struct SupervisorRequest {
   std::uint64_t id = 0;
@@ -47,6 +50,9 @@ struct SupervisorRequest {
   // any case, under this name (CopySeen::id). The same order again changes nothing.
   std::string copy_id;
   bool set_aside = false;  // what was there before is never deleted by discardOld
+  // archive:
+  std::string archive_id;  // the same order again changes nothing
+  InitialiseCommand archive;
 };
 
 struct SupervisorState {
