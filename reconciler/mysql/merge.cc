@@ -1,0 +1,483 @@
+#include "reconciler/mysql/merge.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "reconciler/binlog/archive.h"
+#include "reconciler/mysql/merge_identity.h"
+#include "reconciler/mysql/merge_tables.h"
+#include "reconciler/mysql/provision.h"
+#include "reconciler/mysql/quote.h"
+
+namespace pandora_ha {
+namespace {
+
+constexpr std::size_t kRowsAtOnce = 200;  // in one statement
+constexpr int kLockSeconds = 5;
+constexpr std::int64_t kDay = 86400;
+
+const std::vector<std::string>& TablesAsked() {
+  static const std::vector<std::string> kNames = {
+      "tagente", "tagente_modulo", "tagente_datos",  "tagente_datos_string",
+      "tevento", "tevent_comment", "tevent_extended"};
+  return kNames;
+}
+
+std::int64_t InSeconds(WallTime time) {
+  return std::chrono::duration_cast<Seconds>(time.time_since_epoch()).count();
+}
+
+struct Change {
+  std::string schema, table;
+  std::string why_other;  // its columns are not those of the primary
+  RowChange row;
+};
+
+class Merger final : public HistoryVisitor {
+ public:
+  Merger(Session& session, const MergeOptions& options, const ArchiveManifest& manifest,
+         const std::map<std::string, MergeTable>& tables, Identities& identities)
+      : session_(session),
+        options_(options),
+        manifest_(manifest),
+        tables_(tables),
+        identities_(identities) {}
+
+  Status Prepare();
+  Result<bool> Begin(const TransactionHead& head) override;
+  Status Changed(const TableMap& table, const RowChange& change) override;
+  Status Stated(std::string_view, std::string_view) override;
+  Status Committed() override;
+  // What is still open.
+  Status Finish();
+  const MergeReport& report() const { return report_; }
+
+ private:
+  Deadline Soon() const { return Deadline(SystemClock(), options_.patience); }
+  Status ReadLedger();
+  Status ReadLimits();
+  Status OpenGroup();
+  Status CloseGroup();
+  Status SkipMerged();
+  Status Apply(const Change& change);
+  Status ApplyData(const MergeTable& table, const Change& change, MergedTable& count);
+  Status FlushData(const std::string& table);
+  Status ApplyEvent(const MergeTable& table, const Change& change, MergedTable& count);
+  Status InsertEvent(const MergeTable& table, const Row& row,
+                     const std::map<std::string, std::string>& replaced, std::int64_t old_id);
+  Status ApplyPartOfEvent(const MergeTable& table, const Change& change, MergedTable& count);
+  Result<Identity> EventOnPrimary(std::int64_t id);
+  // Empty: young enough for the primary to keep.
+  std::string WhyTooOld(const std::string& table, std::int64_t utimestamp) const;
+  Status Write(const std::string& sql) {
+    return options_.dry_run ? Ok() : session_.Execute(sql, Soon());
+  }
+  std::string Ledger() const { return ledger_; }
+  std::string Key() const {
+    return QuoteLiteral(head_.gtid.ToString()) + "," + std::to_string(InSeconds(head_.at));
+  }
+
+  Session& session_;
+  const MergeOptions& options_;
+  const ArchiveManifest& manifest_;
+  const std::map<std::string, MergeTable>& tables_;
+  Identities& identities_;
+  std::string ledger_, event_ledger_, heartbeat_;
+  std::set<std::pair<std::string, std::int64_t>> merged_before_;
+  std::map<std::string, std::int64_t> days_;  // limits of the primary's purge, by table
+  MergeReport report_, group_report_;
+  TransactionHead head_;
+  std::vector<Change> changes_;  // of the transaction that is being told
+  std::uint64_t statements_ = 0;
+  std::map<std::int64_t, std::int64_t> events_;        // the node's number → the primary's
+  std::map<std::string, std::set<std::string>> data_;  // "SELECT 7 AS m,…", by table
+  std::size_t rows_in_group_ = 0;
+  bool group_open_ = false;
+};
+
+Status Merger::Prepare() {
+  PHA_ASSIGN_OR_RETURN(const std::string schema, QuoteIdentifier(manifest_.schema));
+  PHA_ASSIGN_OR_RETURN(heartbeat_, HeartbeatTable(manifest_.schema));
+  ledger_ = schema + ".`pandora_ha_merged`";
+  event_ledger_ = schema + ".`pandora_ha_merged_event`";
+  const std::string key =
+      "gtid VARCHAR(120) CHARACTER SET ascii NOT NULL, committed_at BIGINT NOT NULL, ";
+  PHA_TRY(Write("CREATE TABLE IF NOT EXISTS " + ledger_ + " (" + key +
+                "archive VARCHAR(190) CHARACTER SET ascii NOT NULL, merged_at BIGINT NOT NULL, "
+                "PRIMARY KEY (gtid, committed_at)) ENGINE=InnoDB; CREATE TABLE IF NOT EXISTS " +
+                event_ledger_ + " (" + key +
+                "old_id BIGINT UNSIGNED NOT NULL, new_id BIGINT UNSIGNED NOT NULL, "
+                "PRIMARY KEY (gtid, committed_at, old_id)) ENGINE=InnoDB"));
+  // Its reads must not keep Pandora from adding rows.
+  PHA_TRY(session_.Execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", Soon()));
+  PHA_TRY(ReadLimits());
+  return ReadLedger();
+}
+
+Status Merger::ReadLedger() {
+  const auto rows = session_.Query("SELECT gtid, committed_at FROM " + ledger_, Soon());
+  // A dry run has not made it.
+  if (!rows.ok() && rows.error().number == 1146) return Ok();
+  if (!rows.ok()) return rows.error();
+  for (std::size_t i = 0; i < rows->size(); ++i) {
+    const RowReader row(*rows, i);
+    merged_before_.emplace(row.Text("gtid"), row.Number("committed_at").value_or(0));
+  }
+  return Ok();
+}
+
+// What is older, the primary's own maintenance has deleted, and would delete again.
+Status Merger::ReadLimits() {
+  const auto rows =
+      session_.Query("SELECT token, value FROM " + *QuoteIdentifier(manifest_.schema) +
+                         ".`tconfig` WHERE token IN ('days_purge','string_purge','event_purge')",
+                     Soon());
+  if (!rows.ok() && rows.error().number == 1146) return Ok();
+  if (!rows.ok()) return rows.error();
+  static const std::map<std::string, std::string> kTables = {
+      {"days_purge", "tagente_datos"},
+      {"string_purge", "tagente_datos_string"},
+      {"event_purge", "tevento"}};
+  for (std::size_t i = 0; i < rows->size(); ++i) {
+    const RowReader row(*rows, i);
+    const auto days = row.Number("value");
+    const auto table = kTables.find(row.Text("token"));
+    if (days && *days > 0 && table != kTables.end()) days_[table->second] = *days;
+  }
+  return Ok();
+}
+
+std::string Merger::WhyTooOld(const std::string& table, std::int64_t utimestamp) const {
+  const auto days = days_.find(table);
+  const std::int64_t now = InSeconds(options_.now);
+  if (days == days_.end() || utimestamp >= now - days->second * kDay) return "";
+  return "older than the " + std::to_string(days->second) + " days that the primary keeps";
+}
+
+Result<bool> Merger::Begin(const TransactionHead& head) {
+  changes_.clear();
+  statements_ = 0;
+  if (manifest_.known.Contains(head.gtid)) return false;
+  head_ = head;
+  return true;
+}
+
+Status Merger::Changed(const TableMap& table, const RowChange& change) {
+  const bool ours = table.schema == manifest_.schema && table.table.starts_with("pandora_ha_");
+  if (ours) return Ok();
+  const auto found = tables_.find(table.table);
+  const bool asked = table.schema == manifest_.schema && found != tables_.end();
+  changes_.push_back(
+      {table.schema, table.table, asked ? found->second.WhyOther(table) : "", change});
+  return Ok();
+}
+
+Status Merger::Stated(std::string_view, std::string_view) {
+  ++statements_;
+  return Ok();
+}
+
+Status Merger::Committed() {
+  ++group_report_.transactions;
+  group_report_.statements += statements_;
+  const std::pair<std::string, std::int64_t> key = {head_.gtid.ToString(), InSeconds(head_.at)};
+  if (merged_before_.contains(key)) return SkipMerged();
+  if (!changes_.empty()) {
+    PHA_TRY(OpenGroup());
+    PHA_TRY(Write("INSERT INTO " + ledger_ + " VALUES (" + Key() + "," +
+                  QuoteLiteral(manifest_.id) + "," + std::to_string(InSeconds(options_.now)) +
+                  ")"));
+    for (const Change& change : changes_) PHA_TRY(Apply(change));
+  }
+  rows_in_group_ += changes_.size() + 1;
+  if (options_.progress) options_.progress(report_.transactions + group_report_.transactions);
+  return rows_in_group_ >= options_.rows_a_group ? CloseGroup() : Ok();
+}
+
+// An earlier run has merged it; later transactions may speak of its events.
+Status Merger::SkipMerged() {
+  for (const Change& change : changes_) {
+    const bool asked = change.schema == manifest_.schema && tables_.contains(change.table);
+    MergedTable& count =
+        group_report_.tables[asked ? change.table : change.schema + "." + change.table];
+    ++count.diverged;
+    ++count.already_there;
+  }
+  const bool events = std::any_of(changes_.begin(), changes_.end(),
+                                  [](const Change& change) { return change.table == "tevento"; });
+  if (!events) return Ok();
+  PHA_ASSIGN_OR_RETURN(const Rows rows,
+                       session_.Query("SELECT old_id, new_id FROM " + event_ledger_ +
+                                          " WHERE (gtid, committed_at)=(" + Key() + ")",
+                                      Soon()));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const RowReader row(rows, i);
+    events_[row.Number("old_id").value_or(0)] = row.Number("new_id").value_or(0);
+  }
+  return Ok();
+}
+
+Status Merger::OpenGroup() {
+  if (group_open_) return Ok();
+  PHA_TRY(Write("BEGIN"));
+  PHA_ASSIGN_OR_RETURN(const Rows rows,
+                       session_.Query("SELECT (SELECT epoch FROM " + heartbeat_ +
+                                          " WHERE id=1) AS epoch, "
+                                          "CAST(@@global.read_only AS CHAR) IN ('0','OFF') AS open",
+                                      Soon()));
+  const RowReader row(rows, 0);
+  if (!row.True("open") ||
+      row.Number("epoch") != static_cast<std::int64_t>(options_.epoch.number)) {
+    return Error{ErrorCode::kConflict, "the server is not the open primary of epoch " +
+                                           std::to_string(options_.epoch.number) + " any more"};
+  }
+  group_open_ = true;
+  return Ok();
+}
+
+Status Merger::CloseGroup() {
+  for (const auto& [table, rows] : data_) PHA_TRY(FlushData(table));
+  if (group_open_) PHA_TRY(Write("COMMIT"));
+  group_open_ = false;
+  rows_in_group_ = 0;
+  report_.transactions += group_report_.transactions;
+  report_.statements += group_report_.statements;
+  for (const auto& [name, count] : group_report_.tables) {
+    MergedTable& sum = report_.tables[name];
+    sum.diverged += count.diverged;
+    sum.merged += count.merged;
+    sum.already_there += count.already_there;
+    for (const auto& [reason, rows] : count.rejected) sum.rejected[reason] += rows;
+  }
+  group_report_ = {};
+  return Ok();
+}
+
+Status Merger::Finish() {
+  return CloseGroup();
+}
+
+Status Merger::Apply(const Change& change) {
+  const bool ours = change.schema == manifest_.schema;
+  const bool data = ours && change.table.starts_with("tagente_datos");
+  const auto found = tables_.find(change.table);
+  const bool merged = ours && found != tables_.end() && change.table != "tagente" &&
+                      change.table != "tagente_modulo";
+  MergedTable& count =
+      group_report_.tables[ours ? change.table : change.schema + "." + change.table];
+  ++count.diverged;
+  if (!merged) {
+    ++count.rejected["tables of this kind are not merged"];
+    return Ok();
+  }
+  if (!change.why_other.empty()) {
+    ++count.rejected[change.why_other];
+    return Ok();
+  }
+  if (data) return ApplyData(found->second, change, count);
+  if (change.table == "tevento") return ApplyEvent(found->second, change, count);
+  return ApplyPartOfEvent(found->second, change, count);
+}
+
+Status Merger::ApplyData(const MergeTable& table, const Change& change, MergedTable& count) {
+  if (change.row.kind != RowChange::Kind::kInsert) {
+    ++count.rejected["a row that was there is changed or deleted"];
+    return Ok();
+  }
+  const Row& row = change.row.after;
+  const std::int64_t at = table.Number(row, "utimestamp").value_or(0);
+  if (std::string why = WhyTooOld(change.table, at); !why.empty()) {
+    ++count.rejected[std::move(why)];
+    return Ok();
+  }
+  PHA_ASSIGN_OR_RETURN(const Identity module,
+                       identities_.Module(table.Number(row, "id_agente_modulo").value_or(0)));
+  if (!module.why_none.empty()) {
+    ++count.rejected[module.why_none];
+    return Ok();
+  }
+  const auto datos = table.Find("datos");
+  if (!datos) return Error{ErrorCode::kUnsupported, table.name() + " has no column datos"};
+  PHA_ASSIGN_OR_RETURN(const std::string value, table.Literal(row, *datos));
+  const bool first = data_[change.table]
+                         .insert("SELECT " + std::to_string(module.id) + " AS m," + value +
+                                 " AS d," + std::to_string(at) + " AS t")
+                         .second;
+  if (!first) ++count.already_there;
+  return data_[change.table].size() >= kRowsAtOnce ? FlushData(change.table) : Ok();
+}
+
+// The same value of the same module at the same second is the same datum: an agent that reports to
+// both sides has written it twice.
+Status Merger::FlushData(const std::string& name) {
+  const std::set<std::string> rows = std::exchange(data_[name], {});
+  if (rows.empty()) return Ok();
+  const std::string& table = tables_.at(name).name();
+  std::string list;
+  for (const std::string& row : rows) list += (list.empty() ? "" : " UNION ALL ") + row;
+  const bool text = name == "tagente_datos_string";
+  const std::string same =
+      text ? "CAST(t.datos AS BINARY) <=> CAST(n.d AS BINARY)" : "t.datos <=> n.d";
+  const std::string rest = " FROM (" + list + ") n WHERE NOT EXISTS (SELECT 1 FROM " + table +
+                           " t WHERE t.id_agente_modulo=n.m AND t.utimestamp=n.t AND " + same + ")";
+  std::uint64_t written = 0;
+  if (options_.dry_run) {
+    PHA_ASSIGN_OR_RETURN(const Rows counted, session_.Query("SELECT COUNT(*) AS c" + rest, Soon()));
+    written = static_cast<std::uint64_t>(RowReader(counted, 0).Number("c").value_or(0));
+  } else {
+    PHA_ASSIGN_OR_RETURN(const Rows done,
+                         session_.Query("INSERT INTO " + table +
+                                            " (id_agente_modulo, datos, utimestamp) SELECT n.m, "
+                                            "n.d, n.t" +
+                                            rest,
+                                        Soon()));
+    written = done.matched;
+  }
+  MergedTable& count = group_report_.tables[name];
+  count.merged += written;
+  count.already_there += rows.size() - std::min<std::uint64_t>(written, rows.size());
+  return Ok();
+}
+
+Status Merger::ApplyEvent(const MergeTable& table, const Change& change, MergedTable& count) {
+  const bool gone = change.row.kind == RowChange::Kind::kDelete;
+  const Row& row = gone ? change.row.before : change.row.after;
+  const std::int64_t old_id = table.Number(row, "id_evento").value_or(0);
+  const auto known = events_.find(old_id);
+  if (change.row.kind != RowChange::Kind::kInsert && known == events_.end()) {
+    ++count.rejected["an event that both sides had, or that was not merged, is changed"];
+    return Ok();
+  }
+  if (gone) {
+    ++count.merged;
+    const std::string id = std::to_string(known->second);
+    events_.erase(known);
+    return Write("DELETE FROM " + table.name() + " WHERE id_evento=" + id);
+  }
+  if (std::string why = WhyTooOld(change.table, table.Number(row, "utimestamp").value_or(0));
+      !why.empty()) {
+    ++count.rejected[std::move(why)];
+    return Ok();
+  }
+  PHA_ASSIGN_OR_RETURN(const Identity agent,
+                       identities_.Agent(table.Number(row, "id_agente").value_or(0)));
+  PHA_ASSIGN_OR_RETURN(const Identity module,
+                       identities_.Module(table.Number(row, "id_agentmodule").value_or(0)));
+  if (const std::string& why = agent.why_none.empty() ? module.why_none : agent.why_none;
+      !why.empty()) {
+    ++count.rejected[why];
+    return Ok();
+  }
+  const std::map<std::string, std::string> replaced = {
+      {"id_evento", ""},
+      {"id_agente", std::to_string(agent.id)},
+      {"id_agentmodule", std::to_string(module.id)}};
+  ++count.merged;
+  if (change.row.kind == RowChange::Kind::kInsert) return InsertEvent(table, row, replaced, old_id);
+  PHA_ASSIGN_OR_RETURN(const std::string sql,
+                       table.Update(row, replaced, "id_evento=" + std::to_string(known->second)));
+  return Write(sql);
+}
+
+Status Merger::InsertEvent(const MergeTable& table, const Row& row,
+                           const std::map<std::string, std::string>& replaced,
+                           std::int64_t old_id) {
+  PHA_ASSIGN_OR_RETURN(const std::string sql, table.Insert(row, replaced));
+  events_[old_id] = 0;
+  if (options_.dry_run) return Ok();
+  PHA_ASSIGN_OR_RETURN(const ResultSets done,
+                       session_.QueryAll(sql + "; SELECT LAST_INSERT_ID() AS id; INSERT INTO " +
+                                             event_ledger_ + " VALUES (" + Key() + "," +
+                                             std::to_string(old_id) + ",LAST_INSERT_ID())",
+                                         Soon()));
+  if (done.stopped_by) return *done.stopped_by;
+  events_[old_id] = RowReader(done.tables.at(1), 0).Number("id").value_or(0);
+  return Ok();
+}
+
+Result<Identity> Merger::EventOnPrimary(std::int64_t id) {
+  if (const auto merged = events_.find(id); merged != events_.end())
+    return Identity{merged->second, ""};
+  PHA_ASSIGN_OR_RETURN(const Rows rows, session_.Query("SELECT id_evento AS id FROM " +
+                                                           tables_.at("tevento").name() +
+                                                           " WHERE id_evento=" + std::to_string(id),
+                                                       Soon()));
+  if (rows.empty()) return Identity{0, "its event is not on the primary"};
+  return Identity{id, ""};
+}
+
+Status Merger::ApplyPartOfEvent(const MergeTable& table, const Change& change, MergedTable& count) {
+  if (change.row.kind != RowChange::Kind::kInsert) {
+    ++count.rejected["a row that was there is changed or deleted"];
+    return Ok();
+  }
+  const std::string column = change.table == "tevent_comment" ? "id_event" : "id_evento";
+  PHA_ASSIGN_OR_RETURN(const Identity event,
+                       EventOnPrimary(table.Number(change.row.after, column).value_or(0)));
+  if (!event.why_none.empty()) {
+    ++count.rejected[event.why_none];
+    return Ok();
+  }
+  PHA_ASSIGN_OR_RETURN(
+      const std::string sql,
+      table.Insert(change.row.after, {{"id", ""}, {column, std::to_string(event.id)}}));
+  ++count.merged;
+  return Write(sql);
+}
+
+// Pandora's maintenance asks for these names and stays away while somebody has one.
+Status TakeLocks(Session& session, const std::string& schema, Deadline deadline) {
+  std::string sql;
+  for (const std::string& name : {"pandora_ha_merge:" + schema, std::string("merge-working"),
+                                  std::string("merging-events"), schema + "_pandora_db"}) {
+    sql += (sql.empty() ? "SELECT " : " + ") + ("COALESCE(GET_LOCK(" + QuoteLiteral(name) + "," +
+                                                std::to_string(kLockSeconds) + "),0)");
+  }
+  PHA_ASSIGN_OR_RETURN(const Rows rows, session.Query(sql + " AS held", deadline));
+  if (RowReader(rows, 0).Number("held") == 4) return Ok();
+  return Error{ErrorCode::kConflict,
+               "another merge, or Pandora's own maintenance (pandora_db), is at work; try again "
+               "when it is over"};
+}
+
+}  // namespace
+
+Result<MergeReport> MergeArchive(Session& primary, const MergeOptions& options) {
+  PHA_TRY(VerifyArchive(options.archive));
+  PHA_ASSIGN_OR_RETURN(const ArchiveManifest manifest, ReadManifest(options.archive));
+  const auto soon = [&] {
+    return Deadline(SystemClock(), options.patience + Seconds(4 * kLockSeconds));
+  };
+  PHA_TRY(TakeLocks(primary, manifest.schema, soon()));
+  PHA_ASSIGN_OR_RETURN(const auto tables,
+                       ReadMergeTables(primary, manifest.schema, TablesAsked(), soon()));
+  const auto read = [&](HistoryVisitor& visitor) -> Status {
+    HistoryReader reader(manifest.flavor, visitor);
+    for (const ArchivedFile& file : manifest.files)
+      PHA_TRY(reader.Read(options.archive + "/" + file.name));
+    return Ok();
+  };
+  OwnIdentities own(manifest.known, manifest.schema, tables.at("tagente"),
+                    tables.at("tagente_modulo"));
+  PHA_TRY(read(own));
+  Identities identities(primary, own, tables.at("tagente"), tables.at("tagente_modulo"),
+                        options.patience);
+  Merger merger(primary, options, manifest, tables, identities);
+  const auto merge = [&]() -> Status {
+    PHA_TRY(merger.Prepare());
+    PHA_TRY(read(merger));
+    return merger.Finish();
+  };
+  const Status merged = merge();
+  // The group that is open is taken back; the locks go with the names.
+  if (!primary.broken()) {
+    const Status tidied = primary.Execute("ROLLBACK; DO RELEASE_ALL_LOCKS()", soon());
+    if (merged.ok() && !tidied.ok()) return tidied.error();
+  }
+  if (!merged.ok()) return merged.error();
+  return merger.report();
+}
+
+}  // namespace pandora_ha

@@ -1,0 +1,70 @@
+// Which agent and module of the primary a number in the diverged node's rows means. Internal to the
+// merge.
+//
+// Both sides number their new agents and modules by themselves, so the same number may mean two.
+// What existed before the histories parted has one meaning; what the node made since is found by
+// its name, or not at all.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "reconciler/base/result.h"
+#include "reconciler/mysql/merge_tables.h"
+
+namespace pandora_ha {
+
+// What the node made by itself, from its own history.
+class OwnIdentities final : public HistoryVisitor {
+ public:
+  OwnIdentities(const GtidSet& known, const std::string& schema, const MergeTable& agents,
+                const MergeTable& modules)
+      : known_(known), schema_(schema), agents_(agents), modules_(modules) {}
+
+  Result<bool> Begin(const TransactionHead& head) override { return !known_.Contains(head.gtid); }
+  Status Changed(const TableMap& table, const RowChange& change) override;
+  Status Stated(std::string_view, std::string_view) override { return Ok(); }
+  Status Committed() override { return Ok(); }
+
+  struct Module {
+    std::int64_t agent = 0;
+    std::string name;
+  };
+  std::map<std::int64_t, std::string> made_agents;
+  std::map<std::int64_t, Module> made_modules;
+
+ private:
+  const GtidSet& known_;
+  const std::string schema_;
+  const MergeTable& agents_;
+  const MergeTable& modules_;
+};
+
+// A number of the primary's, or why there is none.
+struct Identity {
+  std::int64_t id = 0;
+  std::string why_none;
+};
+
+class Identities {
+ public:
+  Identities(Session& session, const OwnIdentities& own, const MergeTable& agents,
+             const MergeTable& modules, Seconds patience)
+      : session_(session), own_(own), agents_(agents), modules_(modules), patience_(patience) {}
+
+  // 0 means nobody, and stays 0.
+  Result<Identity> Agent(std::int64_t id);
+  Result<Identity> Module(std::int64_t id);
+
+ private:
+  Result<std::int64_t> Ask(const std::string& sql);
+
+  Session& session_;
+  const OwnIdentities& own_;
+  const MergeTable& agents_;
+  const MergeTable& modules_;
+  const Seconds patience_;
+  std::map<std::int64_t, Identity> agents_known_, modules_known_;
+};
+
+}  // namespace pandora_ha

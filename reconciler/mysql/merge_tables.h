@@ -1,0 +1,58 @@
+// The tables of a merge: how their columns are named, and how a value of a binary log becomes SQL.
+// Internal to the merge.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "reconciler/base/result.h"
+#include "reconciler/binlog/history.h"
+#include "reconciler/mysql/session.h"
+
+namespace pandora_ha {
+
+struct MergeColumn {
+  std::string name, data_type;  // as information_schema has it: "bigint", "text"
+  bool is_unsigned = false;
+  std::string charset;  // empty: no text
+};
+
+class MergeTable {
+ public:
+  MergeTable(std::string name, std::vector<MergeColumn> columns);
+
+  // Empty: the log's rows have these columns. Names alone are not in the log.
+  std::string WhyOther(const TableMap& logged) const;
+  // Position of a column; nothing when there is none.
+  std::optional<std::size_t> Find(std::string_view column) const;
+  // Nothing: NULL, not a whole number, or the row image leaves it out.
+  std::optional<std::int64_t> Number(const Row& row, std::string_view column) const;
+  std::string Text(const Row& row, std::string_view column) const;
+
+  // The value as a literal that needs no trust: texts are hexadecimal, in their own character set.
+  Result<std::string> Literal(const Row& row, std::size_t column) const;
+  // "INSERT INTO … (…) VALUES (…)" with some columns' literals replaced, or left out when empty.
+  Result<std::string> Insert(const Row& row,
+                             const std::map<std::string, std::string>& replaced) const;
+  // "UPDATE … SET …" likewise, of one row.
+  Result<std::string> Update(const Row& row, const std::map<std::string, std::string>& replaced,
+                             const std::string& where) const;
+
+  const std::string& name() const { return name_; }
+  bool known() const { return !columns_.empty(); }
+
+ private:
+  const std::string name_;
+  const std::vector<MergeColumn> columns_;
+};
+
+// `names` as the primary has them now; one that it lacks has no columns.
+Result<std::map<std::string, MergeTable>> ReadMergeTables(Session& session,
+                                                          const std::string& schema,
+                                                          const std::vector<std::string>& names,
+                                                          Deadline deadline);
+
+}  // namespace pandora_ha
