@@ -14,6 +14,7 @@
 #include "reconciler/app/ask.h"
 #include "reconciler/app/cli_intents.h"
 #include "reconciler/app/demo.h"
+#include "reconciler/app/merge_verb.h"
 #include "reconciler/app/run_command.h"
 #include "reconciler/app/stop_signals.h"
 #include "reconciler/app/verbs.h"
@@ -67,6 +68,7 @@ struct Line {
   DemoOptions demo;
   std::string directory;
   IntentLine intents;
+  MergeVerbOptions merge;
   Chosen chosen;
 };
 
@@ -188,6 +190,31 @@ void AddDemo(CLI::App& app, Line* line) {
   });
 }
 
+void AddMerge(CLI::App& app, Line* line) {
+  CLI::App* verb = app.add_subcommand(
+      "merge", "bring what a diverged node committed by itself into the primary");
+  MergeVerbOptions& merge = line->merge;
+  verb->add_option("NODE", merge.node, "whose rows; they must be archived")->required();
+  verb->add_option("--config", merge.config, "the cluster's document")->required();
+  verb->add_option("--archive", merge.archive, "another archive than the node's last one");
+  verb->add_flag("--dry-run", merge.dry_run, "only tell what would be merged");
+  verb->add_flag("-y,--yes", merge.yes, "do not ask for a confirmation");
+  verb->add_option("--timeout", line->timeout, "seconds for a question or a transaction")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 3600));
+  AddManager(verb, &merge.ask);
+  AddForm(verb, &merge.ask);
+  verb->callback([line] {
+    line->chosen = [line] {
+      line->merge.ask.timeout = Seconds(line->timeout);
+      line->merge.ask.style = StyleFor(STDOUT_FILENO);
+      line->merge.terminal = isatty(STDIN_FILENO) == 1 && isatty(STDERR_FILENO) == 1;
+      line->merge.in = &std::cin;
+      return MergeVerb(line->merge, std::cout, std::cerr);
+    };
+  });
+}
+
 void AddSmall(CLI::App& app, Line* line) {
   CLI::App* version = app.add_subcommand("version", "what this program is made of");
   AddForm(version, &line->ask);
@@ -239,6 +266,7 @@ int RunCli(int argc, char** argv) {
   AddRun(app, &line);
   AddEndpoint(app, &line);
   AddDemo(app, &line);
+  AddMerge(app, &line);
   AddSmall(app, &line);
   if (!KnowsCommand(app, argc, argv)) return kExitUsage;
   try {

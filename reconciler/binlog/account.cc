@@ -16,13 +16,18 @@ void Add(RowCounts& to, const RowCounts& more) {
 
 }  // namespace
 
-Accountant::Accountant(GtidSet known, std::string schema, std::string ours)
-    : known_(std::move(known)), schema_(std::move(schema)), ours_(std::move(ours)) {}
+// A MariaDB head names all earlier numbers of its writer too; those that `known` lacks are this one
+// and others of the same kind.
+bool OwnTransactions::Holds(const TransactionHead& head) const {
+  const GtidSet lacking = head.gtid.Subtract(known);
+  return !lacking.empty() && (!own || own->Contains(lacking));
+}
 
-// A MariaDB head names all earlier numbers of its writer too: what `known` lacks of it is enough to
-// tell that it lacks this one.
+Accountant::Accountant(OwnTransactions which, std::string schema, std::string ours)
+    : which_(std::move(which)), schema_(std::move(schema)), ours_(std::move(ours)) {}
+
 Result<bool> Accountant::Begin(const TransactionHead& head) {
-  if (known_.Contains(head.gtid)) return false;
+  if (!which_.Holds(head)) return false;
   head_ = head;
   changed_.clear();
   stated_.clear();
@@ -54,7 +59,7 @@ Status Accountant::Stated(std::string_view schema, std::string_view statement) {
 }
 
 Status Accountant::Committed() {
-  counted_ = counted_.Union(head_.gtid.Subtract(known_));
+  counted_ = counted_.Union(head_.gtid.Subtract(which_.known));
   ++sum_.transactions;
   if (changed_.empty() && stated_.empty()) {
     ++sum_.marks;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 #include "reconciler/binlog/history.h"
@@ -9,11 +10,19 @@
 
 namespace pandora_ha {
 
-// Of the transactions that `known` does not hold.
+// Which transactions of a log are a node's own: what it has of others, and what its log went on to
+// receive from the primary since, is in neither set.
+struct OwnTransactions {
+  GtidSet known;               // what the primary had
+  std::optional<GtidSet> own;  // what the node has and the primary lacks; none: all but `known`
+
+  bool Holds(const TransactionHead& head) const;
+};
+
 class Accountant final : public HistoryVisitor {
  public:
   // Tables of `schema` whose names begin with `ours` hold marks.
-  Accountant(GtidSet known, std::string schema, std::string ours = "pandora_ha_");
+  Accountant(OwnTransactions which, std::string schema, std::string ours = "pandora_ha_");
 
   Result<bool> Begin(const TransactionHead& head) override;
   Status Changed(const TableMap& table, const RowChange& change) override;
@@ -28,7 +37,7 @@ class Accountant final : public HistoryVisitor {
   Divergence Sum() const;
 
  private:
-  const GtidSet known_;
+  const OwnTransactions which_;
   const std::string schema_, ours_;
   Divergence sum_;
   std::map<std::string, RowCounts> tables_;

@@ -217,13 +217,13 @@ ArchiveManifest ManifestFrom(const Json& json) {
 }
 
 Status Count(const ArchiveOrder& order, const std::string& folder, ArchiveManifest* manifest) {
-  Accountant accountant(order.known, order.schema);
-  HistoryReader reader(order.flavor, accountant);
-  for (const ArchivedFile& file : manifest->files) PHA_TRY(reader.Read(folder + "/" + file.name));
   // MariaDB's texts name the last number of a writer only, and so stand for what `known` holds,
   // too.
-  if (const GtidSet missing = order.own.Subtract(order.known).Subtract(accountant.counted());
-      !missing.empty()) {
+  const GtidSet own = order.own.Subtract(order.known);
+  Accountant accountant({order.known, own}, order.schema);
+  HistoryReader reader(order.flavor, accountant);
+  for (const ArchivedFile& file : manifest->files) PHA_TRY(reader.Read(folder + "/" + file.name));
+  if (const GtidSet missing = own.Subtract(accountant.counted()); !missing.empty()) {
     return Error{ErrorCode::kNotFound, "the binary logs do not hold " + missing.ToString() +
                                            ", which the node says to have executed"};
   }

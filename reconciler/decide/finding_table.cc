@@ -31,7 +31,7 @@ const std::vector<FindingRow>& FindingTable() {
        "see the reason and the node's copy.log, then `pandora-ha resync` again"},
       {F::kNodeDiverged, kCritical, "A node has transactions that the primary lacks.",
        "it stays read-only and out of replication, and its rows are archived; then `pandora-ha "
-       "resync NODE` makes it anew"},
+       "merge NODE` brings them into the primary, and `pandora-ha resync NODE` makes it anew"},
       {F::kArchiveFailed, kCritical, "What a node committed by itself could not be archived.",
        "see the reason; it is tried again every minute, and `pandora-ha resync NODE --set-aside` "
        "keeps all of its data instead"},

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "reconciler/binlog/account.h"
 #include "reconciler/binlog/archive.h"
 #include "reconciler/mysql/merge_identity.h"
 #include "reconciler/mysql/merge_tables.h"
@@ -38,10 +39,12 @@ struct Change {
 class Merger final : public HistoryVisitor {
  public:
   Merger(Session& session, const MergeOptions& options, const ArchiveManifest& manifest,
-         const std::map<std::string, MergeTable>& tables, Identities& identities)
+         const OwnTransactions& which, const std::map<std::string, MergeTable>& tables,
+         Identities& identities)
       : session_(session),
         options_(options),
         manifest_(manifest),
+        which_(which),
         tables_(tables),
         identities_(identities) {}
 
@@ -82,6 +85,7 @@ class Merger final : public HistoryVisitor {
   Session& session_;
   const MergeOptions& options_;
   const ArchiveManifest& manifest_;
+  const OwnTransactions& which_;
   const std::map<std::string, MergeTable>& tables_;
   Identities& identities_;
   std::string ledger_, event_ledger_, heartbeat_;
@@ -159,7 +163,7 @@ std::string Merger::WhyTooOld(const std::string& table, std::int64_t utimestamp)
 Result<bool> Merger::Begin(const TransactionHead& head) {
   changes_.clear();
   statements_ = 0;
-  if (manifest_.known.Contains(head.gtid)) return false;
+  if (!which_.Holds(head)) return false;
   head_ = head;
   return true;
 }
@@ -459,12 +463,12 @@ Result<MergeReport> MergeArchive(Session& primary, const MergeOptions& options) 
       PHA_TRY(reader.Read(options.archive + "/" + file.name));
     return Ok();
   };
-  OwnIdentities own(manifest.known, manifest.schema, tables.at("tagente"),
-                    tables.at("tagente_modulo"));
+  const OwnTransactions which{manifest.known, manifest.own};
+  OwnIdentities own(which, manifest.schema, tables.at("tagente"), tables.at("tagente_modulo"));
   PHA_TRY(read(own));
   Identities identities(primary, own, tables.at("tagente"), tables.at("tagente_modulo"),
                         options.patience);
-  Merger merger(primary, options, manifest, tables, identities);
+  Merger merger(primary, options, manifest, which, tables, identities);
   const auto merge = [&]() -> Status {
     PHA_TRY(merger.Prepare());
     PHA_TRY(read(merger));

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "reconciler/base/result.h"
+#include "reconciler/binlog/account.h"
 #include "reconciler/mysql/merge_tables.h"
 
 namespace pandora_ha {
@@ -17,11 +18,11 @@ namespace pandora_ha {
 // What the node made by itself, from its own history.
 class OwnIdentities final : public HistoryVisitor {
  public:
-  OwnIdentities(const GtidSet& known, const std::string& schema, const MergeTable& agents,
+  OwnIdentities(const OwnTransactions& which, const std::string& schema, const MergeTable& agents,
                 const MergeTable& modules)
-      : known_(known), schema_(schema), agents_(agents), modules_(modules) {}
+      : which_(which), schema_(schema), agents_(agents), modules_(modules) {}
 
-  Result<bool> Begin(const TransactionHead& head) override { return !known_.Contains(head.gtid); }
+  Result<bool> Begin(const TransactionHead& head) override { return which_.Holds(head); }
   Status Changed(const TableMap& table, const RowChange& change) override;
   Status Stated(std::string_view, std::string_view) override { return Ok(); }
   Status Committed() override { return Ok(); }
@@ -34,7 +35,7 @@ class OwnIdentities final : public HistoryVisitor {
   std::map<std::int64_t, Module> made_modules;
 
  private:
-  const GtidSet& known_;
+  const OwnTransactions& which_;
   const std::string schema_;
   const MergeTable& agents_;
   const MergeTable& modules_;

@@ -19,8 +19,9 @@ constexpr Part kParts[] = {
     {"spec.database.salvage",
      "nothing is fetched from a dead primary before another node is promoted"},
     {"spec.database.splitBrain",
-     "a diverged node's own rows are archived, not merged, and it is made anew by a copy, not "
-     "rewound"},
+     "a diverged node's own rows are archived, but merged by command only, and it is made anew by "
+     "a "
+     "copy, not rewound"},
     {"spec.database.resync",
      "only substrate local makes a replica anew, and not by dump or script"},
     {"spec.database.virtualIP", "no address is moved; use the writer endpoint or the hosts file"},

@@ -94,6 +94,16 @@ TEST_P(ArchiveTest, WhatIsNotWholeIsNoArchive) {
   EXPECT_FALSE(fs::exists(Place() + "/bin.000001")) << "what was left half done is not taken over";
 }
 
+// A replica that somebody wrote to may go on following: what it received meanwhile is not its own.
+TEST_P(ArchiveTest, WhatCameFromThePrimarySinceIsNotCounted) {
+  const ArchiveOrder order = Order();
+  Do("INSERT INTO tevento VALUES (9,'not in the order')");
+  const auto made = Make(order);
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  EXPECT_EQ(made->divergence.transactions, 2u);
+  EXPECT_EQ(made->tables.at("pandora.tevento"), (RowCounts{2, 1, 0}));
+}
+
 TEST_P(ArchiveTest, ATamperedOneIsTold) {
   const auto made = Make(Order());
   ASSERT_TRUE(made.ok());

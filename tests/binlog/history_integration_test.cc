@@ -289,7 +289,7 @@ TEST_P(HistoryTest, OwnTransactionsAreCountedByTableAndMarksApart) {
   Do("INSERT INTO pandora_ha_heartbeat VALUES (1,7)");
   Do("UPDATE pandora_ha_heartbeat SET epoch=8");
   {
-    Accountant marks(known, "pandora");
+    Accountant marks({known, std::nullopt}, "pandora");
     ASSERT_TRUE(ReadInto(marks).ok());
     EXPECT_EQ(marks.Sum().transactions, 2u);
     EXPECT_TRUE(marks.Sum().OnlyMarks());
@@ -302,7 +302,7 @@ TEST_P(HistoryTest, OwnTransactionsAreCountedByTableAndMarksApart) {
   Do("CREATE TABLE tnew (id INT PRIMARY KEY)");
   Do("BEGIN; INSERT INTO tevento VALUES (3,'never'); ROLLBACK");
 
-  Accountant accountant(known, "pandora");
+  Accountant accountant({known, std::nullopt}, "pandora");
   const Status read = ReadInto(accountant);
   ASSERT_TRUE(read.ok()) << read.error().message;
   const Divergence sum = accountant.Sum();
@@ -345,7 +345,7 @@ TEST_P(HistoryTest, AFileThatACrashCutEndsBeforeWhatIsNotWhole) {
   std::uint64_t transactions = 5;
   for (auto size = fs::file_size(cut); size > 4; --size) {
     fs::resize_file(cut, size);
-    Accountant accountant(known, "pandora");
+    Accountant accountant({known, std::nullopt}, "pandora");
     HistoryReader reader(GetParam(), accountant);
     const Status read = reader.Read(cut);
     ASSERT_TRUE(read.ok()) << size << ": " << read.error().message;
@@ -371,7 +371,7 @@ TEST_P(HistoryTest, AFlippedBitIsNotRead) {
   bytes.seekp(static_cast<std::streamoff>(where));
   bytes.put('T');
   bytes.close();
-  Accountant accountant({}, "pandora");
+  Accountant accountant({{}, std::nullopt}, "pandora");
   HistoryReader reader(GetParam(), accountant);
   const Status read = reader.Read(bent);
   ASSERT_FALSE(read.ok());

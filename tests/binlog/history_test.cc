@@ -40,7 +40,7 @@ BinlogEvent Insert(const std::string& rows, std::uint64_t table = 7, std::uint64
 const std::string kRow = Little(0, 1) + Little(42, 4);
 
 Status Told(const std::vector<BinlogEvent>& events, Divergence* sum) {
-  Accountant accountant({}, "pandora");
+  Accountant accountant({{}, std::nullopt}, "pandora");
   HistoryReader reader(Flavor::kMariaDb, accountant);
   for (const BinlogEvent& event : events) PHA_TRY(reader.Take(event));
   *sum = accountant.Sum();

@@ -32,7 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace pandora_ha;
   fuzz::Bytes bytes(data, size);
   const Flavor flavor = bytes.Below(2) == 0 ? Flavor::kMariaDb : Flavor::kMySql;
-  Accountant accountant({}, "pandora");
+  Accountant accountant({{}, std::nullopt}, "pandora");
   HistoryReader reader(flavor, accountant);
   std::uint64_t commits = 0;
   for (unsigned events = bytes.Below(40); events > 0; --events) {

@@ -70,6 +70,23 @@ class Demo : public OnServers {
       return count.ok() && std::atoi(count->cells[0][0]->c_str()) >= rows;
     });
   }
+  std::unique_ptr<Session> Admin(const std::string& host) const {
+    std::string password;
+    std::getline(std::ifstream(directory() + "/admin.password"), password);
+    auto session = Session::Connect({{host, 3306}, "root", Secret(password), {}},
+                                    Deadline(SystemClock(), Seconds(5)));
+    return session.ok() ? *std::move(session) : nullptr;
+  }
+  bool Do(const std::string& host, const std::string& sql) const {
+    const auto session = Admin(host);
+    return session != nullptr && session->Execute(sql, Deadline(SystemClock(), Seconds(10))).ok();
+  }
+  std::string Ask(const std::string& host, const std::string& sql) const {
+    const auto session = Admin(host);
+    if (session == nullptr) return "";
+    const auto rows = session->Query(sql, Deadline(SystemClock(), Seconds(10)));
+    return rows.ok() && !rows->empty() ? rows->cells[0][0].value_or("NULL") : "";
+  }
   // Servers and supervisors.
   std::size_t Running() const {
     std::size_t count = 0;
@@ -117,6 +134,65 @@ TEST_P(Demo, KeepsItsDataWhenAskedAndGoesOnWithIt) {
   EXPECT_EQ(program_->WaitForEnd(Seconds(60)), 0) << Said();
   EXPECT_EQ(Running(), 0u);
   EXPECT_TRUE(fs::exists(directory() + "/pandora-ha.yaml"));
+}
+
+// Both sides write; then the rows of one are merged into the other's, and one cluster is left, with
+// the account of every row.
+TEST_P(Demo, WhatBothSidesWroteIsOneClusterAgain) {
+  Start();
+  ASSERT_TRUE(WaitSaid("Ctrl-C ends it and removes the data"));
+  ASSERT_TRUE(WaitWritten(50));
+  ASSERT_TRUE(Do("127.0.77.1",
+                 "USE pandora; "
+                 "CREATE TABLE tagente (id_agente INT UNSIGNED AUTO_INCREMENT PRIMARY KEY, nombre "
+                 "VARCHAR(600)); CREATE TABLE tagente_modulo (id_agente_modulo INT UNSIGNED "
+                 "AUTO_INCREMENT PRIMARY KEY, id_agente INT UNSIGNED, nombre TEXT); "
+                 "CREATE TABLE tagente_datos (id_agente_modulo INT UNSIGNED, datos DOUBLE, "
+                 "utimestamp BIGINT, KEY (id_agente_modulo, utimestamp)); CREATE TABLE tevento "
+                 "(id_evento BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, id_agente INT NOT NULL, "
+                 "evento TEXT, utimestamp BIGINT, id_agentmodule INT NOT NULL DEFAULT 0); "
+                 "INSERT INTO tagente VALUES (1,'web'); INSERT INTO tagente_modulo VALUES "
+                 "(10,1,'cpu'); INSERT INTO tevento VALUES (1,1,'of both',1700000000,10)"));
+  ASSERT_TRUE(WaitUntil("node2 has it", [&] {
+    return Ask("127.0.77.2", "SELECT COUNT(*) FROM pandora.tevento") == "1";
+  }));
+  // The manager closes node2 again and again; all of it is one transaction.
+  ASSERT_TRUE(WaitUntil("node2 writes by itself", [&] {
+    return Do("127.0.77.2",
+              "SET GLOBAL read_only=0; USE pandora; BEGIN; INSERT INTO tevento VALUES "
+              "(2,1,'its (own)',1700000001,10); INSERT INTO tagente_datos VALUES "
+              "(10,1.5,1700000001),(10,2.5,1700000002); UPDATE tevento SET evento='changed' WHERE "
+              "id_evento=1; COMMIT");
+  }));
+  ASSERT_TRUE(
+      Do("127.0.77.1", "INSERT INTO pandora.tevento VALUES (2,1,'the primary''s',1700000003,10)"));
+  ASSERT_TRUE(WaitUntil("the archive",
+                        [&] { return History().find("RowsArchived") != std::string::npos; }));
+
+  const auto run = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--socket", directory() + "/api.sock"});
+    return Program(words, home_ + "/said").WaitForEnd(Seconds(120));
+  };
+  const std::vector<std::string> merge = {"merge", "node2", "--config",
+                                          directory() + "/pandora-ha.yaml"};
+  EXPECT_EQ(run(merge), 6) << "nobody confirms it";
+  std::vector<std::string> sure = merge;
+  sure.emplace_back("--yes");
+  EXPECT_EQ(run(sure), 0) << FileText(home_ + "/said");
+  EXPECT_THAT(FileText(home_ + "/said"),
+              HasSubstr("tevento: 1 not merged: an event that both sides had"));
+  EXPECT_EQ(run(sure), 0) << "once more";
+  EXPECT_EQ(
+      Ask("127.0.77.1", "SELECT GROUP_CONCAT(evento ORDER BY id_evento) FROM pandora.tevento"),
+      "of both,the primary's,its (own)");
+  EXPECT_EQ(Ask("127.0.77.1", "SELECT SUM(datos) FROM pandora.tagente_datos"), "4");
+  EXPECT_EQ(run({"resync", "node2"}), 0) << FileText(home_ + "/said");
+  EXPECT_EQ(run({"status"}), 0) << FileText(home_ + "/said");
+  EXPECT_EQ(Ask("127.0.77.2", "SELECT COUNT(*) FROM pandora.tevento"), "3");
+  std::printf("%s\n", FileText(home_ + "/said").c_str());
+  program_->Signal(SIGINT);
+  EXPECT_EQ(program_->WaitForEnd(Seconds(60)), 0) << Said();
+  EXPECT_THAT(Said(), HasSubstr("\n0 of "));
 }
 
 TEST_P(Demo, SaysWhatIsInItsWayAndLeavesNothingRunning) {

@@ -16,7 +16,7 @@ set(MAY_substrate   base model port binlog substrate)
 set(MAY_loop        base model port observe act decide loop)
 set(MAY_api         base model api loop/noticeboard.h)
 set(MAY_exporters   base model exporters loop/noticeboard.h)
-set(MAY_app         base model decide port observe act mysql spec publish substrate loop api exporters app)
+set(MAY_app         base model decide port binlog observe act mysql spec publish substrate loop api exporters app)
 
 # header pattern | the only folders that may include it
 set(LIBRARIES
