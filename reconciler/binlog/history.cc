@@ -131,6 +131,7 @@ Status HistoryReader::Begin(TransactionHead head) {
   PHA_ASSIGN_OR_RETURN(wanted_, visitor_.Begin(head));
   open_ = true;
   tables_.clear();
+  unwanted_.clear();
   return Ok();
 }
 
@@ -208,6 +209,11 @@ Status HistoryReader::TakeTableMap(const BinlogEvent& event) {
   const Cursor meta(body.Take(body.Packed()));
   if (body.Failed()) return TooShort("a table's description");
   PHA_ASSIGN_OR_RETURN(table.columns, ReadColumnTypes(types, meta));
+  unwanted_.erase(id);
+  if (!visitor_.Wants(table)) {
+    unwanted_.insert(id);
+    return Ok();
+  }
   tables_[id] = std::move(table);
   return Ok();
 }
@@ -217,7 +223,9 @@ Status HistoryReader::TakeRows(const BinlogEvent& event, RowChange::Kind kind,
   if (!wanted_) return Ok();
   constexpr std::uint64_t kEndOfStatement = 1;
   Cursor body(event.body);
-  const auto table = tables_.find(body.Little(6));
+  const std::uint64_t id = body.Little(6);
+  if (unwanted_.contains(id)) return Ok();
+  const auto table = tables_.find(id);
   const std::uint64_t flags = body.Little(2);
   if (second_version) {
     const std::uint64_t more = body.Little(2);  // counts itself

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,11 @@ class HistoryVisitor {
 
   // False: the rest of this transaction is not told.
   virtual Result<bool> Begin(const TransactionHead& head) = 0;
+  // False: the rows of this table are not told, and not even read.
+  virtual bool Wants(const TableMap& table) const {
+    static_cast<void>(table);
+    return true;
+  }
   virtual Status Changed(const TableMap& table, const RowChange& change) = 0;
   // A change that is in the log as a statement, not as rows: DDL, or worse.
   virtual Status Stated(std::string_view schema, std::string_view statement) = 0;
@@ -70,10 +76,11 @@ class HistoryReader {
 
   const Flavor flavor_;
   HistoryVisitor& visitor_;
-  std::map<std::uint64_t, TableMap> tables_;  // of the running statement
-  bool open_ = false;                         // within a transaction
-  bool wanted_ = false;                       // which the visitor wants to hear of
-  bool standalone_ = false;                   // which is one statement, and commits itself
+  std::map<std::uint64_t, TableMap> tables_;  // of the running statement; those that are wanted
+  std::set<std::uint64_t> unwanted_;
+  bool open_ = false;        // within a transaction
+  bool wanted_ = false;      // which the visitor wants to hear of
+  bool standalone_ = false;  // which is one statement, and commits itself
 };
 
 // The transactions before a file: from its second event. kInvalid when it has none.

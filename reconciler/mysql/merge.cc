@@ -9,13 +9,12 @@
 #include "reconciler/binlog/archive.h"
 #include "reconciler/mysql/merge_identity.h"
 #include "reconciler/mysql/merge_tables.h"
-#include "reconciler/mysql/provision.h"
+#include "reconciler/mysql/merge_writers.h"
 #include "reconciler/mysql/quote.h"
 
 namespace pandora_ha {
 namespace {
 
-constexpr std::size_t kRowsAtOnce = 200;  // in one statement
 constexpr int kLockSeconds = 5;
 constexpr std::int64_t kDay = 86400;
 
@@ -46,7 +45,13 @@ class Merger final : public HistoryVisitor {
         manifest_(manifest),
         which_(which),
         tables_(tables),
-        identities_(identities) {}
+        identities_(identities),
+        writing_{session, options.dry_run, options.patience,
+                 session.server_version().find("MariaDB") != std::string::npos},
+        schema_(*QuoteIdentifier(manifest.schema)),
+        data_(writing_, tables.at("tagente_datos"), false),
+        texts_(writing_, tables.at("tagente_datos_string"), true),
+        events_(writing_, tables.at("tevento"), schema_ + ".`pandora_ha_merged_event`") {}
 
   Status Prepare();
   Result<bool> Begin(const TransactionHead& head) override;
@@ -63,21 +68,15 @@ class Merger final : public HistoryVisitor {
   Status ReadLimits();
   Status OpenGroup();
   Status CloseGroup();
-  Status SkipMerged();
+  Status RecallEvents();
   Status Apply(const Change& change);
   Status ApplyData(const MergeTable& table, const Change& change, MergedTable& count);
-  Status FlushData(const std::string& table);
   Status ApplyEvent(const MergeTable& table, const Change& change, MergedTable& count);
-  Status InsertEvent(const MergeTable& table, const Row& row,
-                     const std::map<std::string, std::string>& replaced, std::int64_t old_id);
   Status ApplyPartOfEvent(const MergeTable& table, const Change& change, MergedTable& count);
   Result<Identity> EventOnPrimary(std::int64_t id);
   // Empty: young enough for the primary to keep.
   std::string WhyTooOld(const std::string& table, std::int64_t utimestamp) const;
-  Status Write(const std::string& sql) {
-    return options_.dry_run ? Ok() : session_.Execute(sql, Soon());
-  }
-  std::string Ledger() const { return ledger_; }
+  Status Write(const std::string& sql) { return writing_.Write(sql); }
   std::string Key() const {
     return QuoteLiteral(head_.gtid.ToString()) + "," + std::to_string(InSeconds(head_.at));
   }
@@ -88,30 +87,30 @@ class Merger final : public HistoryVisitor {
   const OwnTransactions& which_;
   const std::map<std::string, MergeTable>& tables_;
   Identities& identities_;
-  std::string ledger_, event_ledger_, heartbeat_;
+  const MergeWriting writing_;
+  const std::string schema_;
+  DataWriter data_, texts_;
+  EventWriter events_;
   std::set<std::pair<std::string, std::int64_t>> merged_before_;
   std::map<std::string, std::int64_t> days_;  // limits of the primary's purge, by table
   MergeReport report_, group_report_;
   TransactionHead head_;
   std::vector<Change> changes_;  // of the transaction that is being told
   std::uint64_t statements_ = 0;
-  std::map<std::int64_t, std::int64_t> events_;        // the node's number → the primary's
-  std::map<std::string, std::set<std::string>> data_;  // "SELECT 7 AS m,…", by table
+  std::set<std::int64_t> made_events_;  // by the node itself, merged or not
+  std::string ledger_rows_;             // of the group
+  bool skipping_ = false;               // the transaction was merged before: only count
   std::size_t rows_in_group_ = 0;
   bool group_open_ = false;
 };
 
 Status Merger::Prepare() {
-  PHA_ASSIGN_OR_RETURN(const std::string schema, QuoteIdentifier(manifest_.schema));
-  PHA_ASSIGN_OR_RETURN(heartbeat_, HeartbeatTable(manifest_.schema));
-  ledger_ = schema + ".`pandora_ha_merged`";
-  event_ledger_ = schema + ".`pandora_ha_merged_event`";
   const std::string key =
       "gtid VARCHAR(120) CHARACTER SET ascii NOT NULL, committed_at BIGINT NOT NULL, ";
-  PHA_TRY(Write("CREATE TABLE IF NOT EXISTS " + ledger_ + " (" + key +
+  PHA_TRY(Write("CREATE TABLE IF NOT EXISTS " + schema_ + ".`pandora_ha_merged` (" + key +
                 "archive VARCHAR(190) CHARACTER SET ascii NOT NULL, merged_at BIGINT NOT NULL, "
                 "PRIMARY KEY (gtid, committed_at)) ENGINE=InnoDB; CREATE TABLE IF NOT EXISTS " +
-                event_ledger_ + " (" + key +
+                schema_ + ".`pandora_ha_merged_event` (" + key +
                 "old_id BIGINT UNSIGNED NOT NULL, new_id BIGINT UNSIGNED NOT NULL, "
                 "PRIMARY KEY (gtid, committed_at, old_id)) ENGINE=InnoDB"));
   // Its reads must not keep Pandora from adding rows.
@@ -121,7 +120,8 @@ Status Merger::Prepare() {
 }
 
 Status Merger::ReadLedger() {
-  const auto rows = session_.Query("SELECT gtid, committed_at FROM " + ledger_, Soon());
+  const auto rows =
+      session_.Query("SELECT gtid, committed_at FROM " + schema_ + ".`pandora_ha_merged`", Soon());
   // A dry run has not made it.
   if (!rows.ok() && rows.error().number == 1146) return Ok();
   if (!rows.ok()) return rows.error();
@@ -135,7 +135,7 @@ Status Merger::ReadLedger() {
 // What is older, the primary's own maintenance has deleted, and would delete again.
 Status Merger::ReadLimits() {
   const auto rows =
-      session_.Query("SELECT token, value FROM " + *QuoteIdentifier(manifest_.schema) +
+      session_.Query("SELECT token, value FROM " + schema_ +
                          ".`tconfig` WHERE token IN ('days_purge','string_purge','event_purge')",
                      Soon());
   if (!rows.ok() && rows.error().number == 1146) return Ok();
@@ -186,39 +186,32 @@ Status Merger::Stated(std::string_view, std::string_view) {
 Status Merger::Committed() {
   ++group_report_.transactions;
   group_report_.statements += statements_;
-  const std::pair<std::string, std::int64_t> key = {head_.gtid.ToString(), InSeconds(head_.at)};
-  if (merged_before_.contains(key)) return SkipMerged();
-  if (!changes_.empty()) {
+  skipping_ = merged_before_.contains({head_.gtid.ToString(), InSeconds(head_.at)});
+  if (!changes_.empty() && !skipping_) {
     PHA_TRY(OpenGroup());
-    PHA_TRY(Write("INSERT INTO " + ledger_ + " VALUES (" + Key() + "," +
-                  QuoteLiteral(manifest_.id) + "," + std::to_string(InSeconds(options_.now)) +
-                  ")"));
-    for (const Change& change : changes_) PHA_TRY(Apply(change));
+    ledger_rows_ += (ledger_rows_.empty() ? "(" : ",(") + Key() + "," + QuoteLiteral(manifest_.id) +
+                    "," + std::to_string(InSeconds(options_.now)) + ")";
   }
+  if (skipping_) PHA_TRY(RecallEvents());
+  for (const Change& change : changes_) PHA_TRY(Apply(change));
   rows_in_group_ += changes_.size() + 1;
   if (options_.progress) options_.progress(report_.transactions + group_report_.transactions);
   return rows_in_group_ >= options_.rows_a_group ? CloseGroup() : Ok();
 }
 
 // An earlier run has merged it; later transactions may speak of its events.
-Status Merger::SkipMerged() {
-  for (const Change& change : changes_) {
-    const bool asked = change.schema == manifest_.schema && tables_.contains(change.table);
-    MergedTable& count =
-        group_report_.tables[asked ? change.table : change.schema + "." + change.table];
-    ++count.diverged;
-    ++count.already_there;
-  }
+Status Merger::RecallEvents() {
   const bool events = std::any_of(changes_.begin(), changes_.end(),
                                   [](const Change& change) { return change.table == "tevento"; });
   if (!events) return Ok();
-  PHA_ASSIGN_OR_RETURN(const Rows rows,
-                       session_.Query("SELECT old_id, new_id FROM " + event_ledger_ +
-                                          " WHERE (gtid, committed_at)=(" + Key() + ")",
-                                      Soon()));
+  PHA_ASSIGN_OR_RETURN(
+      const Rows rows,
+      session_.Query("SELECT old_id, new_id FROM " + schema_ +
+                         ".`pandora_ha_merged_event` WHERE (gtid, committed_at)=(" + Key() + ")",
+                     Soon()));
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const RowReader row(rows, i);
-    events_[row.Number("old_id").value_or(0)] = row.Number("new_id").value_or(0);
+    events_.Know(row.Number("old_id").value_or(0), row.Number("new_id").value_or(0));
   }
   return Ok();
 }
@@ -227,8 +220,8 @@ Status Merger::OpenGroup() {
   if (group_open_) return Ok();
   PHA_TRY(Write("BEGIN"));
   PHA_ASSIGN_OR_RETURN(const Rows rows,
-                       session_.Query("SELECT (SELECT epoch FROM " + heartbeat_ +
-                                          " WHERE id=1) AS epoch, "
+                       session_.Query("SELECT (SELECT epoch FROM " + schema_ +
+                                          ".`pandora_ha_heartbeat` WHERE id=1) AS epoch, "
                                           "CAST(@@global.read_only AS CHAR) IN ('0','OFF') AS open",
                                       Soon()));
   const RowReader row(rows, 0);
@@ -242,7 +235,17 @@ Status Merger::OpenGroup() {
 }
 
 Status Merger::CloseGroup() {
-  for (const auto& [table, rows] : data_) PHA_TRY(FlushData(table));
+  PHA_TRY(events_.Flush());
+  for (const auto& [writer, name] :
+       {std::pair{&data_, "tagente_datos"}, std::pair{&texts_, "tagente_datos_string"}}) {
+    PHA_TRY(writer->Flush());
+    const DataWriter::Counts counts = writer->Take();
+    if (counts.merged + counts.already_there == 0) continue;
+    group_report_.tables[name].merged += counts.merged;
+    group_report_.tables[name].already_there += counts.already_there;
+  }
+  if (const std::string rows = std::exchange(ledger_rows_, ""); !rows.empty())
+    PHA_TRY(Write("INSERT INTO " + schema_ + ".`pandora_ha_merged` VALUES " + rows));
   if (group_open_) PHA_TRY(Write("COMMIT"));
   group_open_ = false;
   rows_in_group_ = 0;
@@ -304,61 +307,33 @@ Status Merger::ApplyData(const MergeTable& table, const Change& change, MergedTa
   }
   const auto datos = table.Find("datos");
   if (!datos) return Error{ErrorCode::kUnsupported, table.name() + " has no column datos"};
-  PHA_ASSIGN_OR_RETURN(const std::string value, table.Literal(row, *datos));
-  const bool first = data_[change.table]
-                         .insert("SELECT " + std::to_string(module.id) + " AS m," + value +
-                                 " AS d," + std::to_string(at) + " AS t")
-                         .second;
-  if (!first) ++count.already_there;
-  return data_[change.table].size() >= kRowsAtOnce ? FlushData(change.table) : Ok();
-}
-
-// The same value of the same module at the same second is the same datum: an agent that reports to
-// both sides has written it twice.
-Status Merger::FlushData(const std::string& name) {
-  const std::set<std::string> rows = std::exchange(data_[name], {});
-  if (rows.empty()) return Ok();
-  const std::string& table = tables_.at(name).name();
-  std::string list;
-  for (const std::string& row : rows) list += (list.empty() ? "" : " UNION ALL ") + row;
-  const bool text = name == "tagente_datos_string";
-  const std::string same =
-      text ? "CAST(t.datos AS BINARY) <=> CAST(n.d AS BINARY)" : "t.datos <=> n.d";
-  const std::string rest = " FROM (" + list + ") n WHERE NOT EXISTS (SELECT 1 FROM " + table +
-                           " t WHERE t.id_agente_modulo=n.m AND t.utimestamp=n.t AND " + same + ")";
-  std::uint64_t written = 0;
-  if (options_.dry_run) {
-    PHA_ASSIGN_OR_RETURN(const Rows counted, session_.Query("SELECT COUNT(*) AS c" + rest, Soon()));
-    written = static_cast<std::uint64_t>(RowReader(counted, 0).Number("c").value_or(0));
-  } else {
-    PHA_ASSIGN_OR_RETURN(const Rows done,
-                         session_.Query("INSERT INTO " + table +
-                                            " (id_agente_modulo, datos, utimestamp) SELECT n.m, "
-                                            "n.d, n.t" +
-                                            rest,
-                                        Soon()));
-    written = done.matched;
+  if (skipping_) {
+    ++count.already_there;
+    return Ok();
   }
-  MergedTable& count = group_report_.tables[name];
-  count.merged += written;
-  count.already_there += rows.size() - std::min<std::uint64_t>(written, rows.size());
-  return Ok();
+  PHA_ASSIGN_OR_RETURN(const std::string value, table.Literal(row, *datos));
+  return (change.table == "tagente_datos" ? data_ : texts_).Add(module.id, value, at);
 }
 
 Status Merger::ApplyEvent(const MergeTable& table, const Change& change, MergedTable& count) {
-  const bool gone = change.row.kind == RowChange::Kind::kDelete;
-  const Row& row = gone ? change.row.before : change.row.after;
+  const RowChange::Kind kind = change.row.kind;
+  const Row& row = kind == RowChange::Kind::kDelete ? change.row.before : change.row.after;
   const std::int64_t old_id = table.Number(row, "id_evento").value_or(0);
-  const auto known = events_.find(old_id);
-  if (change.row.kind != RowChange::Kind::kInsert && known == events_.end()) {
+  if (kind == RowChange::Kind::kInsert) made_events_.insert(old_id);
+  if (kind != RowChange::Kind::kInsert && !events_.Knows(old_id)) {
     ++count.rejected["an event that both sides had, or that was not merged, is changed"];
     return Ok();
   }
-  if (gone) {
+  if (skipping_ && events_.Knows(old_id)) {
+    ++count.already_there;
+    if (kind == RowChange::Kind::kDelete) events_.Forget(old_id);
+    return Ok();
+  }
+  if (kind == RowChange::Kind::kDelete) {
     ++count.merged;
-    const std::string id = std::to_string(known->second);
-    events_.erase(known);
-    return Write("DELETE FROM " + table.name() + " WHERE id_evento=" + id);
+    PHA_ASSIGN_OR_RETURN(const std::int64_t number, events_.Number(old_id));
+    events_.Forget(old_id);
+    return Write("DELETE FROM " + table.name() + " WHERE id_evento=" + std::to_string(number));
   }
   if (std::string why = WhyTooOld(change.table, table.Number(row, "utimestamp").value_or(0));
       !why.empty()) {
@@ -374,36 +349,29 @@ Status Merger::ApplyEvent(const MergeTable& table, const Change& change, MergedT
     ++count.rejected[why];
     return Ok();
   }
-  const std::map<std::string, std::string> replaced = {
-      {"id_evento", ""},
-      {"id_agente", std::to_string(agent.id)},
-      {"id_agentmodule", std::to_string(module.id)}};
+  if (skipping_) {
+    ++count.already_there;
+    return Ok();
+  }
   ++count.merged;
-  if (change.row.kind == RowChange::Kind::kInsert) return InsertEvent(table, row, replaced, old_id);
+  if (kind == RowChange::Kind::kInsert) return events_.Add(row, agent.id, module.id, old_id, Key());
+  PHA_ASSIGN_OR_RETURN(const std::int64_t number, events_.Number(old_id));
   PHA_ASSIGN_OR_RETURN(const std::string sql,
-                       table.Update(row, replaced, "id_evento=" + std::to_string(known->second)));
+                       table.Update(row,
+                                    {{"id_evento", ""},
+                                     {"id_agente", std::to_string(agent.id)},
+                                     {"id_agentmodule", std::to_string(module.id)}},
+                                    "id_evento=" + std::to_string(number)));
   return Write(sql);
 }
 
-Status Merger::InsertEvent(const MergeTable& table, const Row& row,
-                           const std::map<std::string, std::string>& replaced,
-                           std::int64_t old_id) {
-  PHA_ASSIGN_OR_RETURN(const std::string sql, table.Insert(row, replaced));
-  events_[old_id] = 0;
-  if (options_.dry_run) return Ok();
-  PHA_ASSIGN_OR_RETURN(const ResultSets done,
-                       session_.QueryAll(sql + "; SELECT LAST_INSERT_ID() AS id; INSERT INTO " +
-                                             event_ledger_ + " VALUES (" + Key() + "," +
-                                             std::to_string(old_id) + ",LAST_INSERT_ID())",
-                                         Soon()));
-  if (done.stopped_by) return *done.stopped_by;
-  events_[old_id] = RowReader(done.tables.at(1), 0).Number("id").value_or(0);
-  return Ok();
-}
-
+// A number that the node gave out may be another event's on the primary.
 Result<Identity> Merger::EventOnPrimary(std::int64_t id) {
-  if (const auto merged = events_.find(id); merged != events_.end())
-    return Identity{merged->second, ""};
+  if (events_.Knows(id)) {
+    PHA_ASSIGN_OR_RETURN(const std::int64_t number, events_.Number(id));
+    return Identity{number, ""};
+  }
+  if (made_events_.contains(id)) return Identity{0, "its event was not merged"};
   PHA_ASSIGN_OR_RETURN(const Rows rows, session_.Query("SELECT id_evento AS id FROM " +
                                                            tables_.at("tevento").name() +
                                                            " WHERE id_evento=" + std::to_string(id),
@@ -424,11 +392,16 @@ Status Merger::ApplyPartOfEvent(const MergeTable& table, const Change& change, M
     ++count.rejected[event.why_none];
     return Ok();
   }
+  if (skipping_) {
+    ++count.already_there;
+    return Ok();
+  }
   PHA_ASSIGN_OR_RETURN(
-      const std::string sql,
+      const MergeTable::InsertParts parts,
       table.Insert(change.row.after, {{"id", ""}, {column, std::to_string(event.id)}}));
   ++count.merged;
-  return Write(sql);
+  return Write("INSERT INTO " + table.name() + " (" + parts.names + ") VALUES (" + parts.values +
+               ")");
 }
 
 // Pandora's maintenance asks for these names and stays away while somebody has one.
@@ -454,6 +427,7 @@ Result<MergeReport> MergeArchive(Session& primary, const MergeOptions& options) 
   const auto soon = [&] {
     return Deadline(SystemClock(), options.patience + Seconds(4 * kLockSeconds));
   };
+  PHA_TRY(QuoteIdentifier(manifest.schema));
   PHA_TRY(TakeLocks(primary, manifest.schema, soon()));
   PHA_ASSIGN_OR_RETURN(const auto tables,
                        ReadMergeTables(primary, manifest.schema, TablesAsked(), soon()));

@@ -28,7 +28,7 @@ struct MergeOptions {
   bool dry_run = false;  // tell what would be done
   // A transaction of the primary is closed as soon as it has so many; one of the node's is never
   // divided.
-  std::size_t rows_a_group = 2000;
+  std::size_t rows_a_group = 10000;
   Seconds patience{30};  // for one transaction; with semi-sync it waits for an acknowledgement
   WallTime now{};        // what the primary's purge limits are counted from
   // Transactions read so far; may be empty.

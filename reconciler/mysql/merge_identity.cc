@@ -5,7 +5,7 @@
 namespace pandora_ha {
 
 Status OwnIdentities::Changed(const TableMap& table, const RowChange& change) {
-  if (table.schema != schema_ || change.after.empty()) return Ok();
+  if (change.after.empty()) return Ok();
   const bool made = change.kind == RowChange::Kind::kInsert;
   if (table.table == "tagente" && agents_.WhyOther(table).empty()) {
     const auto id = agents_.Number(change.after, "id_agente");

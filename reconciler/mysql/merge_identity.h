@@ -23,6 +23,9 @@ class OwnIdentities final : public HistoryVisitor {
       : which_(which), schema_(schema), agents_(agents), modules_(modules) {}
 
   Result<bool> Begin(const TransactionHead& head) override { return which_.Holds(head); }
+  bool Wants(const TableMap& table) const override {
+    return table.schema == schema_ && (table.table == "tagente" || table.table == "tagente_modulo");
+  }
   Status Changed(const TableMap& table, const RowChange& change) override;
   Status Stated(std::string_view, std::string_view) override { return Ok(); }
   Status Committed() override { return Ok(); }

@@ -130,8 +130,10 @@ Result<std::string> MergeTable::Literal(const Row& row, std::size_t at) const {
                                },
                                [](const double value) -> Text {
                                  if (!std::isfinite(value)) return std::string("NULL");
+                                 // With an exponent it is a DOUBLE for the server, too, and not a
+                                 // DECIMAL.
                                  std::array<char, 40> text{};
-                                 std::snprintf(text.data(), text.size(), "%.17g", value);
+                                 std::snprintf(text.data(), text.size(), "%.16e", value);
                                  return std::string(text.data());
                                },
                                [&](const std::string& value) -> Text {
@@ -153,9 +155,9 @@ Result<std::string> MergeTable::Literal(const Row& row, std::size_t at) const {
                     *row[at]);
 }
 
-Result<std::string> MergeTable::Insert(const Row& row,
-                                       const std::map<std::string, std::string>& replaced) const {
-  std::string names, values;
+Result<MergeTable::InsertParts> MergeTable::Insert(
+    const Row& row, const std::map<std::string, std::string>& replaced) const {
+  InsertParts parts;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     const auto other = replaced.find(columns_[i].name);
     std::string value;
@@ -166,10 +168,10 @@ Result<std::string> MergeTable::Insert(const Row& row,
       PHA_ASSIGN_OR_RETURN(value, Literal(row, i));
     }
     PHA_ASSIGN_OR_RETURN(const std::string name, QuoteIdentifier(columns_[i].name));
-    names += (names.empty() ? "" : ",") + name;
-    values += (values.empty() ? "" : ",") + value;
+    parts.names += (parts.names.empty() ? "" : ",") + name;
+    parts.values += (parts.values.empty() ? "" : ",") + value;
   }
-  return "INSERT INTO " + name_ + " (" + names + ") VALUES (" + values + ")";
+  return parts;
 }
 
 Result<std::string> MergeTable::Update(const Row& row,

@@ -34,8 +34,11 @@ class MergeTable {
 
   // The value as a literal that needs no trust: texts are hexadecimal, in their own character set.
   Result<std::string> Literal(const Row& row, std::size_t column) const;
-  // "INSERT INTO … (…) VALUES (…)" with some columns' literals replaced, or left out when empty.
-  Result<std::string> Insert(const Row& row,
+  // "a,b" and "1,2" of an INSERT, with some columns' literals replaced, or left out when empty.
+  struct InsertParts {
+    std::string names, values;
+  };
+  Result<InsertParts> Insert(const Row& row,
                              const std::map<std::string, std::string>& replaced) const;
   // "UPDATE … SET …" likewise, of one row.
   Result<std::string> Update(const Row& row, const std::map<std::string, std::string>& replaced,

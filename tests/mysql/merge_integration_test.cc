@@ -151,6 +151,8 @@ class MergeTest : public OneServer {
        "(103,4,'mapped',1700000012)");
     Do("INSERT INTO tevento (id_evento,id_agente,evento,utimestamp) VALUES "
        "(104,3,'nobody''s',1700000012)");
+    On("INSERT INTO tevento (id_evento,evento,utimestamp) VALUES (104,'another''s',1700000100)");
+    Do("INSERT INTO tevent_comment (id_event,comment) VALUES (104,'of an event that stays')");
     Do("UPDATE tserver SET name='other'");
     Do("UPDATE pandora_ha_heartbeat SET written_at_ms=1");
     Do("CREATE TABLE tnew (id INT)");
@@ -164,7 +166,8 @@ class MergeTest : public OneServer {
     EXPECT_THAT(
         Lines(
             "SELECT id_agente, id_agentmodule, estado, event_type, timestamp, evento FROM tevento"),
-        ::testing::ElementsAre("0|0|0|unknown|1970-01-01 00:00:00|of both",
+        ::testing::ElementsAre("0|0|0|unknown|1970-01-01 00:00:00|another's",
+                               "0|0|0|unknown|1970-01-01 00:00:00|of both",
                                "0|0|0|unknown|1970-01-01 00:00:00|the primary's",
                                "1|10|1|alert_fired|2023-11-14 22:13:30|a &#40;b&#41; 'c' (7,",
                                "3|0|0|unknown|1970-01-01 00:00:00|mapped"));
@@ -188,7 +191,7 @@ TEST_P(MergeTest, EveryRowIsMergedThereAlreadyOrRejectedWithAReason) {
   options.dry_run = true;
   const auto told = Merge(*primary_server_, options);
   ASSERT_TRUE(told.ok()) << told.error().message;
-  EXPECT_EQ(Lines("SELECT COUNT(*) FROM tevento").front(), "2") << "a dry run changes nothing";
+  EXPECT_EQ(Lines("SELECT COUNT(*) FROM tevento").front(), "3") << "a dry run changes nothing";
   EXPECT_EQ(Lines("SHOW TABLES LIKE 'pandora_ha_merged%'").size(), 0u);
   options.dry_run = false;
   const auto merged = Merge(*primary_server_, options);
@@ -225,6 +228,8 @@ TEST_P(MergeTest, RunTenTimesItAddsNothingTwice) {
     ASSERT_TRUE(merged.ok()) << merged.error().message;
     ExpectAccounted(*merged);
     EXPECT_EQ(merged->tables.at("tevento").merged, run == 0 ? 5u : 0u);
+    EXPECT_EQ(merged->tables.at("tevento").rejected.size(), 2u) << "told again";
+    EXPECT_EQ(merged->tables.at("tevent_comment").rejected.at("its event was not merged"), 1u);
     ExpectMerged();
   }
   Do("DELETE FROM tevento WHERE id_evento=199");
@@ -281,7 +286,7 @@ TEST_P(MergeTest, OnlyTheOpenPrimaryOfTheEpochIsWrittenTo) {
   EXPECT_EQ(held.error().code, ErrorCode::kConflict);
   EXPECT_THAT(held.error().message, HasSubstr("pandora_db"));
   On("DO RELEASE_LOCK('pandora_pandora_db')");
-  EXPECT_EQ(Lines("SELECT COUNT(*) FROM tevento").front(), "2");
+  EXPECT_EQ(Lines("SELECT COUNT(*) FROM tevento").front(), "3");
   EXPECT_TRUE(Merge(*primary_server_, options).ok());
   ExpectMerged();
 }
