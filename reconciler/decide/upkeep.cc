@@ -22,12 +22,16 @@ bool FollowsWell(const ReplicationSeen& channel, const DatabaseNodeSpec& source)
 // Between two tries to receive again after an error.
 constexpr Seconds kReceiveAgain{5};
 
+// MySQL's relay logs are gone: it was killed while it forgot a source. Following anew mends it.
+constexpr int kApplierStateLost = 13124;
+
 // The applier's errors, and a source that has purged what is needed, are for a person. Another
 // error that ended the receiver may have passed: MariaDB gives up for good (1593) when its session
 // is ended while it registers at the source. It is tried again, now and then.
 bool LeaveStopped(Context& c, const ReplicationSeen& channel, NodeMemory& remembered) {
-  if (channel.sql_errno != 0 || OnlyACopyHelps(channel)) return true;
-  if (channel.io_errno == 0 || channel.io != ThreadState::kStopped) return false;
+  const bool state_lost = channel.sql_errno == kApplierStateLost;
+  if ((channel.sql_errno != 0 && !state_lost) || OnlyACopyHelps(channel)) return true;
+  if (!state_lost && (channel.io_errno == 0 || channel.io != ThreadState::kStopped)) return false;
   if (remembered.receive_not_before && c.now() < *remembered.receive_not_before) return true;
   remembered.receive_not_before = c.now() + kReceiveAgain;
   return false;
@@ -73,9 +77,10 @@ void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& p
   }
   const bool same_source = state.replication && state.replication->source.host == primary.address;
   if (same_source && LeaveStopped(c, *state.replication, remembered)) return;
-  const bool failed = same_source && state.replication->io_errno != 0;
+  const bool failed =
+      same_source && (state.replication->io_errno != 0 || state.replication->sql_errno != 0);
   c.Do(ReplicateFrom{node.name, primary.name},
-       failed        ? "what ended its receiver may have passed"
+       failed        ? "what ended its replication may have passed"
        : same_source ? "its replication is stopped without an error"
                      : "it must follow the primary " + primary.name.text,
        Seconds(5), {IsReadOnly{node.name}});

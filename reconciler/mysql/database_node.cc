@@ -17,7 +17,11 @@ constexpr Milliseconds kLongestServerWait{500};
 constexpr Seconds kShortestSessionTimeout{5};
 // A question whose answer does not come in time closes the session, and the manager's lock with it.
 constexpr Milliseconds kTooLateToAsk{20};
-constexpr int kChannelUnreadable = 1201;
+
+// MariaDB answers a new source with it, MySQL the start of its threads.
+bool IsUnreadableChannel(int error) {
+  return error == 1201 || error == 1872;
+}
 
 }  // namespace
 
@@ -254,9 +258,19 @@ Result<std::optional<std::string>> SqlDatabaseNode::CaFileForReplication(Deadlin
   return std::optional<std::string>(ca);
 }
 
+// A server that was killed while it forgot a source has an index that still names relay logs which
+// are gone. It forgets once more, and what these logs held is received again.
 Status SqlDatabaseNode::ReplicateFrom(const Address& source, const Account& account,
                                       const Secret& password, Deadline deadline) {
   PHA_TRY(MayChange());
+  const Status followed = Follow(source, account, password, deadline);
+  if (followed.ok() || !IsUnreadableChannel(followed.error().number)) return followed;
+  PHA_TRY(Change(dialect_->Forget(), deadline));
+  return Follow(source, account, password, deadline);
+}
+
+Status SqlDatabaseNode::Follow(const Address& source, const Account& account,
+                               const Secret& password, Deadline deadline) {
   PHA_ASSIGN_OR_RETURN(ReplicaStanding standing, Standing(deadline));
   if (standing.channel && standing.channel->source == source) {
     const ReplicationSeen& channel = *standing.channel;
@@ -273,13 +287,8 @@ Status SqlDatabaseNode::ReplicateFrom(const Address& source, const Account& acco
     }
   }
   PHA_ASSIGN_OR_RETURN(const auto ca_file, CaFileForReplication(deadline));
-  const std::string follow =
-      dialect_->Follow({source, account.user, password, ca_file}, standing.executed);
-  const Status followed = ChangeSecret(follow, deadline);
-  if (followed.ok() || followed.error().number != kChannelUnreadable) return followed;
-  // MariaDB, killed while it forgot a source: its index still names relay logs that are gone.
-  PHA_TRY(Change(dialect_->Forget(), deadline));
-  return ChangeSecret(follow, deadline);
+  return ChangeSecret(
+      dialect_->Follow({source, account.user, password, ca_file}, standing.executed), deadline);
 }
 
 // ---- Semi-synchronous replication. ----

@@ -52,6 +52,8 @@ class SqlDatabaseNode final : public DatabaseNode {
                    Deadline deadline) override;
 
  private:
+  Status Follow(const Address& source, const Account& account, const Secret& password,
+                Deadline deadline);
   // Connects and learns the dialect, unless that is done.
   Status Ready(Deadline deadline);
   Result<DatabaseState> AskState(Deadline deadline);
