@@ -71,7 +71,8 @@ std::string ToText(const MergeReport& report, const Place& place, const MergeVer
     std::uint64_t rejected = 0;
     for (const auto& [reason, rows] : count.rejected) {
       rejected += rows;
-      reasons += "  " + name + ": " + std::to_string(rows) + " not merged: " + reason + ".\n";
+      reasons += "  " + Printable(name) + ": " + std::to_string(rows) +
+                 " not merged: " + Printable(reason) + ".\n";
     }
     table.Add({{Printable(name)},
                {std::to_string(count.diverged)},
@@ -82,7 +83,7 @@ std::string ToText(const MergeReport& report, const Place& place, const MergeVer
   std::string text = "Transactions of " + options.node + " that " + place.primary.text +
                      " lacked: " + std::to_string(report.transactions) + ".\n";
   if (!report.tables.empty()) text += table.Print(options.ask.style);
-  text += Printable(reasons).empty() ? "" : "Not merged, and kept in the archive:\n" + reasons;
+  text += reasons.empty() ? "" : "Not merged, and kept in the archive:\n" + reasons;
   if (report.statements > 0) {
     text += "  " + std::to_string(report.statements) +
             " changes are in the log without rows (DDL), and were left alone.\n";
@@ -118,6 +119,10 @@ Result<MergeReport> Merge(const MergeVerbOptions& options, const ClusterSpec& sp
                                           ", which the manager calls the primary."};
   }
   PHA_ASSIGN_OR_RETURN(const ArchiveManifest manifest, ReadManifest(place.archive));
+  if (manifest.node == place.primary) {
+    return Error{ErrorCode::kConflict, "The archive is of " + place.primary.text +
+                                           ", which is the primary now: it may have these rows."};
+  }
   PHA_ASSIGN_OR_RETURN(const ResolvedCredentials passwords,
                        ResolvePasswords(spec.database.credentials));
   SessionOptions session;

@@ -27,6 +27,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 constexpr char kManifest[] = "manifest.json";
+constexpr char kUnfinished[] = ".new";
 constexpr int kFormat = 1;
 constexpr std::size_t kAtOnce = 1 << 20;
 constexpr std::size_t kLargestManifest = 16 << 20;
@@ -216,13 +217,14 @@ ArchiveManifest ManifestFrom(const Json& json) {
   return manifest;
 }
 
-Status Count(const ArchiveOrder& order, const std::string& folder, ArchiveManifest* manifest) {
+Status Count(const ArchiveOrder& order, const std::vector<std::string>& logs,
+             ArchiveManifest* manifest) {
   // MariaDB's texts name the last number of a writer only, and so stand for what `known` holds,
   // too.
   const GtidSet own = order.own.Subtract(order.known);
   Accountant accountant({order.known, own}, order.schema);
   HistoryReader reader(order.flavor, accountant);
-  for (const ArchivedFile& file : manifest->files) PHA_TRY(reader.Read(folder + "/" + file.name));
+  PHA_TRY(reader.ReadAll(logs));
   if (const GtidSet missing = own.Subtract(accountant.counted()); !missing.empty()) {
     return Error{ErrorCode::kNotFound, "the binary logs do not hold " + missing.ToString() +
                                            ", which the node says to have executed"};
@@ -237,42 +239,70 @@ Status SyncFolder(const std::string& path) {
   return SyncDirectory(folder);
 }
 
-}  // namespace
-
-Result<ArchiveManifest> MakeArchive(const ArchiveOrder& order,
-                                    const std::function<void(std::int64_t, std::int64_t)>& progress,
-                                    WallTime now) {
-  if (!IsPlainName(order.id)) return Error{ErrorCode::kInvalid, "no name for an archive"};
-  const std::string archive = order.folder + "/" + order.id, made = archive + ".new";
-  if (auto there = ReadManifest(archive); there.ok()) return there;
-  std::error_code failed;
-  fs::create_directories(order.folder, failed);
-  fs::remove_all(made, failed);
-  if (mkdir(made.c_str(), 0700) != 0) return SystemError("cannot make " + made, errno);
-
+Result<ArchiveManifest> MakeIn(const std::string& made, const ArchiveOrder& order,
+                               const std::function<void(std::int64_t, std::int64_t)>& progress,
+                               WallTime now) {
   PHA_ASSIGN_OR_RETURN(const std::vector<Source> logs, LogsToKeep(order));
   std::uint64_t all = 0, done = 0;
-  for (const Source& log : logs) all += log.bytes;
-  PHA_TRY(CheckRoom(order.folder, all));
+  std::vector<std::string> paths;
+  for (const Source& log : logs) {
+    all += log.bytes;
+    paths.push_back(log.path);
+  }
   ArchiveManifest manifest{order.id,    order.node, order.flavor, order.schema, now,
                            order.known, order.own,  {},           {},           {}};
+  // What cannot be read is not copied first.
+  PHA_TRY(Count(order, paths, &manifest));
+  PHA_TRY(CheckRoom(order.folder, all));
+  paths.clear();
   for (const Source& log : logs) {
     PHA_ASSIGN_OR_RETURN(ArchivedFile file, CopyLog(log, made, [&](std::size_t bytes) {
                            done += bytes;
                            progress(static_cast<std::int64_t>(done),
                                     static_cast<std::int64_t>(all));
                          }));
+    paths.push_back(made + "/" + file.name);
     manifest.files.push_back(std::move(file));
   }
   for (const ArchivedFile& file : manifest.files) PHA_TRY(VerifyFile(made, file));
-  PHA_TRY(Count(order, made, &manifest));
+  PHA_TRY(Count(order, paths, &manifest));
   PHA_ASSIGN_OR_RETURN(const Descriptor folder, OpenDirectory(made));
   PHA_TRY(ReplaceFile(folder, kManifest, Print(manifest), {geteuid(), getegid(), 0600},
                       Durability::kSynced));
   PHA_TRY(SyncDirectory(folder));
+  const std::string archive = order.folder + "/" + order.id;
   if (rename(made.c_str(), archive.c_str()) != 0)
     return SystemError("cannot rename " + made + " to " + archive, errno);
   PHA_TRY(SyncFolder(order.folder));
+  return manifest;
+}
+
+// Half an archive only takes up space.
+void RemoveUnfinished(const std::string& folder) {
+  std::error_code failed;
+  std::vector<fs::path> unfinished;
+  for (const auto& entry : fs::directory_iterator(folder, failed))
+    if (entry.path().extension() == kUnfinished) unfinished.push_back(entry.path());
+  for (const fs::path& path : unfinished) fs::remove_all(path, failed);
+}
+
+}  // namespace
+
+Result<ArchiveManifest> MakeArchive(const ArchiveOrder& order,
+                                    const std::function<void(std::int64_t, std::int64_t)>& progress,
+                                    WallTime now) {
+  if (!IsPlainName(order.id)) return Error{ErrorCode::kInvalid, "no name for an archive"};
+  const std::string archive = order.folder + "/" + order.id, made = archive + kUnfinished;
+  if (auto there = ReadManifest(archive); there.ok()) {
+    if (there->own == order.own.Subtract(order.known)) return there;
+    return Error{ErrorCode::kConflict, archive + " holds other transactions"};
+  }
+  std::error_code failed;
+  fs::create_directories(order.folder, failed);
+  RemoveUnfinished(order.folder);
+  if (mkdir(made.c_str(), 0700) != 0) return SystemError("cannot make " + made, errno);
+  auto manifest = MakeIn(made, order, progress, now);
+  if (!manifest.ok()) fs::remove_all(made, failed);
   return manifest;
 }
 

@@ -55,8 +55,8 @@ struct ArchiveManifest {
 
 // Copies, counts, flushes, reads all of it again from the disk, and only then writes the manifest.
 // `progress` is told the bytes that are copied and all of them. kNotFound: the binary logs that
-// hold the node's own transactions are gone; kUnsupported: they cannot be read (history.h). Making
-// an archive that is there already gives its manifest.
+// hold the node's own transactions are gone; kUnsupported: they cannot be read (history.h). A
+// failure leaves nothing behind. Making an archive that is there already gives its manifest.
 Result<ArchiveManifest> MakeArchive(const ArchiveOrder& order,
                                     const std::function<void(std::int64_t, std::int64_t)>& progress,
                                     WallTime now);

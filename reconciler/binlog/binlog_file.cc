@@ -15,6 +15,7 @@ constexpr std::string_view kEncryptedMagic =
     "bin";
 constexpr std::uint64_t kHeader = 19;
 constexpr std::uint64_t kChecksum = 4;
+constexpr std::uint64_t kIgnorable = 0x80;
 constexpr std::uint64_t kVersionText = 50;
 
 // REQUIRES: the body holds its checksum.
@@ -84,6 +85,8 @@ Result<std::optional<BinlogEvent>> BinlogFile::Next() {
   event.type = static_cast<EventType>(header.Little(1));
   event.server_id = static_cast<std::uint32_t>(header.Little(4));
   const std::uint64_t length = header.Little(4);
+  header.Skip(4);  // where the next one begins
+  event.ignorable = (header.Little(2) & kIgnorable) != 0;
   if (length < kHeader) return Broken("an event of " + std::to_string(length) + " bytes");
   if (length > left) {
     position_ -= kHeader;

@@ -29,6 +29,7 @@ enum class EventType : std::uint8_t {
   kUpdateRows = 31,
   kDeleteRows = 32,
   kGtid = 33,
+  kAnonymousGtid = 34,
   kPreviousGtids = 35,
   kXaPrepare = 38,
   kPartialUpdateRows = 39,
@@ -46,7 +47,8 @@ struct BinlogEvent {
   EventType type{};
   std::uint32_t timestamp = 0;  // seconds of UTC, when the statement began
   std::uint32_t server_id = 0;
-  std::string body;  // without header and checksum
+  bool ignorable = false;  // its writer says that a reader may pass over it
+  std::string body;        // without header and checksum
 };
 
 // What the first event of a file says about all others.

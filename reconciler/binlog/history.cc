@@ -7,6 +7,8 @@
 namespace pandora_ha {
 namespace {
 
+constexpr std::size_t kMostColumns = 4096;
+
 std::string Uuid(std::string_view bytes) {
   std::string text;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
@@ -53,24 +55,54 @@ Result<Row> ReadRow(Cursor& bytes, const TableMap& table, std::string_view prese
   return row;
 }
 
+// Settings of statements, texts of statements beside their rows, the server's own book-keeping.
+bool IsHarmless(EventType type) {
+  switch (static_cast<int>(type)) {
+    case 5:    // INTVAR
+    case 13:   // RAND
+    case 14:   // USER_VAR
+    case 27:   // HEARTBEAT
+    case 28:   // IGNORABLE
+    case 29:   // ROWS_QUERY
+    case 36:   // TRANSACTION_CONTEXT
+    case 37:   // VIEW_CHANGE
+    case 41:   // HEARTBEAT_V2
+    case 160:  // ANNOTATE_ROWS
+    case 161:  // BINLOG_CHECKPOINT
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool BeginsWith(std::string_view text, std::string_view word) {
   return text.substr(0, word.size()) == word;
 }
 
 }  // namespace
 
-Status HistoryReader::Read(const std::string& path) {
+Status HistoryReader::ReadAll(const std::vector<std::string>& paths) {
+  for (std::size_t i = 0; i < paths.size(); ++i) PHA_TRY(Read(paths[i], i + 1 == paths.size()));
+  return Ok();
+}
+
+Status HistoryReader::Read(const std::string& path, bool last) {
   PHA_ASSIGN_OR_RETURN(BinlogFile file, BinlogFile::Open(path));
-  open_ = false;
+  open_ = wanted_ = false;
   tables_.clear();
+  unwanted_.clear();
   for (;;) {
     PHA_ASSIGN_OR_RETURN(const auto event, file.Next());
-    if (!event) return Ok();
+    if (!event) break;
     if (const Status taken = Take(*event); !taken.ok()) {
       return Error{taken.error().code, path + " before " + std::to_string(file.position()) + ": " +
                                            taken.error().message};
     }
   }
+  if (last || (!file.torn() && !open_)) return Ok();
+  return Error{ErrorCode::kInvalid, path + " at " + std::to_string(file.position()) +
+                                        ": it ends in the middle of something, and later logs "
+                                        "follow"};
 }
 
 Status HistoryReader::Take(const BinlogEvent& event) {
@@ -98,8 +130,10 @@ Status HistoryReader::Take(const BinlogEvent& event) {
     case EventType::kExecuteLoadQuery:
       return wanted_ ? visitor_.Stated("", "LOAD DATA") : Ok();
     case EventType::kXaPrepare:
-      if (wanted_) PHA_TRY(visitor_.Stated("", "XA PREPARE"));
+      if (wanted_) return Unsupported("XA transactions", "XA PREPARE");
       return Commit();
+    case EventType::kAnonymousGtid:
+      return Unsupported("transactions without a name", "gtid_mode");
     case EventType::kIncident:
       return Unsupported("a gap that the server itself reports", "an incident event");
     case EventType::kPartialUpdateRows:
@@ -124,7 +158,9 @@ Status HistoryReader::Take(const BinlogEvent& event) {
   if (event.type > EventType::kMariaRowsCompressedFirst &&
       event.type < EventType::kMariaRowsCompressedLast)
     return Unsupported("compressed events", "log_bin_compress");
-  return Ok();
+  if (!wanted_ || event.ignorable || IsHarmless(event.type)) return Ok();
+  return Unsupported("an event of type " + std::to_string(static_cast<int>(event.type)),
+                     "a newer server");
 }
 
 Status HistoryReader::Begin(TransactionHead head) {
@@ -186,11 +222,16 @@ Status HistoryReader::TakeQuery(const BinlogEvent& event) {
   }
   if (text == "COMMIT") return Commit();
   if (text == "ROLLBACK") {
-    open_ = wanted_ = false;
+    if (wanted_)
+      return Unsupported("a transaction that was rolled back", "tables without transactions");
+    open_ = false;
     return Ok();
   }
   if (BeginsWith(text, "SAVEPOINT ")) return Ok();
-  if (BeginsWith(text, "XA START") || BeginsWith(text, "XA BEGIN")) standalone_ = false;
+  if (BeginsWith(text, "XA ")) {
+    if (wanted_) return Unsupported("XA transactions", "XA START");
+    return Ok();
+  }
   if (wanted_) PHA_TRY(visitor_.Stated(schema, text));
   return standalone_ ? Commit() : Ok();
 }
@@ -206,6 +247,8 @@ Status HistoryReader::TakeTableMap(const BinlogEvent& event) {
   table.table = body.Take(body.Little(1));
   body.Skip(1);
   const std::string_view types = body.Take(body.Packed());
+  if (types.size() > kMostColumns)
+    return Error{ErrorCode::kInvalid, "a table of more columns than a server allows"};
   const Cursor meta(body.Take(body.Packed()));
   if (body.Failed()) return TooShort("a table's description");
   PHA_ASSIGN_OR_RETURN(table.columns, ReadColumnTypes(types, meta));

@@ -54,14 +54,18 @@ class HistoryVisitor {
   virtual Status Committed() = 0;
 };
 
-// Reads the files of one server, oldest first, one Read() each. What it cannot read it refuses with
-// kUnsupported, with a reason: compressed or encrypted events, tagged transactions, partial JSON
-// updates. A transaction never spans two files.
+// Reads the files of one server. What it cannot read it refuses with kUnsupported, with a reason:
+// compressed or encrypted events, tagged or anonymous transactions, XA, partial JSON updates, what
+// is logged although it was rolled back, and any event that it does not know and that is not marked
+// as ignorable. A transaction never spans two files.
 class HistoryReader {
  public:
   HistoryReader(Flavor flavor, HistoryVisitor& visitor) : flavor_(flavor), visitor_(visitor) {}
 
-  Status Read(const std::string& path);
+  // Oldest first. Only the last file may end with something that is not whole, as a crash leaves
+  // it; kInvalid: another one does.
+  Status ReadAll(const std::vector<std::string>& paths);
+  Status Read(const std::string& path, bool last = true);
   // For what does not come from a file.
   Status Take(const BinlogEvent& event);
 

@@ -114,7 +114,7 @@ std::string ReadOldDateTime(Cursor& bytes) {
 Result<Value> ReadDecimal(Cursor& bytes, ColumnType column) {
   static constexpr std::array<int, 10> kBytesOf = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4};
   const int precision = column.meta >> 8, decimals = column.meta & 0xff;
-  if (decimals > precision || precision > 65)
+  if (decimals > precision || precision < 1 || precision > 65)
     return Error{ErrorCode::kInvalid, "a DECIMAL that cannot be"};
   const int whole = precision - decimals;
   const int size = whole / 9 * 4 + kBytesOf[static_cast<std::size_t>(whole % 9)] +

@@ -1,5 +1,6 @@
 #include "reconciler/decide/archive.h"
 
+#include <algorithm>
 #include <string>
 
 namespace pandora_ha {
@@ -19,7 +20,7 @@ void Fail(Context& c, Archive& archive, const std::string& why) {
   ++archive.failures;
   archive.why = why;
   archive.id = archive.id.substr(0, archive.id.find('.')) + "." + std::to_string(archive.failures);
-  archive.not_before = c.now() + kAgainAfter;
+  archive.not_before = c.now() + kAgainAfter * (1 << std::min(archive.failures - 1, 6));
 }
 
 }  // namespace
@@ -52,8 +53,10 @@ void ArchiveWhereDiverged(Context& c, const DatabaseSeen& node) {
   }
   if (c.now() < archive.not_before) return;
   archive.not_before = c.now() + kSeenWithin;
-  c.Do(ArchiveOwnRows{node.name, archive.id, c.memory.primary_executed, archive.own},
-       "it may be nowhere else", kStartStep, {IsReadOnly{node.name}});
+  // What the primary lost it does not know.
+  const GtidSet known = c.memory.primary_executed.Subtract(c.memory.primary_lost);
+  c.Do(ArchiveOwnRows{node.name, archive.id, known, archive.own}, "it may be nowhere else",
+       kStartStep, {IsReadOnly{node.name}});
 }
 
 }  // namespace pandora_ha

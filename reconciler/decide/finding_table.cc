@@ -33,7 +33,7 @@ const std::vector<FindingRow>& FindingTable() {
        "it stays read-only and out of replication, and its rows are archived; then `pandora-ha "
        "merge NODE` brings them into the primary, and `pandora-ha resync NODE` makes it anew"},
       {F::kArchiveFailed, kCritical, "What a node committed by itself could not be archived.",
-       "see the reason; it is tried again every minute, and `pandora-ha resync NODE --set-aside` "
+       "see the reason; it is tried again, and `pandora-ha resync NODE --set-aside` "
        "keeps all of its data instead"},
       {F::kAccessDenied, kCritical, "A node refuses our account.",
        "correct user, password or grants"},

@@ -127,7 +127,7 @@ void CheckRebuild(Check& check, const RebuildServer& rebuild) {
   const bool empty = target != nullptr && target->process.known() && !target->process->initialised;
   const NodeMemory& remembered = MemoryOf(memory, rebuild.node);
   check.Require(rebuild.set_aside || empty || remembered.history == History::kContained ||
-                    IsArchived(remembered),
+                    (IsArchived(remembered) && memory.primary_lost.empty()),
                 8, rebuild.node.text + " is made anew over rows that may be nowhere else");
 }
 

@@ -43,17 +43,24 @@ bool CanCopy(ResyncMethod method, Flavor flavor) {
   return false;
 }
 
+// The owner of its process sees the archive that the memory speaks of.
+bool HasArchive(const DatabaseSeen& node, const NodeMemory& remembered) {
+  const auto& archive = node.process->archive;
+  return archive && archive->id == remembered.archive->id &&
+         archive->phase == ArchiveSeen::Phase::kDone;
+}
+
 // What may be lost with the node's own data.
 std::string WhyNotOver(const DatabaseSeen& node, const Memory& memory) {
   const NodeMemory& remembered = MemoryOf(memory, node.name);
   const std::string keeps = "; `--set-aside` keeps its data directory beside the new one";
   if (!node.process->initialised) return "";
-  if (remembered.history == History::kDiverged) {
-    if (IsArchived(remembered)) return "";
+  const bool diverged = remembered.history == History::kDiverged;
+  if (diverged && !(node.state.known() && IsArchived(remembered) && HasArchive(node, remembered))) {
     return "it has transactions that the primary lacks (" + remembered.errant.ToString() +
            "), and they are not archived yet" + keeps;
   }
-  if (remembered.history != History::kContained) {
+  if (!diverged && remembered.history != History::kContained) {
     return "whether it has rows of its own is not known, because it could not be compared with "
            "the primary" +
            keeps;
@@ -64,7 +71,7 @@ std::string WhyNotOver(const DatabaseSeen& node, const Memory& memory) {
   const auto& channel = node.state.known() ? node.state->replication : std::nullopt;
   const bool receives = channel && channel->io == ThreadState::kRunning;
   const GtidSet held = node.state.known() ? HeldBy(*node.state) : remembered.received;
-  if (!receives && !memory.primary_executed.Contains(held)) {
+  if (!receives && !memory.primary_executed.Union(remembered.errant).Contains(held)) {
     return "it has received transactions that the primary is not known to have" + keeps;
   }
   return "";
@@ -165,6 +172,7 @@ void FollowUp(Context& c, const DatabaseSeen& node, IntentRecord* record) {
     rebuild.in_place = true;
     remembered.history = History::kUnjudged;
     remembered.errant = remembered.executed = {};
+    remembered.archive.reset();  // it speaks of the old data only
     remembered.deposed = remembered.discard = false;
     rebuild.give_up_at = c.now() + kStartWithin;
   }

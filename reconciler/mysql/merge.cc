@@ -66,10 +66,12 @@ class Merger final : public HistoryVisitor {
   Deadline Soon() const { return Deadline(SystemClock(), options_.patience); }
   Status ReadLedger();
   Status ReadLimits();
+  Status CheckPrimary();
   Status OpenGroup();
   Status CloseGroup();
   Status RecallEvents();
   Status Apply(const Change& change);
+  void Reject(MergedTable& count, const std::string& why);
   Status ApplyData(const MergeTable& table, const Change& change, MergedTable& count);
   Status ApplyEvent(const MergeTable& table, const Change& change, MergedTable& count);
   Status ApplyPartOfEvent(const MergeTable& table, const Change& change, MergedTable& count);
@@ -91,28 +93,43 @@ class Merger final : public HistoryVisitor {
   const std::string schema_;
   DataWriter data_, texts_;
   EventWriter events_;
-  std::set<std::pair<std::string, std::int64_t>> merged_before_;
+  // Of the node's transactions: how many changes of rows were rejected.
+  std::map<std::pair<std::string, std::int64_t>, std::int64_t> merged_before_;
   std::map<std::string, std::int64_t> days_;  // limits of the primary's purge, by table
   MergeReport report_, group_report_;
   TransactionHead head_;
   std::vector<Change> changes_;  // of the transaction that is being told
   std::uint64_t statements_ = 0;
-  std::set<std::int64_t> made_events_;  // by the node itself, merged or not
-  std::string ledger_rows_;             // of the group
-  bool skipping_ = false;               // the transaction was merged before: only count
+  std::set<std::int64_t> made_events_;   // by the node itself, merged or not
+  std::set<std::int64_t> added_events_;  // of them, in this run
+  std::string events_unreadable_;        // why it is not known which the node made
+  std::string ledger_rows_;              // of the group
+  bool again_ = false;                   // the transaction was merged before,
+  bool skipping_ = false;                // and nothing of it was rejected: only count
+  std::uint64_t rejected_ = 0;           // of the transaction
   std::size_t rows_in_group_ = 0;
   bool group_open_ = false;
 };
 
 Status Merger::Prepare() {
+  PHA_TRY(CheckPrimary());
   const std::string key =
       "gtid VARCHAR(120) CHARACTER SET ascii NOT NULL, committed_at BIGINT NOT NULL, ";
-  PHA_TRY(Write("CREATE TABLE IF NOT EXISTS " + schema_ + ".`pandora_ha_merged` (" + key +
-                "archive VARCHAR(190) CHARACTER SET ascii NOT NULL, merged_at BIGINT NOT NULL, "
-                "PRIMARY KEY (gtid, committed_at)) ENGINE=InnoDB; CREATE TABLE IF NOT EXISTS " +
-                schema_ + ".`pandora_ha_merged_event` (" + key +
-                "old_id BIGINT UNSIGNED NOT NULL, new_id BIGINT UNSIGNED NOT NULL, "
-                "PRIMARY KEY (gtid, committed_at, old_id)) ENGINE=InnoDB"));
+  PHA_ASSIGN_OR_RETURN(
+      const Rows there,
+      session_.Query("SELECT COUNT(*) AS c FROM information_schema.TABLES WHERE TABLE_SCHEMA=" +
+                         QuoteLiteral(manifest_.schema) +
+                         " AND TABLE_NAME IN ('pandora_ha_merged','pandora_ha_merged_event')",
+                     Soon()));
+  if (RowReader(there, 0).Number("c") != 2) {
+    PHA_TRY(Write("CREATE TABLE IF NOT EXISTS " + schema_ + ".`pandora_ha_merged` (" + key +
+                  "archive VARCHAR(190) CHARACTER SET ascii NOT NULL, merged_at BIGINT NOT NULL, "
+                  "rejected BIGINT UNSIGNED NOT NULL, "
+                  "PRIMARY KEY (gtid, committed_at)) ENGINE=InnoDB; CREATE TABLE IF NOT EXISTS " +
+                  schema_ + ".`pandora_ha_merged_event` (" + key +
+                  "old_id BIGINT UNSIGNED NOT NULL, new_id BIGINT UNSIGNED NOT NULL, "
+                  "PRIMARY KEY (gtid, committed_at, old_id)) ENGINE=InnoDB"));
+  }
   // Its reads must not keep Pandora from adding rows.
   PHA_TRY(session_.Execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", Soon()));
   PHA_TRY(ReadLimits());
@@ -120,14 +137,15 @@ Status Merger::Prepare() {
 }
 
 Status Merger::ReadLedger() {
-  const auto rows =
-      session_.Query("SELECT gtid, committed_at FROM " + schema_ + ".`pandora_ha_merged`", Soon());
+  const auto rows = session_.Query(
+      "SELECT gtid, committed_at, rejected FROM " + schema_ + ".`pandora_ha_merged`", Soon());
   // A dry run has not made it.
   if (!rows.ok() && rows.error().number == 1146) return Ok();
   if (!rows.ok()) return rows.error();
   for (std::size_t i = 0; i < rows->size(); ++i) {
     const RowReader row(*rows, i);
-    merged_before_.emplace(row.Text("gtid"), row.Number("committed_at").value_or(0));
+    merged_before_[{row.Text("gtid"), row.Number("committed_at").value_or(0)}] =
+        row.Number("rejected").value_or(0);
   }
   return Ok();
 }
@@ -186,14 +204,18 @@ Status Merger::Stated(std::string_view, std::string_view) {
 Status Merger::Committed() {
   ++group_report_.transactions;
   group_report_.statements += statements_;
-  skipping_ = merged_before_.contains({head_.gtid.ToString(), InSeconds(head_.at)});
-  if (!changes_.empty() && !skipping_) {
-    PHA_TRY(OpenGroup());
-    ledger_rows_ += (ledger_rows_.empty() ? "(" : ",(") + Key() + "," + QuoteLiteral(manifest_.id) +
-                    "," + std::to_string(InSeconds(options_.now)) + ")";
-  }
-  if (skipping_) PHA_TRY(RecallEvents());
+  const auto before = merged_before_.find({head_.gtid.ToString(), InSeconds(head_.at)});
+  again_ = before != merged_before_.end();
+  skipping_ = again_ && before->second == 0;
+  rejected_ = 0;
+  if (!changes_.empty() && !skipping_) PHA_TRY(OpenGroup());
+  if (again_) PHA_TRY(RecallEvents());
   for (const Change& change : changes_) PHA_TRY(Apply(change));
+  if (!changes_.empty() && !skipping_) {
+    ledger_rows_ += (ledger_rows_.empty() ? "(" : ",(") + Key() + "," + QuoteLiteral(manifest_.id) +
+                    "," + std::to_string(InSeconds(options_.now)) + "," +
+                    std::to_string(rejected_) + ")";
+  }
   rows_in_group_ += changes_.size() + 1;
   if (options_.progress) options_.progress(report_.transactions + group_report_.transactions);
   return rows_in_group_ >= options_.rows_a_group ? CloseGroup() : Ok();
@@ -216,22 +238,25 @@ Status Merger::RecallEvents() {
   return Ok();
 }
 
-Status Merger::OpenGroup() {
-  if (group_open_) return Ok();
-  PHA_TRY(Write("BEGIN"));
+Status Merger::CheckPrimary() {
   PHA_ASSIGN_OR_RETURN(const Rows rows,
                        session_.Query("SELECT (SELECT epoch FROM " + schema_ +
                                           ".`pandora_ha_heartbeat` WHERE id=1) AS epoch, "
                                           "CAST(@@global.read_only AS CHAR) IN ('0','OFF') AS open",
                                       Soon()));
   const RowReader row(rows, 0);
-  if (!row.True("open") ||
-      row.Number("epoch") != static_cast<std::int64_t>(options_.epoch.number)) {
-    return Error{ErrorCode::kConflict, "the server is not the open primary of epoch " +
-                                           std::to_string(options_.epoch.number) + " any more"};
-  }
+  if (row.True("open") && row.Number("epoch") == static_cast<std::int64_t>(options_.epoch.number))
+    return Ok();
+  return Error{ErrorCode::kConflict, "the server is not the open primary of epoch " +
+                                         std::to_string(options_.epoch.number) +
+                                         " any more; run it again"};
+}
+
+Status Merger::OpenGroup() {
+  if (group_open_) return Ok();
+  PHA_TRY(Write("BEGIN"));
   group_open_ = true;
-  return Ok();
+  return CheckPrimary();
 }
 
 Status Merger::CloseGroup() {
@@ -245,8 +270,14 @@ Status Merger::CloseGroup() {
     group_report_.tables[name].already_there += counts.already_there;
   }
   if (const std::string rows = std::exchange(ledger_rows_, ""); !rows.empty())
-    PHA_TRY(Write("INSERT INTO " + schema_ + ".`pandora_ha_merged` VALUES " + rows));
-  if (group_open_) PHA_TRY(Write("COMMIT"));
+    PHA_TRY(Write("INSERT INTO " + schema_ + ".`pandora_ha_merged` VALUES " + rows +
+                  " ON DUPLICATE KEY UPDATE rejected=VALUES(rejected)"));
+  // An account that may write to a read-only server is not stopped by a switchover.
+  if (group_open_) {
+    PHA_TRY(CheckPrimary());
+    PHA_TRY(Write("COMMIT"));
+    PHA_TRY(CheckPrimary());
+  }
   group_open_ = false;
   rows_in_group_ = 0;
   report_.transactions += group_report_.transactions;
@@ -266,6 +297,11 @@ Status Merger::Finish() {
   return CloseGroup();
 }
 
+void Merger::Reject(MergedTable& count, const std::string& why) {
+  ++count.rejected[why];
+  ++rejected_;
+}
+
 Status Merger::Apply(const Change& change) {
   const bool ours = change.schema == manifest_.schema;
   const bool data = ours && change.table.starts_with("tagente_datos");
@@ -276,41 +312,46 @@ Status Merger::Apply(const Change& change) {
       group_report_.tables[ours ? change.table : change.schema + "." + change.table];
   ++count.diverged;
   if (!merged) {
-    ++count.rejected["tables of this kind are not merged"];
+    ++count.rejected["tables of this kind are not merged"];  // and never will be
     return Ok();
   }
   if (!change.why_other.empty()) {
-    ++count.rejected[change.why_other];
+    if (change.table == "tevento") events_unreadable_ = change.why_other;
+    Reject(count, change.why_other);
     return Ok();
   }
-  if (data) return ApplyData(found->second, change, count);
-  if (change.table == "tevento") return ApplyEvent(found->second, change, count);
-  return ApplyPartOfEvent(found->second, change, count);
+  Status applied = data                        ? ApplyData(found->second, change, count)
+                   : change.table == "tevento" ? ApplyEvent(found->second, change, count)
+                                               : ApplyPartOfEvent(found->second, change, count);
+  // A value that cannot be read is one row's matter.
+  if (applied.ok() || applied.error().code != ErrorCode::kUnsupported) return applied;
+  Reject(count, applied.error().message);
+  return Ok();
 }
 
 Status Merger::ApplyData(const MergeTable& table, const Change& change, MergedTable& count) {
+  if (skipping_) {
+    ++count.already_there;
+    return Ok();
+  }
   if (change.row.kind != RowChange::Kind::kInsert) {
-    ++count.rejected["a row that was there is changed or deleted"];
+    Reject(count, "a row that was there is changed or deleted");
     return Ok();
   }
   const Row& row = change.row.after;
   const std::int64_t at = table.Number(row, "utimestamp").value_or(0);
   if (std::string why = WhyTooOld(change.table, at); !why.empty()) {
-    ++count.rejected[std::move(why)];
+    Reject(count, why);
     return Ok();
   }
   PHA_ASSIGN_OR_RETURN(const Identity module,
                        identities_.Module(table.Number(row, "id_agente_modulo").value_or(0)));
   if (!module.why_none.empty()) {
-    ++count.rejected[module.why_none];
+    Reject(count, module.why_none);
     return Ok();
   }
   const auto datos = table.Find("datos");
   if (!datos) return Error{ErrorCode::kUnsupported, table.name() + " has no column datos"};
-  if (skipping_) {
-    ++count.already_there;
-    return Ok();
-  }
   PHA_ASSIGN_OR_RETURN(const std::string value, table.Literal(row, *datos));
   return (change.table == "tagente_datos" ? data_ : texts_).Add(module.id, value, at);
 }
@@ -321,10 +362,10 @@ Status Merger::ApplyEvent(const MergeTable& table, const Change& change, MergedT
   const std::int64_t old_id = table.Number(row, "id_evento").value_or(0);
   if (kind == RowChange::Kind::kInsert) made_events_.insert(old_id);
   if (kind != RowChange::Kind::kInsert && !events_.Knows(old_id)) {
-    ++count.rejected["an event that both sides had, or that was not merged, is changed"];
+    Reject(count, "an event that both sides had, or that was not merged, is changed");
     return Ok();
   }
-  if (skipping_ && events_.Knows(old_id)) {
+  if (again_ && events_.Knows(old_id) && !added_events_.contains(old_id)) {
     ++count.already_there;
     if (kind == RowChange::Kind::kDelete) events_.Forget(old_id);
     return Ok();
@@ -337,7 +378,7 @@ Status Merger::ApplyEvent(const MergeTable& table, const Change& change, MergedT
   }
   if (std::string why = WhyTooOld(change.table, table.Number(row, "utimestamp").value_or(0));
       !why.empty()) {
-    ++count.rejected[std::move(why)];
+    Reject(count, why);
     return Ok();
   }
   PHA_ASSIGN_OR_RETURN(const Identity agent,
@@ -346,15 +387,15 @@ Status Merger::ApplyEvent(const MergeTable& table, const Change& change, MergedT
                        identities_.Module(table.Number(row, "id_agentmodule").value_or(0)));
   if (const std::string& why = agent.why_none.empty() ? module.why_none : agent.why_none;
       !why.empty()) {
-    ++count.rejected[why];
+    Reject(count, why);
     return Ok();
   }
-  if (skipping_) {
-    ++count.already_there;
+  if (kind == RowChange::Kind::kInsert) {
+    PHA_TRY(events_.Add(row, agent.id, module.id, old_id, Key()));
+    added_events_.insert(old_id);
+    ++count.merged;
     return Ok();
   }
-  ++count.merged;
-  if (kind == RowChange::Kind::kInsert) return events_.Add(row, agent.id, module.id, old_id, Key());
   PHA_ASSIGN_OR_RETURN(const std::int64_t number, events_.Number(old_id));
   PHA_ASSIGN_OR_RETURN(const std::string sql,
                        table.Update(row,
@@ -362,11 +403,14 @@ Status Merger::ApplyEvent(const MergeTable& table, const Change& change, MergedT
                                      {"id_agente", std::to_string(agent.id)},
                                      {"id_agentmodule", std::to_string(module.id)}},
                                     "id_evento=" + std::to_string(number)));
+  ++count.merged;
   return Write(sql);
 }
 
 // A number that the node gave out may be another event's on the primary.
 Result<Identity> Merger::EventOnPrimary(std::int64_t id) {
+  if (!events_unreadable_.empty())
+    return Identity{0, "its event cannot be read: " + events_unreadable_};
   if (events_.Knows(id)) {
     PHA_ASSIGN_OR_RETURN(const std::int64_t number, events_.Number(id));
     return Identity{number, ""};
@@ -382,17 +426,18 @@ Result<Identity> Merger::EventOnPrimary(std::int64_t id) {
 
 Status Merger::ApplyPartOfEvent(const MergeTable& table, const Change& change, MergedTable& count) {
   if (change.row.kind != RowChange::Kind::kInsert) {
-    ++count.rejected["a row that was there is changed or deleted"];
+    Reject(count, "a row that was there is changed or deleted");
     return Ok();
   }
   const std::string column = change.table == "tevent_comment" ? "id_event" : "id_evento";
   PHA_ASSIGN_OR_RETURN(const Identity event,
                        EventOnPrimary(table.Number(change.row.after, column).value_or(0)));
   if (!event.why_none.empty()) {
-    ++count.rejected[event.why_none];
+    Reject(count, event.why_none);
     return Ok();
   }
-  if (skipping_) {
+  // With its event, in the same run; else an earlier one has brought it.
+  if (again_ && !added_events_.contains(table.Number(change.row.after, column).value_or(0))) {
     ++count.already_there;
     return Ok();
   }
@@ -407,8 +452,9 @@ Status Merger::ApplyPartOfEvent(const MergeTable& table, const Change& change, M
 // Pandora's maintenance asks for these names and stays away while somebody has one.
 Status TakeLocks(Session& session, const std::string& schema, Deadline deadline) {
   std::string sql;
-  for (const std::string& name : {"pandora_ha_merge:" + schema, std::string("merge-working"),
-                                  std::string("merging-events"), schema + "_pandora_db"}) {
+  for (const std::string& name :
+       {"pandora_ha_merge:" + schema.substr(0, 47), std::string("merge-working"),
+        std::string("merging-events"), (schema + "_pandora_db").substr(0, 64)}) {
     sql += (sql.empty() ? "SELECT " : " + ") + ("COALESCE(GET_LOCK(" + QuoteLiteral(name) + "," +
                                                 std::to_string(kLockSeconds) + "),0)");
   }
@@ -433,9 +479,10 @@ Result<MergeReport> MergeArchive(Session& primary, const MergeOptions& options) 
                        ReadMergeTables(primary, manifest.schema, TablesAsked(), soon()));
   const auto read = [&](HistoryVisitor& visitor) -> Status {
     HistoryReader reader(manifest.flavor, visitor);
+    std::vector<std::string> logs;
     for (const ArchivedFile& file : manifest.files)
-      PHA_TRY(reader.Read(options.archive + "/" + file.name));
-    return Ok();
+      logs.push_back(options.archive + "/" + file.name);
+    return reader.ReadAll(logs);
   };
   const OwnTransactions which{manifest.known, manifest.own};
   OwnIdentities own(which, manifest.schema, tables.at("tagente"), tables.at("tagente_modulo"));

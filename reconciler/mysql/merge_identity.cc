@@ -1,23 +1,57 @@
 #include "reconciler/mysql/merge_identity.h"
 
-#include "reconciler/mysql/quote.h"
+#include <algorithm>
+#include <array>
+#include <cctype>
 
 namespace pandora_ha {
+namespace {
+
+// Byte by byte: a collation would take two names for one. The first comparison is for the index.
+std::string Named(const std::string& name) {
+  const std::string text = HexLiteral(name);
+  return "nombre=_utf8mb4 " + text + " AND CAST(nombre AS BINARY)=" + text;
+}
+
+// A statement that changes rows, and does not tell which.
+bool ChangesRows(std::string_view statement) {
+  static constexpr std::array<std::string_view, 5> kWords = {"INSERT", "UPDATE", "DELETE",
+                                                             "REPLACE", "LOAD"};
+  const auto begins = [&](std::string_view word) {
+    return statement.size() >= word.size() &&
+           std::equal(word.begin(), word.end(), statement.begin(), [](char a, char b) {
+             return a == std::toupper(static_cast<unsigned char>(b));
+           });
+  };
+  return std::any_of(kWords.begin(), kWords.end(), begins);
+}
+
+}  // namespace
 
 Status OwnIdentities::Changed(const TableMap& table, const RowChange& change) {
+  const MergeTable& known = table.table == "tagente" ? agents_ : modules_;
+  if (std::string why = known.WhyOther(table); !why.empty()) {
+    unreadable = "what " + table.table + " says on the node cannot be read: " + why;
+    return Ok();
+  }
   if (change.after.empty()) return Ok();
   const bool made = change.kind == RowChange::Kind::kInsert;
-  if (table.table == "tagente" && agents_.WhyOther(table).empty()) {
+  if (table.table == "tagente") {
     const auto id = agents_.Number(change.after, "id_agente");
     if (id && (made || made_agents.contains(*id)))
       made_agents[*id] = agents_.Text(change.after, "nombre");
-  } else if (table.table == "tagente_modulo" && modules_.WhyOther(table).empty()) {
-    const auto id = modules_.Number(change.after, "id_agente_modulo");
-    if (id && (made || made_modules.contains(*id))) {
-      made_modules[*id] = {modules_.Number(change.after, "id_agente").value_or(0),
-                           modules_.Text(change.after, "nombre")};
-    }
+    return Ok();
   }
+  const auto id = modules_.Number(change.after, "id_agente_modulo");
+  if (id && (made || made_modules.contains(*id))) {
+    made_modules[*id] = {modules_.Number(change.after, "id_agente").value_or(0),
+                         modules_.Text(change.after, "nombre")};
+  }
+  return Ok();
+}
+
+Status OwnIdentities::Stated(std::string_view, std::string_view statement) {
+  if (ChangesRows(statement)) unreadable = "the node changed rows by a statement without rows";
   return Ok();
 }
 
@@ -34,7 +68,9 @@ Result<Identity> Identities::Agent(std::int64_t id) {
   if (known != agents_known_.end()) return known->second;
   const auto own = own_.made_agents.find(id);
   Identity identity;
-  if (!agents_.known()) {
+  if (!own_.unreadable.empty()) {
+    identity.why_none = own_.unreadable;
+  } else if (!agents_.known()) {
     identity.why_none = "the primary has no agents";
   } else if (own == own_.made_agents.end()) {
     PHA_ASSIGN_OR_RETURN(identity.id, Ask("SELECT id_agente AS id FROM " + agents_.name() +
@@ -42,7 +78,7 @@ Result<Identity> Identities::Agent(std::int64_t id) {
     if (identity.id == 0) identity.why_none = "its agent was deleted on the primary";
   } else {
     PHA_ASSIGN_OR_RETURN(identity.id, Ask("SELECT MIN(id_agente) AS id FROM " + agents_.name() +
-                                          " WHERE nombre=" + QuoteLiteral(own->second)));
+                                          " WHERE " + Named(own->second)));
     if (identity.id == 0) identity.why_none = "its agent is not on the primary";
   }
   agents_known_[id] = identity;
@@ -55,7 +91,9 @@ Result<Identity> Identities::Module(std::int64_t id) {
   if (known != modules_known_.end()) return known->second;
   const auto own = own_.made_modules.find(id);
   Identity identity;
-  if (!modules_.known()) {
+  if (!own_.unreadable.empty()) {
+    identity.why_none = own_.unreadable;
+  } else if (!modules_.known()) {
     identity.why_none = "the primary has no modules";
   } else if (own == own_.made_modules.end()) {
     PHA_ASSIGN_OR_RETURN(identity.id, Ask("SELECT id_agente_modulo AS id FROM " + modules_.name() +
@@ -64,10 +102,10 @@ Result<Identity> Identities::Module(std::int64_t id) {
   } else {
     PHA_ASSIGN_OR_RETURN(const Identity agent, Agent(own->second.agent));
     if (agent.id != 0) {
-      PHA_ASSIGN_OR_RETURN(identity.id,
-                           Ask("SELECT MIN(id_agente_modulo) AS id FROM " + modules_.name() +
-                               " WHERE id_agente=" + std::to_string(agent.id) +
-                               " AND nombre=" + QuoteLiteral(own->second.name)));
+      PHA_ASSIGN_OR_RETURN(
+          identity.id,
+          Ask("SELECT MIN(id_agente_modulo) AS id FROM " + modules_.name() +
+              " WHERE id_agente=" + std::to_string(agent.id) + " AND " + Named(own->second.name)));
     }
     if (identity.id == 0) {
       identity.why_none =

@@ -27,13 +27,15 @@ class OwnIdentities final : public HistoryVisitor {
     return table.schema == schema_ && (table.table == "tagente" || table.table == "tagente_modulo");
   }
   Status Changed(const TableMap& table, const RowChange& change) override;
-  Status Stated(std::string_view, std::string_view) override { return Ok(); }
+  Status Stated(std::string_view schema, std::string_view statement) override;
   Status Committed() override { return Ok(); }
 
   struct Module {
     std::int64_t agent = 0;
     std::string name;
   };
+  // Why it is not known what the node made; empty: it is known.
+  std::string unreadable;
   std::map<std::int64_t, std::string> made_agents;
   std::map<std::int64_t, Module> made_modules;
 

@@ -68,18 +68,18 @@ std::string_view FamilyOf(ColumnType logged) {
   }
 }
 
-std::string Hex(std::string_view bytes) {
+}  // namespace
+
+std::string HexLiteral(std::string_view bytes) {
   static constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  hex.reserve(bytes.size() * 2);
+  std::string hex = "x'";
+  hex.reserve(bytes.size() * 2 + 3);
   for (const char c : bytes) {
     hex += kDigits[static_cast<unsigned char>(c) >> 4];
     hex += kDigits[static_cast<unsigned char>(c) & 15];
   }
-  return hex;
+  return hex + "'";
 }
-
-}  // namespace
 
 MergeTable::MergeTable(std::string name, std::vector<MergeColumn> columns)
     : name_(std::move(name)), columns_(std::move(columns)) {}
@@ -145,7 +145,7 @@ Result<std::string> MergeTable::Literal(const Row& row, std::size_t at) const {
                                  if (column.data_type == "decimal") return value;
                                  const std::string introducer =
                                      column.charset.empty() ? "" : "_" + column.charset + " ";
-                                 return introducer + "x'" + Hex(value) + "'";
+                                 return introducer + HexLiteral(value);
                                },
                                [&](const Opaque&) -> Text {
                                  return Error{

@@ -14,6 +14,9 @@
 
 namespace pandora_ha {
 
+// x'6162': bytes that no quoting can go wrong with.
+std::string HexLiteral(std::string_view bytes);
+
 struct MergeColumn {
   std::string name, data_type;  // as information_schema has it: "bigint", "text"
   bool is_unsigned = false;

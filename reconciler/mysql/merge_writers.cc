@@ -15,12 +15,13 @@ Status DataWriter::Add(std::int64_t module, const std::string& value, std::int64
   const bool first =
       rows_.insert(std::to_string(module) + "," + value + "," + std::to_string(second)).second;
   if (!first) ++counts_.already_there;
-  const bool full = rows_.size() >= kRowsAtOnce || rows_.size() * value.size() >= kBytesAtOnce;
-  return full ? Flush() : Ok();
+  if (first) bytes_ += value.size();
+  return rows_.size() >= kRowsAtOnce || bytes_ >= kBytesAtOnce ? Flush() : Ok();
 }
 
 Status DataWriter::Flush() {
   const std::set<std::string> rows = std::exchange(rows_, {});
+  bytes_ = 0;
   if (rows.empty()) return Ok();
   std::string list;
   for (const std::string& row : rows)

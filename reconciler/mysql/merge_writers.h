@@ -47,6 +47,7 @@ class DataWriter {
   const MergeTable& table_;
   const bool text_;
   std::set<std::string> rows_;  // "7,1.5e0,1700000000"
+  std::size_t bytes_ = 0;       // of them
   Counts counts_;
 };
 

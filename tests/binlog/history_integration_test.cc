@@ -224,8 +224,7 @@ class HistoryTest : public OneServer {
  protected:
   Status ReadInto(HistoryVisitor& visitor) {
     HistoryReader reader(GetParam(), visitor);
-    for (const std::string& file : Binlogs()) PHA_TRY(reader.Read(file));
-    return Ok();
+    return reader.ReadAll(Binlogs());
   }
 };
 ON_BOTH_SERVERS(HistoryTest);
@@ -355,6 +354,24 @@ TEST_P(HistoryTest, AFileThatACrashCutEndsBeforeWhatIsNotWhole) {
     transactions = now;
   }
   EXPECT_EQ(transactions, 0u);
+}
+
+// Only a server that has ended there leaves such a file, and no log follows it.
+TEST_P(HistoryTest, AnEarlierFileThatIsCutIsRefused) {
+  Do("CREATE TABLE t (id INT PRIMARY KEY)");
+  Do("INSERT INTO t VALUES (1)");
+  Do("FLUSH BINARY LOGS");
+  Do("INSERT INTO t VALUES (2)");
+  std::vector<std::string> files = Binlogs();
+  const std::string cut = server_->directory() + "/cut";
+  fs::copy_file(files.front(), cut);
+  files.front() = cut;
+  Replay replay;
+  EXPECT_TRUE(HistoryReader(GetParam(), replay).ReadAll(files).ok());
+  fs::resize_file(cut, fs::file_size(cut) - 60);
+  const Status read = HistoryReader(GetParam(), replay).ReadAll(files);
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.error().code, ErrorCode::kInvalid);
 }
 
 TEST_P(HistoryTest, AFlippedBitIsNotRead) {

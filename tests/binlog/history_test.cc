@@ -19,13 +19,13 @@ std::string Little(std::uint64_t value, int bytes) {
 }
 
 BinlogEvent Gtid() {
-  return {EventType::kMariaGtid, 1700000000, 1, Little(5, 8) + Little(0, 4) + Little(0, 1)};
+  return {EventType::kMariaGtid, 1700000000, 1, false, Little(5, 8) + Little(0, 4) + Little(0, 1)};
 }
 
 // t(a INT), as number 7.
 BinlogEvent Table() {
   const std::string schema = "pandora", table = "t";
-  return {EventType::kTableMap, 1700000000, 1,
+  return {EventType::kTableMap, 1700000000, 1, false,
           Little(7, 6) + Little(0, 2) + Little(schema.size(), 1) + schema + '\0' +
               Little(table.size(), 1) + table + '\0' + Little(1, 1) + "\x03" + Little(0, 1) +
               Little(0, 1)};
@@ -33,7 +33,7 @@ BinlogEvent Table() {
 
 BinlogEvent Insert(const std::string& rows, std::uint64_t table = 7, std::uint64_t columns = 1,
                    char present = '\1') {
-  return {EventType::kWriteRowsV1, 1700000000, 1,
+  return {EventType::kWriteRowsV1, 1700000000, 1, false,
           Little(table, 6) + Little(1, 2) + Little(columns, 1) + present + rows};
 }
 
@@ -47,7 +47,7 @@ Status Told(const std::vector<BinlogEvent>& events, Divergence* sum) {
   return Ok();
 }
 
-const BinlogEvent kCommit{EventType::kXid, 1700000000, 1, Little(1, 8)};
+const BinlogEvent kCommit{EventType::kXid, 1700000000, 1, false, Little(1, 8)};
 
 TEST(HistoryReaderTest, OnlyWhatIsCommittedCounts) {
   Divergence sum;
@@ -66,7 +66,7 @@ TEST(HistoryReaderTest, RowsThatCannotBeAreRefused) {
            Insert(kRow, 7, 2),        // other columns than it has
            Insert(kRow, 7, 1, '\0'),  // rows that take no place
            Insert("\x02"),            // a row that ends too early
-           BinlogEvent{EventType::kWriteRowsV1, 0, 1, "\x07"},
+           BinlogEvent{EventType::kWriteRowsV1, 0, 1, false, "\x07"},
        }) {
     const Status told = Told({Gtid(), Table(), rows, kCommit}, &sum);
     ASSERT_FALSE(told.ok());
@@ -76,8 +76,9 @@ TEST(HistoryReaderTest, RowsThatCannotBeAreRefused) {
 
 TEST(HistoryReaderTest, WhatIsNotReadIsRefusedAndNotSkipped) {
   Divergence sum;
-  for (const int type : {26, 39, 40, 42, 164, 165, 166, 168, 171}) {
-    const Status told = Told({Gtid(), {static_cast<EventType>(type), 0, 1, ""}, kCommit}, &sum);
+  for (const int type : {20, 26, 34, 38, 39, 40, 42, 99, 164, 165, 166, 168, 171}) {
+    const Status told =
+        Told({Gtid(), {static_cast<EventType>(type), 0, 1, false, ""}, kCommit}, &sum);
     ASSERT_FALSE(told.ok()) << type;
     EXPECT_EQ(told.error().code, ErrorCode::kUnsupported);
     EXPECT_NE(told.error().message.find("which this version does not read"), std::string::npos);

@@ -128,7 +128,8 @@ Status ArchiveRun::Adopt() {
   std::error_code failed;
   for (const auto& entry : fs::directory_iterator(directory_ + kFolder, failed)) {
     auto manifest = ReadManifest(entry.path().string());
-    if (manifest.ok() && (!newest || manifest->made_at > newest->made_at))
+    if (manifest.ok() && manifest->id == entry.path().filename().string() &&
+        (!newest || manifest->made_at > newest->made_at))
       newest = *std::move(manifest);
   }
   if (newest) Read(newest->id);
@@ -136,7 +137,8 @@ Status ArchiveRun::Adopt() {
 }
 
 Status ArchiveRun::Start(const std::string& id, const InitialiseCommand& command) {
-  if (seen_ && seen_->id == id && seen_->phase != ArchiveSeen::Phase::kFailed) return Ok();
+  const bool same = seen_ && seen_->id == id;
+  if (same && (busy() || seen_->phase == ArchiveSeen::Phase::kDone)) return Ok();
   if (busy()) return Error{ErrorCode::kConflict, "another archive is being made"};
   unlink((directory_ + kProgressFile).c_str());
   PHA_ASSIGN_OR_RETURN(const Descriptor input, InputFile(command));
