@@ -7,10 +7,20 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
 #include "tests/mysql/server_fixture.h"
+
+namespace pandora_ha {
+
+// For the names of tests.
+inline void PrintTo(Flavor flavor, std::ostream* out) {
+  *out << ToString(flavor);
+}
+
+}  // namespace pandora_ha
 
 namespace pandora_ha::testing {
 
