@@ -10,9 +10,9 @@ constexpr Seconds kSeenWithin{10};  // that an order was taken up
 constexpr Seconds kAgainAfter{60};  // a failure: room is made, or a setting changed, by people
 
 void Begin(Context& c, const DatabaseSeen& node, NodeMemory& remembered) {
-  const auto now = c.seen.taken_at.wall.time_since_epoch().count();
   Archive& archive = remembered.archive.emplace();
-  archive.id = node.name.text + "-" + std::to_string(now);
+  archive.id = node.name.text + "-" + std::to_string(c.memory.epoch.number) + "-" +
+               std::to_string(c.now().time_since_epoch().count());
   archive.own = remembered.errant;
 }
 
