@@ -155,41 +155,40 @@ Result<std::string> MergeTable::Literal(const Row& row, std::size_t at) const {
                     *row[at]);
 }
 
-Result<MergeTable::InsertParts> MergeTable::Insert(
-    const Row& row, const std::map<std::string, std::string>& replaced) const {
-  InsertParts parts;
+Result<std::vector<MergeTable::Assignment>> MergeTable::Assignments(
+    const Row& row, const Replaced& replaced) const {
+  std::vector<Assignment> all;
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    const auto other = replaced.find(columns_[i].name);
-    std::string value;
-    if (other != replaced.end()) {
-      if (other->second.empty()) continue;
-      value = other->second;
+    Assignment one;
+    PHA_ASSIGN_OR_RETURN(one.column, QuoteIdentifier(columns_[i].name));
+    if (const auto other = replaced.find(columns_[i].name); other == replaced.end()) {
+      PHA_ASSIGN_OR_RETURN(one.value, Literal(row, i));
+    } else if (other->second.empty()) {
+      continue;
     } else {
-      PHA_ASSIGN_OR_RETURN(value, Literal(row, i));
+      one.value = other->second;
     }
-    PHA_ASSIGN_OR_RETURN(const std::string name, QuoteIdentifier(columns_[i].name));
-    parts.names += (parts.names.empty() ? "" : ",") + name;
-    parts.values += (parts.values.empty() ? "" : ",") + value;
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+Result<MergeTable::InsertParts> MergeTable::Insert(const Row& row, const Replaced& replaced) const {
+  PHA_ASSIGN_OR_RETURN(const auto assignments, Assignments(row, replaced));
+  InsertParts parts;
+  for (const Assignment& one : assignments) {
+    parts.names += (parts.names.empty() ? "" : ",") + one.column;
+    parts.values += (parts.values.empty() ? "" : ",") + one.value;
   }
   return parts;
 }
 
-Result<std::string> MergeTable::Update(const Row& row,
-                                       const std::map<std::string, std::string>& replaced,
+Result<std::string> MergeTable::Update(const Row& row, const Replaced& replaced,
                                        const std::string& where) const {
+  PHA_ASSIGN_OR_RETURN(const auto assignments, Assignments(row, replaced));
   std::string sets;
-  for (std::size_t i = 0; i < columns_.size(); ++i) {
-    const auto other = replaced.find(columns_[i].name);
-    std::string value;
-    if (other != replaced.end()) {
-      if (other->second.empty()) continue;
-      value = other->second;
-    } else {
-      PHA_ASSIGN_OR_RETURN(value, Literal(row, i));
-    }
-    PHA_ASSIGN_OR_RETURN(const std::string name, QuoteIdentifier(columns_[i].name));
-    sets += (sets.empty() ? "" : ",") + name + "=" + value;
-  }
+  for (const Assignment& one : assignments)
+    sets += (sets.empty() ? "" : ",") + one.column + "=" + one.value;
   return "UPDATE " + name_ + " SET " + sets + " WHERE " + where;
 }
 

@@ -37,20 +37,26 @@ class MergeTable {
 
   // The value as a literal that needs no trust: texts are hexadecimal, in their own character set.
   Result<std::string> Literal(const Row& row, std::size_t column) const;
-  // "a,b" and "1,2" of an INSERT, with some columns' literals replaced, or left out when empty.
+  // Literals by column in the place of the row's own; an empty one leaves the column out.
+  using Replaced = std::map<std::string, std::string>;
+  // "a,b" and "1,2" of an INSERT.
   struct InsertParts {
     std::string names, values;
   };
-  Result<InsertParts> Insert(const Row& row,
-                             const std::map<std::string, std::string>& replaced) const;
-  // "UPDATE … SET …" likewise, of one row.
-  Result<std::string> Update(const Row& row, const std::map<std::string, std::string>& replaced,
+  Result<InsertParts> Insert(const Row& row, const Replaced& replaced) const;
+  // "UPDATE … SET …", of one row.
+  Result<std::string> Update(const Row& row, const Replaced& replaced,
                              const std::string& where) const;
 
   const std::string& name() const { return name_; }
   bool known() const { return !columns_.empty(); }
 
  private:
+  struct Assignment {
+    std::string column, value;  // quoted; a literal
+  };
+  Result<std::vector<Assignment>> Assignments(const Row& row, const Replaced& replaced) const;
+
   const std::string name_;
   const std::vector<MergeColumn> columns_;
 };
