@@ -80,7 +80,7 @@ Status FileStore::AppendEvent(const Event& event) {
   if (found.st_size > 0 && pread(file.get(), &last, 1, found.st_size - 1) != 1) {
     return Failed("Cannot read", path);
   }
-  if (last != '\n') line.insert(0, "\n");
+  if (last != '\n') line.insert(line.begin(), '\n');
   if (write(file.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
     return Failed("Cannot write all of an event to", path);
   }
