@@ -41,7 +41,7 @@ std::vector<Measured> Available(const std::string& only) {
     if (const auto found = FindFlavor(name)) {
       all.push_back({flavor, *found, noisy});
     } else {
-      std::printf("%s: no server is named in the environment; not measured\n", flavor);
+      std::printf("%s: neither installed nor named in the environment; not measured\n", flavor);
     }
   }
   return all;

@@ -20,7 +20,7 @@ class OnServers : public ::testing::TestWithParam<const char*> {
   void SetUp() override {
     flavor_ = FindFlavor(GetParam());
     if (!flavor_)
-      GTEST_SKIP() << "no root folder with " << GetParam() << " is named in the environment";
+      GTEST_SKIP() << GetParam() << " is neither installed nor named in the environment";
   }
   bool mysql() const { return flavor_->flavor == Flavor::kMySql; }
   // A killed primary may have had a client's row and our heartbeat in flight, which nobody

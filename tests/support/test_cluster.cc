@@ -10,16 +10,18 @@
 #include <fstream>
 
 #include "reconciler/substrate/local/local_cluster.h"
+#include "reconciler/substrate/local/server_program.h"
 
 namespace pandora_ha {
 namespace {
 
-// Tests run side by side: each process has a /24 of its own, each cluster in it a range of that.
+// Tests run side by side: each process has a /24 of its own, each host a number in it; the 255th
+// takes that of one that is long gone.
 std::string NextHost() {
   static int used = 0;
   const auto pid = static_cast<unsigned>(getpid());
   return "127." + std::to_string(64 + (pid >> 8) % 64) + "." + std::to_string(pid % 256) + "." +
-         std::to_string(1 + used++);
+         std::to_string(1 + used++ % 254);
 }
 
 std::string Explain(const Snapshot& s) {
@@ -37,7 +39,11 @@ std::string Explain(const Snapshot& s) {
 }  // namespace
 
 std::optional<TestedFlavor> FindFlavor(const std::string& name) {
-  if (name == "MariaDB") return TestedFlavor{name, Flavor::kMariaDb, ""};
+  if (name == "MariaDB") {
+    if (!FindServerProgram(Flavor::kMariaDb, "", Deadline(SystemClock(), Seconds(10))).ok())
+      return std::nullopt;
+    return TestedFlavor{name, Flavor::kMariaDb, ""};
+  }
   const bool mysql = name == "MySQL";
   const char* root =
       std::getenv(mysql ? "PANDORA_HA_TEST_MYSQL_ROOT" : "PANDORA_HA_TEST_MARIADB118_ROOT");

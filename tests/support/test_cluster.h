@@ -24,8 +24,8 @@ struct TestedFlavor {
   std::string server_root;  // empty: installed
 };
 
-// "MariaDB" always; the others when PANDORA_HA_TEST_MYSQL_ROOT and PANDORA_HA_TEST_MARIADB118_ROOT
-// name their root folders. Nothing otherwise: a reason to skip.
+// "MariaDB" when it is installed; the others when PANDORA_HA_TEST_MYSQL_ROOT and
+// PANDORA_HA_TEST_MARIADB118_ROOT name their root folders. Nothing otherwise: a reason to skip.
 std::optional<TestedFlavor> FindFlavor(const std::string& name);
 
 // Its directories, addresses and processes are its own and go with it.
