@@ -26,12 +26,10 @@ constexpr std::size_t kLongestSupervisorLine = 64 * 1024;
 //               replaces the old one when it is whole.
 //   stop, kill  end the server (SIGTERM, SIGKILL); answered when it has ended
 //   fence       kill, and refuse every start without `unfence`, also after the supervisor's own end
-//   discardOld  delete the data directory of before the last copy; answered when nobody can use it
-//   any
-//               more, its space comes back later
+//   discardOld  delete the data directory of before the last copy; answered when nobody can use
+//               it any more, its space comes back later
 //   archive     run a command that makes an archive of what the server committed by itself;
-//   answered
-//               when it has begun, and the state tells the rest. The server is left alone
+//               answered when it has begun, and the state tells the rest. The server is left alone
 //   quit        end the supervisor; refused while the server runs
 //   claim       from now on whoever is connected now, and is not the asker, is refused all of the
 //               above until it claims, too: a manager that was frozen and replaced orders nothing
