@@ -15,8 +15,8 @@
 namespace pandora_ha {
 namespace {
 
-// Tests run side by side: each process has a /24 of its own, each host a number in it; the 255th
-// takes that of one that is long gone.
+// Tests run side by side: each process has a /24 of its own, each host a number in it. They begin
+// anew after 254: no process has so many at a time.
 std::string NextHost() {
   static int used = 0;
   const auto pid = static_cast<unsigned>(getpid());
