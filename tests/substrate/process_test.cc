@@ -76,6 +76,18 @@ TEST_F(ProcessTest, WithoutDescriptorsNothingIsTakenForAnEnd) {
   }
 }
 
+// A supervisor outlives its manager: with the manager's listening socket it would keep the port.
+TEST_F(ProcessTest, AChildHasNothingOfWhatItsCallerHasOpen) {
+  const Descriptor inherited(open("/dev/null", O_RDONLY));  // as Asio opens: without O_CLOEXEC
+  ASSERT_GT(inherited.get(), STDERR_FILENO);
+  SpawnOptions list;
+  list.argv = {"/bin/sh", "-c", "ls /proc/$$/fd; exit 7"};
+  const auto ended = RunToEnd(list, Deadline(SystemClock(), Seconds(10)));
+  ASSERT_TRUE(ended.ok());
+  EXPECT_EQ(ended->output, "0\n1\n2\n");
+  EXPECT_EQ(DescribeExit(ended->exit_status), "exit code 7");
+}
+
 TEST_F(ProcessTest, ALockIsHeldByNobodyByANamedProcessOrByOneThatCannotBeNamed) {
   const std::string path = ::testing::TempDir() + "pandora-ha-lock." + std::to_string(getpid());
   EXPECT_FALSE(*HolderOfLock(path)) << "no such file";

@@ -150,6 +150,9 @@ Result<pid_t> Spawn(const SpawnOptions& options) {
   }
   posix_spawn_file_actions_adddup2(&files, options.error >= 0 ? options.error : STDOUT_FILENO,
                                    STDERR_FILENO);
+  // Asio opens its sockets without CLOEXEC: a supervisor, which outlives the manager, would keep
+  // the manager's port and the next manager could not listen.
+  posix_spawn_file_actions_addclosefrom_np(&files, STDERR_FILENO + 1);
 
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);

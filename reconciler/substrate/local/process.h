@@ -63,7 +63,8 @@ struct SpawnOptions {
   bool new_session = false;
 };
 
-// The child starts with every signal at its default and none blocked. The caller reaps it.
+// The child starts with every signal at its default and none blocked, and with no descriptor but
+// 0, 1 and 2, whatever the caller's other threads have open. The caller reaps it.
 Result<pid_t> Spawn(const SpawnOptions& options);
 
 struct Finished {
