@@ -18,6 +18,10 @@ Status SqlDatabaseNode::NeedsLockName() const {
 }
 
 Error SqlDatabaseNode::HeldBy(const ManagerLockSeen& lock) const {
+  if (lock.holder == ManagerLockSeen::Holder::kNobody) {
+    return {ErrorCode::kConflict, "the lock " + options_.lock_name + " at " + Where() +
+                                      " was held until just now by a connection that is gone"};
+  }
   return {ErrorCode::kConflict, "the lock " + options_.lock_name + " at " + Where() +
                                     " is held by connection " + std::to_string(lock.connection) +
                                     (lock.who.empty() ? "" : " of " + lock.who)};
@@ -60,7 +64,10 @@ Status SqlDatabaseNode::EvictHolder(Deadline deadline) {
     PHA_ASSIGN_OR_RETURN(const ManagerLockSeen lock,
                          LockAfter(pause + TakeManagerLock(options_.lock_name), deadline));
     if (locked_) return Ok();
-    if (lock.connection != victim.connection) return HeldBy(lock);
+    // The victim may let go between our asking for the lock and our asking who has it.
+    const bool by_another =
+        lock.holder == ManagerLockSeen::Holder::kOther && lock.connection != victim.connection;
+    if (by_another) return HeldBy(lock);
     if (deadline.left() < Milliseconds(10)) {
       return Error{ErrorCode::kTimeout, HeldBy(lock).message +
                                             ", was told to end, and is still busy: the server has "

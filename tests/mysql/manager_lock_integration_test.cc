@@ -124,6 +124,18 @@ TEST_P(ManagerLockTest, GuardsAreWrittenOnlyWhileTheLockIsHeld) {
   EXPECT_OK(write(2, StateOf(*b).manager_lock.connection));
 }
 
+// The one that is evicted lets go at any moment, also between two questions about the lock.
+TEST_P(ManagerLockTest, EvictingSucceedsWheneverTheHolderLetsGo) {
+  auto holder = Manager(*server_);
+  EXPECT_OK(holder->TakeLock(In(Seconds(5))));
+  for (int i = 0; i < 200; ++i) {
+    auto next = Manager(*server_);
+    const Status evicted = next->EvictHolder(In(Seconds(5)));
+    ASSERT_TRUE(evicted.ok()) << i << ": " << evicted.error().message;
+    holder = std::move(next);
+  }
+}
+
 TEST_P(ManagerLockTest, AFrozenManagerLosesItAndItsNextChangeReachesNobody) {
   const auto frozen = Manager(*server_, Seconds(1)), successor = Manager(*server_);
   EXPECT_OK(frozen->TakeLock(In(Seconds(5))));

@@ -2,6 +2,7 @@
 // for.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netdb.h>
 
 #include "reconciler/publish/endpoint.h"
 #include "tests/publish/peers.h"
@@ -128,6 +129,10 @@ TEST_F(EndpointSwitch, MovesClientsOfAServerThatRefuses) {
 }
 
 TEST_F(EndpointSwitch, LooksANameUp) {
+  addrinfo* found = nullptr;
+  if (getaddrinfo("localhost", nullptr, nullptr, &found) != 0)
+    GTEST_SKIP() << "this machine knows no localhost: it has no /etc/hosts";
+  freeaddrinfo(found);
   ASSERT_TRUE(Publish("node1", {"localhost", a_.address().port}, 1).ok());
   Peer client = Connected("A");
   EXPECT_TRUE(Echoes(client));
