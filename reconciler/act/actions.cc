@@ -128,6 +128,11 @@ struct Performer {
     PHA_ASSIGN_OR_RETURN(Host * host, HostOf(hands, a.node));
     return host->Archive({a.id, a.known, a.own}, deadline);
   }
+  Status operator()(const MergeOwnRows& a) const {
+    PHA_ASSIGN_OR_RETURN(Host * host, HostOf(hands, a.node));
+    PHA_ASSIGN_OR_RETURN(const Address address, AddressOf(hands, a.primary));
+    return host->Merge({a.id, a.place, a.primary, address, a.epoch}, deadline);
+  }
   Status operator()(const ReplicateFrom& a) const {
     PHA_ASSIGN_OR_RETURN(const Address source, AddressOf(hands, a.source));
     return OnNode(hands, a.node, deadline,

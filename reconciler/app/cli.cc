@@ -14,6 +14,7 @@
 #include "reconciler/app/ask.h"
 #include "reconciler/app/cli_intents.h"
 #include "reconciler/app/demo.h"
+#include "reconciler/app/merge_rows.h"
 #include "reconciler/app/merge_verb.h"
 #include "reconciler/app/run_command.h"
 #include "reconciler/app/stop_signals.h"
@@ -228,15 +229,19 @@ void AddSmall(CLI::App& app, Line* line) {
   supervise->callback([line] {
     line->chosen = [line] { return RunSupervisor({.directory = line->directory, .detach = true}); };
   });
-  // Started by a supervisor; see substrate/local/copier.h. The option only names the process.
+  // Started by a supervisor; see substrate/local/copier.h, job.h. The option only names the
+  // process.
   CLI::App* copy =
       app.add_subcommand("copy", "make a data directory from another node's")->group("");
   copy->add_option("--datadir", line->directory, "what is made")->required();
   copy->callback([line] { line->chosen = [] { return RunCopier(); }; });
   CLI::App* archive =
-      app.add_subcommand("archive", "keep what a node committed by itself")->group("");
+      app.add_subcommand("archive-job", "keep what a node committed by itself")->group("");
   archive->add_option("--archive-of", line->directory, "the node's own")->required();
   archive->callback([line] { line->chosen = [] { return RunArchiver(); }; });
+  CLI::App* merge = app.add_subcommand("merge-job", "bring an archive into the primary")->group("");
+  merge->add_option("--merge-of", line->directory, "the node's own")->required();
+  merge->callback([line] { line->chosen = [] { return RunMerger(); }; });
 }
 
 // CLI11 only says that a command is required.

@@ -5,9 +5,8 @@
 
 #include "reconciler/api/client.h"
 #include "reconciler/app/ask.h"
+#include "reconciler/app/merge_rows.h"
 #include "reconciler/app/passwords.h"
-#include "reconciler/binlog/archive.h"
-#include "reconciler/mysql/merge.h"
 #include "reconciler/spec/load_spec.h"
 #include "reconciler/spec/problem.h"
 
@@ -43,25 +42,6 @@ Result<Place> AskPlace(const MergeVerbOptions& options, const ClusterSpec& spec)
                options.node +
                    " has nothing archived that the primary lacks (`pandora-ha status` "
                    "says why); name an archive with --archive DIRECTORY."};
-}
-
-json ToJson(const MergeReport& report, const Place& place, bool dry_run) {
-  json tables = json::object();
-  for (const auto& [name, table] : report.tables) {
-    json rejected = json::object();
-    for (const auto& [reason, rows] : table.rejected) rejected[reason] = rows;
-    tables[name] = {{"diverged", table.diverged},
-                    {"merged", table.merged},
-                    {"alreadyThere", table.already_there},
-                    {"rejected", std::move(rejected)}};
-  }
-  return {{"archive", place.archive},
-          {"primary", place.primary.text},
-          {"epoch", place.epoch.number},
-          {"dryRun", dry_run},
-          {"transactions", report.transactions},
-          {"statements", report.statements},
-          {"tables", std::move(tables)}};
 }
 
 std::string ToText(const MergeReport& report, const Place& place, const MergeVerbOptions& options) {
@@ -111,43 +91,35 @@ int Confirm(const MergeVerbOptions& options, const Place& place, std::ostream& e
   return kExitUnconfirmed;
 }
 
-Result<MergeReport> Merge(const MergeVerbOptions& options, const ClusterSpec& spec,
-                          const Place& place, std::ostream& err) {
+Result<MergeInto> WhatToMerge(const MergeVerbOptions& options, const ClusterSpec& spec,
+                              const Place& place, std::ostream& err) {
   const DatabaseNodeSpec* primary = FindNode(spec, place.primary);
   if (primary == nullptr) {
     return Error{ErrorCode::kInvalid, "The document has no node " + place.primary.text +
                                           ", which the manager calls the primary."};
   }
-  PHA_ASSIGN_OR_RETURN(const ArchiveManifest manifest, ReadManifest(place.archive));
-  if (manifest.node == place.primary) {
-    return Error{ErrorCode::kConflict, "The archive is of " + place.primary.text +
-                                           ", which is the primary now: it may have these rows."};
-  }
   PHA_ASSIGN_OR_RETURN(const ResolvedCredentials passwords,
                        ResolvePasswords(spec.database.credentials));
-  SessionOptions session;
-  session.address = {primary->address, spec.database.port};
-  session.user = spec.database.credentials.admin.user;
-  session.password = passwords.admin;
-  session.tls = spec.database.tls;
-  PHA_ASSIGN_OR_RETURN(const auto connection,
-                       Session::Connect(session, Deadline(SystemClock(), options.ask.timeout)));
-  MergeOptions merge;
-  merge.archive = place.archive;
-  merge.epoch = place.epoch;
-  merge.dry_run = options.dry_run;
-  merge.patience = std::max(kAtLeast, std::chrono::duration_cast<Seconds>(options.ask.timeout));
-  merge.now = SystemClock().Now().wall;
-  TimePoint told{};
-  const std::uint64_t all = manifest.divergence.transactions;
-  merge.progress = [&](std::uint64_t done) {
+  MergeInto what;
+  what.archive = place.archive;
+  what.primary = place.primary;
+  what.session.address = {primary->address, spec.database.port};
+  what.session.user = spec.database.credentials.admin.user;
+  what.session.password = passwords.admin;
+  what.session.tls = spec.database.tls;
+  what.epoch = place.epoch;
+  what.dry_run = options.dry_run;
+  what.connect = std::chrono::duration_cast<Seconds>(options.ask.timeout);
+  what.patience = std::max(kAtLeast, what.connect);
+  if (!options.terminal) return what;
+  what.progress = [&err, told = TimePoint()](std::uint64_t done, std::uint64_t all) mutable {
     const TimePoint now = SystemClock().Now().mono;
-    if (!options.terminal || (done < all && now - told < Milliseconds(200))) return;
+    if (done < all && now - told < Milliseconds(200)) return;
     told = now;
     err << "\r" << done << " of " << all << " transactions (" << (all > 0 ? 100 * done / all : 100)
         << " %)" << (done >= all ? "\n" : "") << std::flush;
   };
-  return MergeArchive(*connection, merge);
+  return what;
 }
 
 int CodeOf(const Error& error) {
@@ -170,7 +142,8 @@ int MergeVerb(const MergeVerbOptions& options, std::ostream& out, std::ostream& 
     return place.error().code == ErrorCode::kNotFound ? kExitNoPrimary : CodeOf(place.error());
   }
   if (const int refused = Confirm(options, *place, err); refused != kExitHealthy) return refused;
-  const auto merged = Merge(options, *loaded.spec, *place, err);
+  const auto what = WhatToMerge(options, *loaded.spec, *place, err);
+  const auto merged = what.ok() ? MergeRows(*what) : Result<MergeReport>(what.error());
   if (!merged.ok()) {
     Fail(merged.error(), err);
     if (!options.dry_run)
@@ -179,7 +152,7 @@ int MergeVerb(const MergeVerbOptions& options, std::ostream& out, std::ostream& 
   }
   const bool document =
       options.ask.form == OutputForm::kJson || options.ask.form == OutputForm::kYaml;
-  PrintDocument(options.ask, ToJson(*merged, *place, options.dry_run),
+  PrintDocument(options.ask, ToJson(*merged, *what),
                 document ? "" : ToText(*merged, *place, options), out);
   return kExitHealthy;
 }

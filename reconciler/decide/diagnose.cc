@@ -5,6 +5,7 @@
 #include "reconciler/decide/archive.h"
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
+#include "reconciler/decide/merge.h"
 #include "reconciler/decide/rebuild.h"
 
 namespace pandora_ha {
@@ -180,6 +181,29 @@ bool DiagnoseRebuild(const Situation& s, const DatabaseSeen& node) {
   return copying;
 }
 
+void DiagnoseMerge(const Situation& s, const NodeName& name, const NodeMemory& node) {
+  if (!node.merge || node.merge->done || !s.memory.primary) return;
+  const Merge& merge = *node.merge;
+  const std::string what = "What " + name.text + " committed by itself is ";
+  const std::string& primary = s.memory.primary->text;
+  if (!merge.why.empty() && merge.waits_for.empty()) {
+    s.Add(FindingCode::kMergeFailed, name,
+          what + "not in " + primary + ": " + merge.why +
+              (IsMergeGivenUp(s.spec, node)
+                   ? ". Given up after " + std::to_string(merge.failures) + " attempts."
+                   : ". It is tried again."));
+    return;
+  }
+  const DatabaseSeen* seen = FindSeen(s.seen, name);
+  const auto& work = seen != nullptr && seen->process.known() ? seen->process->merge : std::nullopt;
+  std::string how_far = merge.waits_for.empty() ? "" : "; it waits: " + merge.waits_for;
+  if (work && work->id == merge.id && work->all > 0) {
+    how_far =
+        ": " + std::to_string(work->done) + " of " + std::to_string(work->all) + " transactions";
+  }
+  s.Add(FindingCode::kNodeMerging, name, what + "being merged into " + primary + how_far + ".");
+}
+
 void DiagnoseDivergence(const Situation& s, const NodeName& name, const NodeMemory& node) {
   const bool archived = IsArchived(node);
   const std::uint64_t count = archived ? node.archive->divergence.transactions
@@ -188,12 +212,15 @@ void DiagnoseDivergence(const Situation& s, const NodeName& name, const NodeMemo
                      " that the primary lacks: " + node.errant.ToString();
   if (archived)
     says += "; " + Describe(node.archive->divergence) + ", kept in " + node.archive->place;
+  if (IsMerged(s.memory, node))
+    says += "; in " + s.memory.primary->text + ": " + Describe(node.merge->rows);
   s.Add(FindingCode::kNodeDiverged, name, says + ".");
   if (node.archive && !node.archive->why.empty()) {
     s.Add(FindingCode::kArchiveFailed, name,
           "What " + name.text + " committed by itself could not be archived: " + node.archive->why +
               ".");
   }
+  DiagnoseMerge(s, name, node);
 }
 
 void DiagnoseReplica(const Situation& s, const DatabaseSeen& node, const DatabaseNodeSpec* source) {

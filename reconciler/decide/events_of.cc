@@ -42,6 +42,7 @@ class Chronicle {
     Blocks();
     Rebuilds();
     Archives();
+    Merges();
     Replicas();
     Durability();
     Findings();
@@ -226,10 +227,11 @@ class Chronicle {
   // Told by an event of their own, or passing by in every start of a channel.
   static bool ToldElsewhere(FindingCode code) {
     static const FindingCode codes[] = {
-        kPromotionUnderWay, kFailoverBlocked,  kReplicaDown,       kReplicaUnreachable,
-        kReplicaBroken,     kReplicaStopped,   kReplicaConnecting, kReplicaLagUnknown,
-        kSuspended,         kSemiSyncDegraded, kNodeRebuilding,    kRebuildFailed,
-        kArchiveFailed,     kNoPrimaryYet,     kPrimaryReadOnly,   kSemiSyncNotWaiting};
+        kPromotionUnderWay, kFailoverBlocked,   kReplicaDown,       kReplicaUnreachable,
+        kReplicaBroken,     kReplicaStopped,    kReplicaConnecting, kReplicaLagUnknown,
+        kSuspended,         kSemiSyncDegraded,  kNodeRebuilding,    kRebuildFailed,
+        kArchiveFailed,     kNodeMerging,       kMergeFailed,       kNoPrimaryYet,
+        kPrimaryReadOnly,   kSemiSyncNotWaiting};
     return std::find(std::begin(codes), std::end(codes), code) != std::end(codes);
   }
 
@@ -265,6 +267,23 @@ class Chronicle {
             return other.name == node.name && other.archive == node.archive;
           });
       if (news) Add("RowsArchived", Severity::kWarning, node.name, diverged->says);
+    }
+  }
+
+  void Merges() {
+    for (const NodeStatus& node : after_.nodes) {
+      const Finding* failed = Find(after_, kMergeFailed, node.name);
+      if (failed != nullptr && Find(before_, kMergeFailed, node.name) == nullptr)
+        Add("MergeFailed", Severity::kCritical, node.name, failed->says);
+      if (!node.merged) continue;
+      const bool news =
+          std::none_of(before_.nodes.begin(), before_.nodes.end(), [&](const NodeStatus& other) {
+            return other.name == node.name && other.archive == node.archive && other.merged;
+          });
+      if (!news) continue;
+      Add("RowsMerged", Severity::kWarning, node.name,
+          "What " + node.name.text + " committed by itself, kept in " + node.archive + ": " +
+              Describe(*node.merged) + ".");
     }
   }
 
@@ -356,6 +375,9 @@ const std::vector<EventRow>& EventTable() {
       {"ResyncFailed", "A node's data could not be made anew; the message says why."},
       {"RowsArchived", "What a node committed by itself is counted, and kept in an archive."},
       {"ArchiveFailed", "What a node committed by itself could not be archived."},
+      {"RowsMerged",
+       "The primary was given what a node committed by itself; what it did not take is counted."},
+      {"MergeFailed", "What a node committed by itself could not be merged; the message says why."},
       {"NodeDiverged", "A node has transactions that the primary lacks."},
       {"StepFailed", "A step of a plan failed, or its outcome is not known."},
       {"FindingRaised", "Something else worth a look appeared; the message begins with its code."},

@@ -10,6 +10,7 @@
 #include "reconciler/decide/evidence.h"
 #include "reconciler/decide/guards.h"
 #include "reconciler/decide/intents.h"
+#include "reconciler/decide/merge.h"
 
 namespace pandora_ha {
 namespace {
@@ -171,8 +172,10 @@ void FollowUp(Context& c, const DatabaseSeen& node, IntentRecord* record) {
     // What was known of its old data says nothing of the new.
     rebuild.in_place = true;
     remembered.history = History::kUnjudged;
+    remembered.received = remembered.received.Subtract(remembered.errant);
     remembered.errant = remembered.executed = {};
     remembered.archive.reset();  // it speaks of the old data only
+    remembered.merge.reset();
     remembered.deposed = remembered.discard = false;
     rebuild.give_up_at = c.now() + kStartWithin;
   }
@@ -216,12 +219,13 @@ bool NeedsACopy(const DatabaseSeen& node) {
   return node.state->replication && OnlyACopyHelps(*node.state->replication);
 }
 
-// Its own rows are to stay in their archive only, or there are none.
-bool MayGoWithItsRows(const ClusterSpec& spec, const NodeMemory& node) {
+// Its own rows are to stay in their archive only, or the primary was given them, or there are none.
+bool MayGoWithItsRows(const ClusterSpec& spec, const Memory& memory, const NodeMemory& node) {
   const SplitBrainSpec& declared = spec.database.split_brain;
   return node.history == History::kDiverged && IsArchived(node) &&
          declared.rejoin != SplitBrainRejoin::kWait &&
-         (declared.rows == SplitBrainRows::kArchive || node.archive->divergence.OnlyMarks());
+         (declared.rows == SplitBrainRows::kArchive || node.archive->divergence.OnlyMarks() ||
+          (declared.rows == SplitBrainRows::kMerge && IsMerged(memory, node)));
 }
 
 }  // namespace
@@ -335,7 +339,7 @@ void RebuildWhereDeclared(Context& c, const DatabaseSeen& node) {
   NodeMemory& remembered = MemoryOf(c.memory, node.name);
   if (!c.spec.database.split_brain.autofix || remembered.rebuild ||
       !remembered.rebuild_failed.empty() || !node.state.known() ||
-      !(NeedsACopy(node) || MayGoWithItsRows(c.spec, remembered)) ||
+      !(NeedsACopy(node) || MayGoWithItsRows(c.spec, c.memory, remembered)) ||
       !WhyNoRebuild(c.spec, c.seen, c.memory, node.name, false).empty()) {
     return;
   }

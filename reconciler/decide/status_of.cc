@@ -5,6 +5,7 @@
 #include "reconciler/decide/archive.h"
 #include "reconciler/decide/diagnose.h"
 #include "reconciler/decide/election.h"
+#include "reconciler/decide/merge.h"
 
 namespace pandora_ha {
 namespace {
@@ -75,6 +76,7 @@ NodeStatus NodeOf(const Telling& t, const DatabaseNodeSpec& declared) {
   if (remembered.history == History::kDiverged && IsArchived(remembered)) {
     node.divergence = remembered.archive->divergence;
     node.archive = remembered.archive->place;
+    if (IsMerged(t.memory(), remembered)) node.merged = remembered.merge->rows;
   }
   if (const Guard* paused = PausedOf(t.memory(), declared.name)) node.paused = *paused;
   if (const Guard* fenced = FencedOf(t.memory(), declared.name)) node.fenced = *fenced;

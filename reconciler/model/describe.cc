@@ -26,6 +26,20 @@ std::string Describe(const RowCounts& rows) {
 
 }  // namespace
 
+std::string Describe(const MergedRows& rows) {
+  std::string says = Counted(rows.merged, "row", "rows") + " merged";
+  if (rows.already_there > 0)
+    says += ", " + std::to_string(rows.already_there) + " were there already";
+  if (rows.rejected + rows.statements == 0) return says;
+  says += ", ";
+  if (rows.rejected > 0) says += Counted(rows.rejected, "row", "rows");
+  if (rows.statements > 0) {
+    says +=
+        (rows.rejected > 0 ? " and " : "") + Counted(rows.statements, "statement", "statements");
+  }
+  return says + " left in the archive";
+}
+
 std::string Describe(const Divergence& divergence) {
   if (divergence.OnlyMarks()) return "only marks of a manager, which nobody misses";
   std::string says = Counted(divergence.rows().all(), "row", "rows");
@@ -92,6 +106,9 @@ std::string Describe(const Action& action) {
           [](const DiscardOldCopy& a) { return "delete the old data of " + a.node.text; },
           [](const ArchiveOwnRows& a) {
             return "archive what " + a.node.text + " committed by itself";
+          },
+          [](const MergeOwnRows& a) {
+            return "merge what " + a.node.text + " committed by itself into " + a.primary.text;
           },
           [](const ReplicateFrom& a) { return "let " + a.node.text + " follow " + a.source.text; },
       },

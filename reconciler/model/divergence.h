@@ -50,6 +50,19 @@ struct Divergence {
   bool operator==(const Divergence&) const = default;
 };
 
+// What became of a node's own changes of rows in the primary.
+struct MergedRows {
+  std::uint64_t merged = 0;
+  std::uint64_t already_there = 0;  // by an earlier merge, or the same data
+  std::uint64_t rejected = 0;       // left alone: they stay in the archive
+  std::uint64_t statements = 0;     // likewise: changes that are in the log without rows (DDL)
+
+  bool operator==(const MergedRows&) const = default;
+};
+
+// "12 rows merged, 3 were there already, 2 rows and 1 statement left in the archive"
+std::string Describe(const MergedRows& rows);
+
 // "23 rows (pandora.tevento: 20 inserted, 3 updated; …) and 1 statement (…), beside 2 marks of a
 // manager, from … to …"
 std::string Describe(const Divergence& divergence);

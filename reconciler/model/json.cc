@@ -49,6 +49,7 @@ json NodeToJson(const NodeStatus& node) {
   if (node.fenced) out["fenced"] = ToJson(*node.fenced);
   if (node.divergence) out["divergence"] = ToJson(*node.divergence);
   if (!node.archive.empty()) out["archive"] = node.archive;
+  if (node.merged) out["merged"] = ToJson(*node.merged);
   return out;
 }
 
@@ -129,13 +130,13 @@ json StateToJson(const DatabaseState& state) {
   return out;
 }
 
-std::string_view ToString(ArchiveSeen::Phase phase) {
+std::string_view ToString(JobSeen::Phase phase) {
   switch (phase) {
-    case ArchiveSeen::Phase::kWorking:
+    case JobSeen::Phase::kWorking:
       return "working";
-    case ArchiveSeen::Phase::kDone:
+    case JobSeen::Phase::kDone:
       return "done";
-    case ArchiveSeen::Phase::kFailed:
+    case JobSeen::Phase::kFailed:
       return "failed";
   }
   return "";
@@ -161,10 +162,18 @@ json ProcessToJson(const ProcessState& process, const Instant& now) {
   if (process.archive) {
     const ArchiveSeen& archive = *process.archive;
     out["archive"] = {{"phase", ToString(archive.phase)},
-                      {"bytes", archive.bytes},
-                      {"expectedBytes", archive.expected}};
+                      {"bytes", archive.done},
+                      {"expectedBytes", archive.all}};
     if (archive.phase == ArchiveSeen::Phase::kDone) out["archive"]["place"] = archive.place;
     if (!archive.why.empty()) out["archive"]["why"] = archive.why;
+  }
+  if (process.merge) {
+    const MergeSeen& merge = *process.merge;
+    out["merge"] = {{"phase", ToString(merge.phase)},
+                    {"transactions", merge.done},
+                    {"allTransactions", merge.all}};
+    if (merge.phase == MergeSeen::Phase::kDone) out["merge"]["rows"] = ToJson(merge.rows);
+    if (!merge.why.empty()) out["merge"]["why"] = merge.why;
   }
   return out;
 }

@@ -41,6 +41,8 @@ Result<Guards> ReadGuards(std::string_view document);
 
 nlohmann::json ToJson(const Divergence& divergence);
 Result<Divergence> DivergenceFromJson(const nlohmann::json& value);
+nlohmann::json ToJson(const MergedRows& rows);
+Result<MergedRows> MergedRowsFromJson(const nlohmann::json& value);
 
 nlohmann::json ToJson(const Event& event);
 Result<Event> EventFromJson(const nlohmann::json& value);

@@ -35,6 +35,20 @@ void ReadFields(Fields& fields, Divergence* out) {
   fields.Need("statementCount", &out->statement_count);
 }
 
+void ReadFields(Fields& fields, MergedRows* out) {
+  fields.Need("merged", &out->merged);
+  fields.Need("alreadyThere", &out->already_there);
+  fields.Need("rejected", &out->rejected);
+  fields.Need("statements", &out->statements);
+}
+
+Json ToJson(const MergedRows& rows) {
+  return {{"merged", rows.merged},
+          {"alreadyThere", rows.already_there},
+          {"rejected", rows.rejected},
+          {"statements", rows.statements}};
+}
+
 Json ToJson(const Divergence& divergence) {
   Json tables = Json::object();
   for (const auto& [table, rows] : divergence.tables) tables[table] = RowsToJson(rows);
@@ -49,13 +63,21 @@ Json ToJson(const Divergence& divergence) {
   return out;
 }
 
-Result<Divergence> DivergenceFromJson(const Json& value) {
+template <class T>
+static Result<T> FromJson(const Json& value) {
   std::optional<Error> error;
-  Divergence divergence;
+  T read;
   Fields fields(value, "", &error);
-  if (!error) ReadFields(fields, &divergence);
+  if (!error) ReadFields(fields, &read);
   if (error) return *error;
-  return divergence;
+  return read;
+}
+
+Result<Divergence> DivergenceFromJson(const Json& value) {
+  return FromJson<Divergence>(value);
+}
+Result<MergedRows> MergedRowsFromJson(const Json& value) {
+  return FromJson<MergedRows>(value);
 }
 
 }  // namespace pandora_ha

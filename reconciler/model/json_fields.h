@@ -156,6 +156,7 @@ bool IsPrintable(std::string_view text);
 inline constexpr std::size_t kMostReasonBytes = 256;
 
 void ReadFields(Fields& fields, Divergence* out);
+void ReadFields(Fields& fields, MergedRows* out);
 
 nlohmann::json GuardsToJson(const Guards& guards);
 void ReadFields(Fields& fields, Guards* out);

@@ -83,6 +83,18 @@ json NodeToJson(const NodeMemory& node) {
                       {"divergence", ToJson(node.archive->divergence)},
                       {"why", node.archive->why}};
   }
+  if (node.merge) {
+    out["merge"] = {{"id", node.merge->id},
+                    {"archive", node.merge->archive},
+                    {"epoch", node.merge->epoch.number},
+                    {"done", node.merge->done},
+                    {"rows", ToJson(node.merge->rows)},
+                    {"tries", node.merge->tries},
+                    {"failures", node.merge->failures},
+                    {"notBefore", Count(node.merge->not_before)},
+                    {"waitsFor", node.merge->waits_for},
+                    {"why", node.merge->why}};
+  }
   if (!node.rebuild_failed.empty()) out["rebuildFailed"] = node.rebuild_failed;
   return out;
 }
@@ -198,6 +210,19 @@ static void ReadFields(Fields& fields, Archive* out) {
   fields.Need("why", &out->why);
 }
 
+static void ReadFields(Fields& fields, Merge* out) {
+  fields.Need("id", &out->id);
+  fields.Need("archive", &out->archive);
+  fields.Need("epoch", &out->epoch);
+  fields.Need("done", &out->done);
+  fields.Need("rows", &out->rows);
+  fields.Need("tries", &out->tries);
+  fields.Need("failures", &out->failures);
+  fields.Need("notBefore", &out->not_before);
+  fields.Need("waitsFor", &out->waits_for);
+  fields.Need("why", &out->why);
+}
+
 static void ReadFields(Fields& fields, NodeMemory* out) {
   fields.Need("failedLooks", &out->failed_looks);
   fields.Need("attemptsCounted", &out->attempts_counted);
@@ -222,6 +247,7 @@ static void ReadFields(Fields& fields, NodeMemory* out) {
   fields.May("receiveNotBefore", &out->receive_not_before);
   fields.May("rebuild", &out->rebuild);
   fields.May("archive", &out->archive);
+  fields.May("merge", &out->merge);
   fields.May("rebuildFailed", &out->rebuild_failed);
 }
 

@@ -49,6 +49,7 @@ bool SameIntent(const Memory& a, const Memory& b) {
                x.second.deposed == y.second.deposed && x.second.discard == y.second.discard &&
                x.second.history == y.second.history && x.second.errant == y.second.errant &&
                x.second.rebuild == y.second.rebuild && x.second.archive == y.second.archive &&
+               x.second.merge == y.second.merge &&
                x.second.rebuild_failed == y.second.rebuild_failed;
       });
 }

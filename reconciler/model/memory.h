@@ -89,6 +89,23 @@ struct Archive {
   bool operator==(const Archive&) const = default;
 };
 
+// The archived rows on their way into the primary of one epoch. Another primary may lack them: it
+// is done again there, and adds nothing twice.
+struct Merge {
+  std::string id;       // of the present try
+  std::string archive;  // Archive::id
+  Epoch epoch;
+  bool done = false;
+  MergedRows rows;         // done
+  int tries = 0;           // that failed, or found something in their way
+  int failures = 0;        // of these, the failed ones
+  TimePoint not_before{};  // of the order; once it is given, of its repetition
+  std::string waits_for;   // the last try found it in its way
+  std::string why;         // the last try failed
+
+  bool operator==(const Merge&) const = default;
+};
+
 struct NodeMemory {
   // Failed looks since the last answer. A look that was never finished is not counted.
   int failed_looks = 0;
@@ -129,6 +146,7 @@ struct NodeMemory {
   std::optional<TimePoint> receive_not_before;
   std::optional<Rebuild> rebuild;
   std::optional<Archive> archive;  // the last one; its rows may have been merged or lost since
+  std::optional<Merge> merge;
   std::string rebuild_failed;  // why the last one was given up; empty: none was, or it was seen to
 
   bool operator==(const NodeMemory&) const = default;

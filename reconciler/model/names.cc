@@ -145,6 +145,10 @@ std::string_view ToString(FindingCode code) {
       return "ReplicaLagUnknown";
     case FindingCode::kArchiveFailed:
       return "ArchiveFailed";
+    case FindingCode::kNodeMerging:
+      return "NodeMerging";
+    case FindingCode::kMergeFailed:
+      return "MergeFailed";
     case FindingCode::kNodeRebuilding:
       return "NodeRebuilding";
     case FindingCode::kRebuildFailed:

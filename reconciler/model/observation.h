@@ -175,17 +175,31 @@ struct CopySeen {
   bool operator==(const CopySeen&) const = default;
 };
 
-// The last archive of what a node committed by itself (ArchiveOwnRows).
-struct ArchiveSeen {
+// A long work that the owner of a server's process does beside the server.
+struct JobSeen {
   enum class Phase { kWorking, kDone, kFailed };
   std::string id;  // of the order
   Phase phase = Phase::kWorking;
-  std::int64_t bytes = 0, expected = 0;  // copied so far, and the whole (0: not known yet)
-  std::string place;                     // where it is; set when done
-  Divergence divergence;                 // what it holds; set when done
-  std::string why;                       // it failed
+  std::int64_t done = 0, all = 0;  // so far, and the whole (0: not known yet)
+  std::string why;                 // it failed
+  bool not_now = false;            // it failed by what is in its way now, and may go later
+
+  bool operator==(const JobSeen&) const = default;
+};
+
+// The last archive of what a node committed by itself (ArchiveOwnRows); in bytes.
+struct ArchiveSeen : JobSeen {
+  std::string place;      // where it is; set when done
+  Divergence divergence;  // what it holds; set when done
 
   bool operator==(const ArchiveSeen&) const = default;
+};
+
+// The last merge of an archive into a primary (MergeOwnRows); in transactions.
+struct MergeSeen : JobSeen {
+  MergedRows rows;  // set when done
+
+  bool operator==(const MergeSeen&) const = default;
 };
 
 // What the owner of the server's process (local supervisor, agent) says.
@@ -205,6 +219,7 @@ struct ProcessState {
   std::optional<CopySeen> copy{};        // the last order to copy; none: there was none
   bool old_copy = false;                 // the data directory of before the copy is still there
   std::optional<ArchiveSeen> archive{};  // none: none was ordered, and none is there
+  std::optional<MergeSeen> merge{};      // likewise
 
   bool operator==(const ProcessState&) const = default;
 };

@@ -135,10 +135,22 @@ struct ArchiveOwnRows {
   bool operator==(const ArchiveOwnRows&) const = default;
 };
 
-using Action = std::variant<StartServer, FenceServer, SetReadOnly, EndTransactions, DrainClients,
-                            WithdrawPublication, StopReceiving, ApplyReceived, LeaveReplication,
-                            SetSemiSync, Provision, OpenWritable, WriteMarker, Publish,
-                            ReplicateFrom, RebuildServer, DiscardOldCopy, ArchiveOwnRows>;
+// Brings what is archived of the node into the primary (docs/decisions/0017). Returns when that has
+// begun; DatabaseSeen::process tells the rest.
+struct MergeOwnRows {
+  NodeName node;
+  std::string id;     // of this order; the same again changes nothing
+  std::string place;  // of the archive
+  NodeName primary;
+  Epoch epoch;  // of the primary: in another one nothing is written
+  bool operator==(const MergeOwnRows&) const = default;
+};
+
+using Action =
+    std::variant<StartServer, FenceServer, SetReadOnly, EndTransactions, DrainClients,
+                 WithdrawPublication, StopReceiving, ApplyReceived, LeaveReplication, SetSemiSync,
+                 Provision, OpenWritable, WriteMarker, Publish, ReplicateFrom, RebuildServer,
+                 DiscardOldCopy, ArchiveOwnRows, MergeOwnRows>;
 
 // ---- Conditions: asked again immediately before a step. -----------------------------------------
 
@@ -208,6 +220,8 @@ enum class FindingCode {
   kReplicaLagUnknown,
   kNodeDiverged,
   kArchiveFailed,
+  kNodeMerging,
+  kMergeFailed,
   kNodeRebuilding,
   kRebuildFailed,
   kReceivedTailLost,

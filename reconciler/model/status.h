@@ -55,6 +55,7 @@ struct NodeStatus {
   // None and empty: nothing, or not archived yet.
   std::optional<Divergence> divergence;
   std::string archive;
+  std::optional<MergedRows> merged;  // of these, what became of them in the primary
 
   bool operator==(const NodeStatus&) const = default;
 };

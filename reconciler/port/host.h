@@ -26,6 +26,15 @@ struct ArchiveOptions {
   GtidSet known, own;
 };
 
+// See MergeOwnRows in model/plan.h.
+struct MergeIntoPrimary {
+  std::string id;
+  std::string archive;
+  NodeName primary;
+  Address address;  // the primary's
+  Epoch epoch;
+};
+
 // Thread-safe. A host that cannot do something returns kUnsupported.
 class Host {
  public:
@@ -49,6 +58,8 @@ class Host {
 
   // Orders what ArchiveOwnRows says, and returns when the owner has accepted it.
   virtual Status Archive(const ArchiveOptions& options, Deadline deadline) = 0;
+  // Orders what MergeOwnRows says, and returns when the owner has accepted it.
+  virtual Status Merge(const MergeIntoPrimary& order, Deadline deadline) = 0;
 
   // From now on the owner takes orders from this manager only; a connection that somebody else has
   // opened before is refused until it claims, too.

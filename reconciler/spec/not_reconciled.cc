@@ -19,9 +19,9 @@ constexpr Part kParts[] = {
     {"spec.database.salvage",
      "nothing is fetched from a dead primary before another node is promoted"},
     {"spec.database.splitBrain",
-     "a diverged node's own rows are archived, but merged by command only, and it is made anew by "
-     "a "
-     "copy, not rewound"},
+     "only on substrate local are a diverged node's own rows archived and merged, and it made "
+     "anew"},
+    {"spec.database.splitBrain.rejoin", "a diverged node is made anew by a copy, not rewound"},
     {"spec.database.resync",
      "only substrate local makes a replica anew, and not by dump or script"},
     {"spec.database.virtualIP", "no address is moved; use the writer endpoint or the hosts file"},
@@ -66,8 +66,12 @@ std::vector<NotReconciledPart> FindNotReconciled(const ClusterSpec& spec, const 
   const bool copies = local && method != ResyncMethod::kDump && method != ResyncMethod::kScript;
   for (const Part& part : kParts) {
     const std::string_view path = part.path;
-    const bool reconciled = (local && path == "spec.database.configuration") ||
-                            (copies && path == "spec.database.resync");
+    const bool reconciled =
+        (local && path == "spec.database.configuration") ||
+        (copies && path == "spec.database.resync") ||
+        (local && path == "spec.database.splitBrain") ||
+        (path == "spec.database.splitBrain.rejoin" &&
+         (!local || spec.database.split_brain.rejoin != SplitBrainRejoin::kRewind));
     if (!reconciled && Stated(root, part.path) != nullptr)
       parts.push_back({part.path, part.sentence});
   }

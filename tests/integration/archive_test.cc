@@ -4,12 +4,15 @@
 #include <filesystem>
 
 #include "reconciler/binlog/archive.h"
+#include "reconciler/substrate/local/merger.h"
 #include "tests/integration/on_servers.h"
+#include "tests/support/pandora_tables.h"
 
 namespace pandora_ha {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 class Archiving : public OnServers {
  protected:
@@ -36,6 +39,15 @@ class Archiving : public OnServers {
                cluster_->Ask(kNode2, sql).ok();
       })) << sql;
     }
+  }
+  void ExpectWhole() {
+    ExpectNothingLost(GetParam(), *writer_);
+    ExpectSameRows(*cluster_);
+    // Its own transactions are not what a restart may lose.
+    const auto history = cluster_->History();
+    ASSERT_TRUE(history.ok());
+    for (const Event& event : *history)
+      EXPECT_THAT(event.message, Not(HasSubstr("ReceivedTailLost")));
   }
   const NodeStatus& Node2(const Snapshot& s) { return s.status.nodes.at(1); }
 
@@ -70,8 +82,7 @@ TEST_P(Archiving, OwnRowsAreCountedAndKeptBeforeTheNodeIsMadeAnew) {
   ASSERT_TRUE(manifest.ok()) << manifest.error().message;
   EXPECT_EQ(manifest->divergence, *node.divergence);
   EXPECT_TRUE(VerifyArchive(node.archive).ok()) << "the new data has not touched it";
-  ExpectNothingLost(GetParam(), *writer_);
-  ExpectSameRows(*cluster_);
+  ExpectWhole();
 }
 
 TEST_P(Archiving, WhereRowsAreToStayInTheArchiveTheNodeComesBackByItself) {
@@ -84,8 +95,51 @@ TEST_P(Archiving, WhereRowsAreToStayInTheArchiveTheNodeComesBackByItself) {
   EXPECT_TRUE(WaitUntil("RowsArchived", [&] { return HasEvent(*cluster_, "RowsArchived"); }));
   ASSERT_TRUE(WaitUntil("ResyncDone", [&] { return HasEvent(*cluster_, "ResyncDone"); }));
   ASSERT_TRUE(WaitWhole(*cluster_));
-  ExpectNothingLost(GetParam(), *writer_);
-  ExpectSameRows(*cluster_);
+  ExpectWhole();
+}
+
+// What can be added is added, once; what cannot stays in the archive; then the node is whole again.
+TEST_P(Archiving, WhereRowsAreToBeMergedThePrimaryGetsThemAndTheNodeComesBackByItself) {
+  SplitBrainSpec declared;
+  declared.autofix = true;
+  StartWhole(declared);
+  const auto schema = cluster_->spec().database.schema;
+  const std::string use = "USE " + schema + "; ";
+  const std::string events = "FROM " + schema + ".tevento";
+  ASSERT_TRUE(cluster_->Ask(kNode1, use + kPandoraTables).ok());
+  ASSERT_TRUE(WaitUntil("node2 has them", [&] {
+    const auto found = cluster_->Ask(kNode2, "SELECT evento " + events);
+    return found.ok() && !found->empty();
+  }));
+  // The manager closes node2 again and again; all of it is one transaction.
+  ASSERT_TRUE(WaitUntil("node2 writes by itself", [&] {
+    return cluster_
+        ->Ask(kNode2, "SET GLOBAL read_only=0; " + use +
+                          "BEGIN; INSERT INTO tevento VALUES (2,1,'its own',1700000001,10); "
+                          "INSERT INTO tagente_datos VALUES (10,1.5,1700000001); "
+                          "UPDATE tevento SET evento='changed' WHERE id_evento=1; COMMIT")
+        .ok();
+  }));
+  std::string archive;
+  ASSERT_TRUE(cluster_->WaitFor("node2's rows are merged", [&](const Snapshot& s) {
+    archive = Node2(s).archive;
+    return Node2(s).merged.has_value();
+  }));
+  EXPECT_TRUE(WaitUntil("RowsMerged", [&] { return HasEvent(*cluster_, "RowsMerged"); }));
+  ASSERT_TRUE(WaitUntil("ResyncDone", [&] { return HasEvent(*cluster_, "ResyncDone"); }));
+  ASSERT_TRUE(WaitWhole(*cluster_));
+  for (const NodeName& node : {kNode1, kNode2}) {
+    const auto found = cluster_->Ask(
+        node, "SELECT GROUP_CONCAT(evento ORDER BY id_evento), (SELECT SUM(datos) FROM " + schema +
+                  ".tagente_datos) " + events);
+    ASSERT_TRUE(found.ok()) << found.error().message;
+    EXPECT_EQ(*found->cells[0][0], "of both,its own") << node.text;
+    EXPECT_EQ(*found->cells[0][1], "1.5") << node.text;
+  }
+  const auto account = ReadMergeAccount(archive);
+  ASSERT_TRUE(account.ok()) << account.error().message;
+  EXPECT_EQ(account->rows, (MergedRows{2, 0, 1, 0}));
+  ExpectWhole();
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "reconciler/mysql/session.h"
 #include "reconciler/substrate/local/process.h"
 #include "tests/integration/on_servers.h"
+#include "tests/support/pandora_tables.h"
 #include "tests/support/programs.h"
 
 namespace pandora_ha {
@@ -142,17 +143,7 @@ TEST_P(Demo, WhatBothSidesWroteIsOneClusterAgain) {
   Start();
   ASSERT_TRUE(WaitSaid("Ctrl-C ends it and removes the data"));
   ASSERT_TRUE(WaitWritten(50));
-  ASSERT_TRUE(Do("127.0.77.1",
-                 "USE pandora; "
-                 "CREATE TABLE tagente (id_agente INT UNSIGNED AUTO_INCREMENT PRIMARY KEY, nombre "
-                 "VARCHAR(600)); CREATE TABLE tagente_modulo (id_agente_modulo INT UNSIGNED "
-                 "AUTO_INCREMENT PRIMARY KEY, id_agente INT UNSIGNED, nombre TEXT); "
-                 "CREATE TABLE tagente_datos (id_agente_modulo INT UNSIGNED, datos DOUBLE, "
-                 "utimestamp BIGINT, KEY (id_agente_modulo, utimestamp)); CREATE TABLE tevento "
-                 "(id_evento BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, id_agente INT NOT NULL, "
-                 "evento TEXT, utimestamp BIGINT, id_agentmodule INT NOT NULL DEFAULT 0); "
-                 "INSERT INTO tagente VALUES (1,'web'); INSERT INTO tagente_modulo VALUES "
-                 "(10,1,'cpu'); INSERT INTO tevento VALUES (1,1,'of both',1700000000,10)"));
+  ASSERT_TRUE(Do("127.0.77.1", std::string("USE pandora; ") + kPandoraTables));
   ASSERT_TRUE(WaitUntil("node2 has it", [&] {
     return Ask("127.0.77.2", "SELECT COUNT(*) FROM pandora.tevento") == "1";
   }));

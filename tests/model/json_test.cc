@@ -160,7 +160,26 @@ class Maker {
     node.starts = static_cast<int>(random_() % 100);
     if (Coin()) node.start_not_before = Time();
     if (Coin()) node.receive_not_before = Time();
+    if (Coin()) {
+      node.rebuild = Rebuild{Text(), Text(), NodeName(Text()), Epoch(Number()), Coin(),
+                             3,      Coin(), Coin(),           Time(),          Time()};
+    }
+    if (Coin()) node.archive = MakeArchive();
+    if (Coin()) {
+      node.merge = Merge{Text(), Text(), Epoch(Number()), Coin(), {Number(), Number(), Number(), 1},
+                         5,      2,      Time(),          Text(), Text()};
+    }
+    node.rebuild_failed = Text();
     return node;
+  }
+  Archive MakeArchive() {
+    Divergence divergence;
+    divergence.transactions = Number();
+    divergence.marks = Number();
+    divergence.tables[Text()] = {Number(), Number(), Number()};
+    divergence.statements = {Text(), Text()};
+    divergence.statement_count = Number();
+    return {Text(), Gtids(), Coin(), 3, Time(), Text(), divergence, Text()};
   }
 
   std::mt19937_64 random_;
@@ -271,8 +290,8 @@ TEST(MemoryJson, AMemoryWithoutIntentsIsRead) {
   json old = ToJson(memory);
   memory.failback_at.reset();
   memory.failback_not_before = {};
-  for (const char* key :
-       {"intents", "manager", "guards", "guardsSeen", "guardsUnwritten", "failbackNotBefore"})
+  for (const char* key : {"intents", "manager", "guards", "guardsSeen", "guardsUnwritten",
+                          "failbackAt", "failbackNotBefore"})
     old.erase(key);
   for (const char* key : {"intent", "planned", "lossAllowed"}) old["promotion"].erase(key);
   const auto read = MemoryFromJson(old);

@@ -35,6 +35,18 @@ bool Script::SayOfProcess(const std::string& name, const Phrase& phrase) {
     archive.divergence.transactions = std::stoull(phrase.at(4)) + archive.divergence.marks;
     if (const std::uint64_t events = std::stoull(phrase.at(1)); events > 0)
       archive.divergence.tables["pandora.tevento"].inserted = events;
+  } else if (Starts(phrase, {"merging"})) {  // merging 3 of 12
+    node.process.merge->done = std::stoll(phrase.at(1));
+    node.process.merge->all = std::stoll(phrase.at(3));
+  } else if (Starts(phrase, {"merge", "failed"}) || Starts(phrase, {"merge", "waits"})) {
+    node.process.merge->phase = MergeSeen::Phase::kFailed;
+    node.process.merge->not_now = phrase.at(1) == "waits";
+    node.process.merge->why = phrase.at(2);
+  } else if (Starts(phrase, {"merged"})) {  // merged 3 rows and left 2
+    MergeSeen& merge = *node.process.merge;
+    merge.phase = MergeSeen::Phase::kDone;
+    merge.rows.merged = std::stoull(phrase.at(1));
+    merge.rows.rejected = std::stoull(phrase.at(5));
   } else if (Starts(phrase, {"nobody", "owns", "its", "process"})) {
     node.process_unknown = "nobody owns the process for us";
     node.can_fence = false;

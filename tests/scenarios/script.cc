@@ -68,6 +68,15 @@ void Script::Option(const std::string& key, const std::string& value) {
     spec.database.failback = YesNo(value) ? Failback::kWhenCaughtUp : Failback::kManual;
   } else if (key == "autofix") {
     spec.database.split_brain.autofix = YesNo(value);
+  } else if (key == "rows") {
+    spec.database.split_brain.rows = value == "archive" ? SplitBrainRows::kArchive
+                                     : value == "ask"   ? SplitBrainRows::kAsk
+                                                        : SplitBrainRows::kMerge;
+  } else if (key == "rejoin") {
+    spec.database.split_brain.rejoin =
+        value == "wait" ? SplitBrainRejoin::kWait : SplitBrainRejoin::kClone;
+  } else if (key == "maxRetries") {
+    spec.database.split_brain.max_retries = std::stoi(value);
   } else if (key == "coolDown") {
     spec.failover_cool_down = WholeSeconds(value);
   } else if (key == "virtualIP") {

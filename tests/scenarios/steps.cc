@@ -54,6 +54,11 @@ struct Performer {
     world.nodes.at(name).process.archive->id = a.id;
     return "";
   }
+  std::string operator()(const MergeOwnRows& a) const {
+    world.nodes.at(name).process.merge = MergeSeen{};
+    world.nodes.at(name).process.merge->id = a.id;
+    return "";
+  }
   std::string operator()(const DiscardOldCopy&) const {
     world.nodes.at(name).process.old_copy = false;
     return "";

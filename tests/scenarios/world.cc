@@ -153,6 +153,7 @@ void World::StartProcess(const std::string& name) {
   node.process.copy = before.copy;
   node.process.old_copy = before.old_copy;
   node.process.archive = before.archive;
+  node.process.merge = before.merge;
   node.process.phase = ProcessState::Phase::kRunning;
   node.process.initialised = true;
   node.contact = Contact::kAnswered;

@@ -142,6 +142,7 @@ bool Perform(World& world, const Manager& manager, const Action& action,
             server.archive->divergence.transactions = 1;
             return true;
           },
+          [&](const MergeOwnRows&) { return false; },
           [&](const FenceServer&) {
             if (!owned) return false;
             if (world.bad().without_fence) {

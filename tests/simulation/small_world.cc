@@ -34,7 +34,8 @@ bool IsOfProcess(const Action& action) {
          std::holds_alternative<FenceServer>(action) ||
          std::holds_alternative<RebuildServer>(action) ||
          std::holds_alternative<DiscardOldCopy>(action) ||
-         std::holds_alternative<ArchiveOwnRows>(action);
+         std::holds_alternative<ArchiveOwnRows>(action) ||
+         std::holds_alternative<MergeOwnRows>(action);
 }
 
 }  // namespace

@@ -126,6 +126,24 @@ TEST(GoodDocuments, FullRest) {
                   "spec.console"));
 }
 
+TEST(GoodDocuments, SplitBrainIsReconciledOnLocalButForTheRewind) {
+  const std::string demo = ReadAll(SourceFile("manifests/standalone/local-demo.yaml"));
+  const auto told = [&](const std::string& split_brain) {
+    std::string text = demo;
+    text.replace(text.find("  database:\n"), 12,
+                 "  database:\n    splitBrain: " + split_brain + "\n");
+    const LoadedSpec loaded = LoadSpecText("x", text);
+    EXPECT_TRUE(loaded.ok());
+    std::vector<std::string> paths;
+    for (const std::string& path : NotReconciledPaths(*loaded.spec))
+      if (path.find("splitBrain") != std::string::npos) paths.push_back(path);
+    return paths;
+  };
+  EXPECT_THAT(told("{autofix: true, rows: merge, rejoin: clone, maxRetries: 1}"), ElementsAre());
+  EXPECT_THAT(told("{autofix: true, rejoin: rewind}"),
+              ElementsAre("spec.database.splitBrain.rejoin"));
+}
+
 TEST(GoodDocuments, Kubernetes) {
   const ClusterSpec got = Sample("manifests/kubernetes/pandora.yaml");
   EXPECT_EQ(got.name_space, "monitoring");

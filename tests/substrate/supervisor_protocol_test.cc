@@ -15,6 +15,11 @@ TEST(SupervisorProtocol, StateSurvivesTheWire) {
                    true,
                    true,
                    true};
+  state.process.copy = CopySeen{"c", CopySeen::Phase::kFailed, 1, 2, TimePoint(Seconds(3)), "no"};
+  state.process.archive = ArchiveSeen{{"a", JobSeen::Phase::kDone, 4, 4, "", false}, "/place", {}};
+  state.process.archive->divergence.tables["t"] = {1, 2, 3};
+  state.process.merge =
+      MergeSeen{{"a@1.0", JobSeen::Phase::kFailed, 5, 6, "later", true}, {7, 8, 9, 10}};
   std::string buffer = PrintState(state);
   const auto line = TakeLine(&buffer);
   ASSERT_TRUE(line);
@@ -35,6 +40,20 @@ TEST(SupervisorProtocol, RequestSurvivesTheWire) {
   const auto read = ParseRequest(PrintRequest(request));
   ASSERT_TRUE(read.ok()) << read.error().message;
   EXPECT_EQ(PrintRequest(*read), PrintRequest(request));
+}
+
+TEST(SupervisorProtocol, OrdersOfJobsSurviveTheWire) {
+  for (const SupervisorVerb verb : {SupervisorVerb::kArchive, SupervisorVerb::kMerge}) {
+    SupervisorRequest request;
+    request.verb = verb;
+    request.job_id = "a@1.0";
+    request.job = {{"/bin/true"}, "the order", {}, {}};
+    const auto read = ParseRequest(PrintRequest(request));
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    EXPECT_EQ(read->verb, verb);
+    EXPECT_EQ(read->job_id, "a@1.0");
+    EXPECT_EQ(PrintRequest(*read), PrintRequest(request));
+  }
 }
 
 TEST(SupervisorProtocol, AnswersSurviveTheWire) {

@@ -93,6 +93,7 @@ class FakeHost : public Host {
   Status Rebuild(const CopyOptions&, Deadline) override { return Ok(); }
   Status DiscardOldCopy(Deadline) override { return Ok(); }
   Status Archive(const ArchiveOptions&, Deadline) override { return Ok(); }
+  Status Merge(const MergeIntoPrimary&, Deadline) override { return Ok(); }
   Status Claim(Deadline) override {
     claimed = true;
     return Ok();

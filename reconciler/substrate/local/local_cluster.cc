@@ -49,6 +49,7 @@ LocalHostOptions LocalCluster::OptionsFor(const LocalClusterOptions& options,
   host.schema = spec.database.schema;
   host.admin_user = spec.database.credentials.admin.user;
   host.admin_password = options.admin_password;
+  host.tls = spec.database.tls;
   host.restart_allowed = spec.database.restart.allow;
   host.supervisor_command = options.supervisor_command;
   host.on_change = options.on_change;

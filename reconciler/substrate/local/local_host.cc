@@ -6,6 +6,7 @@
 
 #include "reconciler/substrate/local/archiver.h"
 #include "reconciler/substrate/local/copier.h"
+#include "reconciler/substrate/local/merger.h"
 #include "reconciler/substrate/local/process.h"
 
 namespace pandora_ha {
@@ -113,11 +114,23 @@ Status LocalHost::Archive(const ArchiveOptions& archive, Deadline deadline) {
   const LocalHostOptions options = Options();
   SupervisorRequest request;
   request.verb = SupervisorVerb::kArchive;
-  request.archive_id = archive.id;
-  request.archive = ArchiveCommand(
+  request.job_id = archive.id;
+  request.job = ArchiveCommand(
       options.supervisor_command.front(), directory_,
       {archive.id, options.node, options.program.flavor, directory_ + "/data/binlog.index",
        directory_ + "/archive", options.schema, archive.known, archive.own});
+  return client_.Call(std::move(request), deadline.Within(kAcceptWithin));
+}
+
+Status LocalHost::Merge(const MergeIntoPrimary& order, Deadline deadline) {
+  const LocalHostOptions options = Options();
+  SupervisorRequest request;
+  request.verb = SupervisorVerb::kMerge;
+  request.job_id = order.id;
+  request.job =
+      MergeCommand(options.supervisor_command.front(),
+                   {order.id, directory_, order.archive, order.primary, order.address,
+                    options.admin_user, options.admin_password, options.tls, order.epoch});
   return client_.Call(std::move(request), deadline.Within(kAcceptWithin));
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "reconciler/base/secret.h"
+#include "reconciler/model/spec.h"
 #include "reconciler/port/host.h"
 #include "reconciler/substrate/local/server_program.h"
 #include "reconciler/substrate/local/supervisor_client.h"
@@ -21,6 +22,7 @@ struct LocalHostOptions {
   std::string schema;      // Pandora's
   std::string admin_user;  // the account of a fresh data directory
   Secret admin_password;
+  TlsSpec tls;                                  // of sessions with the cluster's servers
   Seconds restart_allowed{0};                   // RestartSpec::allow
   std::vector<std::string> supervisor_command;  // see SupervisorClientOptions
   std::function<void()> on_change;              // likewise
@@ -42,6 +44,7 @@ class LocalHost final : public Host {
   Status Rebuild(const CopyOptions& options, Deadline deadline) override;
   Status DiscardOldCopy(Deadline deadline) override;
   Status Archive(const ArchiveOptions& options, Deadline deadline) override;
+  Status Merge(const MergeIntoPrimary& order, Deadline deadline) override;
   Status Claim(Deadline deadline) override;
   bool Claimed() const override;
 

@@ -16,7 +16,7 @@
 #include <optional>
 
 #include "reconciler/base/log.h"
-#include "reconciler/substrate/local/archiver.h"
+#include "reconciler/substrate/local/jobs.h"
 #include "reconciler/substrate/local/supervised_server.h"
 #include "reconciler/substrate/local/supervisor_protocol.h"
 #include "reconciler/substrate/local/supervisor_socket.h"
@@ -49,11 +49,11 @@ class Supervisor {
   Supervisor(const std::string& directory, Descriptor listener, Descriptor signals)
       : listener_(std::move(listener)),
         signals_(std::move(signals)),
-        archive_(directory, SystemClock(), [this] { PushState(); }),
+        jobs_(directory, [this] { PushState(); }),
         server_(directory, SystemClock(), [this] { PushState(); }) {}
 
   Status Adopt() {
-    PHA_TRY(archive_.Adopt());
+    PHA_TRY(jobs_.Adopt());
     return server_.Adopt();
   }
   void Run() {
@@ -71,7 +71,8 @@ class Supervisor {
   std::optional<Status> Outcome(const Pending& request) const;
   ProcessState State() const {
     ProcessState state = server_.state();
-    state.archive = archive_.seen();
+    state.archive = jobs_.Archive();
+    state.merge = jobs_.Merge();
     return state;
   }
   void PushState();
@@ -83,7 +84,7 @@ class Supervisor {
   std::list<Client> clients_;
   std::list<Pending> pending_;
   bool quitting_ = false;
-  ArchiveRun archive_;
+  Jobs jobs_;
   SupervisedServer server_;  // last: its adoption may push
 };
 
@@ -91,12 +92,13 @@ void Supervisor::Turn() {
   std::vector<pollfd> waits = {{server_.watch_descriptor(), POLLIN, 0},
                                {signals_.get(), POLLIN, 0},
                                {clients_.size() < kMostClients ? listener_.get() : -1, POLLIN, 0},
-                               {archive_.watch_descriptor(), POLLIN, 0}};
+                               {jobs_.archive.watch_descriptor(), POLLIN, 0},
+                               {jobs_.merge.watch_descriptor(), POLLIN, 0}};
   for (const Client& client : clients_) {
     const int events = POLLIN | (client.out.empty() ? 0 : POLLOUT);
     waits.push_back({client.socket.get(), static_cast<short>(events), 0});
   }
-  const bool working = server_.copying() || archive_.busy();
+  const bool working = server_.copying() || jobs_.archive.busy() || jobs_.merge.busy();
   const int look = working ? kLookMilliseconds : -1;
   if (poll(waits.data(), waits.size(), look) < 0) return;
 
@@ -109,8 +111,9 @@ void Supervisor::Turn() {
       server_.Stop();
     }
   }
-  if (waits[3].revents != 0) archive_.OnProcessEnd();
-  std::size_t index = 4;
+  if (waits[3].revents != 0) jobs_.archive.OnProcessEnd();
+  if (waits[4].revents != 0) jobs_.merge.OnProcessEnd();
+  std::size_t index = 5;
   for (Client& client : clients_) {  // Accept() comes after, so the indices still fit
     const short events = waits[index++].revents;
     if ((events & POLLOUT) != 0) Flush(client);
@@ -119,7 +122,8 @@ void Supervisor::Turn() {
   if (waits[2].revents != 0) Accept();
   Settle();
   server_.LookAtCopy();
-  archive_.LookAtProgress();
+  jobs_.archive.LookAtProgress();
+  jobs_.merge.LookAtProgress();
   server_.MakeFenceDurable();
   DropGone();
 }
@@ -196,7 +200,10 @@ void Supervisor::Begin(Client& client, const SupervisorRequest& request) {
       Send(client, PrintAnswer(request.id, server_.DiscardOld()));
       return;
     case SupervisorVerb::kArchive:
-      Send(client, PrintAnswer(request.id, archive_.Start(request.archive_id, request.archive)));
+      Send(client, PrintAnswer(request.id, jobs_.archive.Start(request.job_id, request.job)));
+      return;
+    case SupervisorVerb::kMerge:
+      Send(client, PrintAnswer(request.id, jobs_.merge.Start(request.job_id, request.job)));
       return;
     case SupervisorVerb::kQuit:
       quitting_ = !server_.busy();
@@ -212,6 +219,7 @@ std::optional<Status> Supervisor::Outcome(const Pending& request) const {
     case SupervisorVerb::kClaim:
     case SupervisorVerb::kDiscardOld:
     case SupervisorVerb::kArchive:
+    case SupervisorVerb::kMerge:
       return Ok();
     case SupervisorVerb::kStop:
     case SupervisorVerb::kFence:

@@ -11,8 +11,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array<std::string_view, 8> kVerbs = {"start", "stop",  "kill",       "fence",
-                                                    "quit",  "claim", "discardOld", "archive"};
+constexpr std::array<std::string_view, 9> kVerbs = {
+    "start", "stop", "kill", "fence", "quit", "claim", "discardOld", "archive", "merge"};
 constexpr std::array<std::string_view, 3> kPhases = {"running", "ended", "neverStarted"};
 
 template <std::size_t N>
@@ -71,29 +71,55 @@ Json CopyTo(const CopySeen& copy) {
           {"why", copy.why}};
 }
 
-constexpr std::array<std::string_view, 3> kArchivePhases = {"working", "done", "failed"};
+constexpr std::array<std::string_view, 3> kJobPhases = {"working", "done", "failed"};
+
+JobSeen JobFrom(const Json& json) {
+  JobSeen job;
+  job.id = json.at("id").get<std::string>();
+  job.phase = static_cast<JobSeen::Phase>(IndexOf(kJobPhases, json.at("phase").get<std::string>()));
+  job.done = Whole(json.at("done"), kMost);
+  job.all = Whole(json.at("all"), kMost);
+  job.why = json.at("why").get<std::string>();
+  job.not_now = json.at("notNow").get<bool>();
+  return job;
+}
+
+Json JobTo(const JobSeen& job) {
+  return {{"id", job.id},     {"phase", kJobPhases[static_cast<std::size_t>(job.phase)]},
+          {"done", job.done}, {"all", job.all},
+          {"why", job.why},   {"notNow", job.not_now}};
+}
+
+template <class T>
+T Valid(Result<T> read) {
+  if (!read.ok()) throw std::invalid_argument(read.error().message);
+  return *std::move(read);
+}
 
 ArchiveSeen ArchiveFrom(const Json& json) {
-  ArchiveSeen archive;
-  archive.id = json.at("id").get<std::string>();
-  archive.phase =
-      static_cast<ArchiveSeen::Phase>(IndexOf(kArchivePhases, json.at("phase").get<std::string>()));
-  archive.bytes = Whole(json.at("bytes"), kMost);
-  archive.expected = Whole(json.at("expected"), kMost);
-  archive.place = json.at("place").get<std::string>();
-  archive.why = json.at("why").get<std::string>();
-  auto divergence = DivergenceFromJson(json.at("divergence"));
-  if (!divergence.ok()) throw std::invalid_argument(divergence.error().message);
-  archive.divergence = *std::move(divergence);
-  return archive;
+  return {JobFrom(json), json.at("place").get<std::string>(),
+          Valid(DivergenceFromJson(json.at("divergence")))};
 }
 
 Json ArchiveTo(const ArchiveSeen& archive) {
-  return {
-      {"id", archive.id},       {"phase", kArchivePhases[static_cast<std::size_t>(archive.phase)]},
-      {"bytes", archive.bytes}, {"expected", archive.expected},
-      {"place", archive.place}, {"divergence", ToJson(archive.divergence)},
-      {"why", archive.why}};
+  Json json = JobTo(archive);
+  json["place"] = archive.place;
+  json["divergence"] = ToJson(archive.divergence);
+  return json;
+}
+
+MergeSeen MergeFrom(const Json& json) {
+  return {JobFrom(json), Valid(MergedRowsFromJson(json.at("rows")))};
+}
+
+Json MergeTo(const MergeSeen& merge) {
+  Json json = JobTo(merge);
+  json["rows"] = ToJson(merge.rows);
+  return json;
+}
+
+bool IsJob(SupervisorVerb verb) {
+  return verb == SupervisorVerb::kArchive || verb == SupervisorVerb::kMerge;
 }
 
 InitialiseCommand CommandFrom(const Json& json) {
@@ -131,6 +157,7 @@ SupervisorState StateFrom(const Json& json) {
   process.old_copy = json.value("oldCopy", false);
   if (json.contains("copy")) process.copy = CopyFrom(json.at("copy"));
   if (json.contains("archive")) process.archive = ArchiveFrom(json.at("archive"));
+  if (json.contains("merge")) process.merge = MergeFrom(json.at("merge"));
   return state;
 }
 
@@ -146,9 +173,9 @@ std::string PrintRequest(const SupervisorRequest& request) {
     json["copy"] = request.copy_id;
     json["setAside"] = request.set_aside;
     json["initialise"] = CommandTo(request.initialise);
-  } else if (request.verb == SupervisorVerb::kArchive) {
-    json["archive"] = request.archive_id;
-    json["command"] = CommandTo(request.archive);
+  } else if (IsJob(request.verb)) {
+    json["job"] = request.job_id;
+    json["command"] = CommandTo(request.job);
   }
   return Line(json);
 }
@@ -159,9 +186,9 @@ Result<SupervisorRequest> ParseRequest(std::string_view line) {
     SupervisorRequest request;
     request.id = static_cast<std::uint64_t>(Whole(json.at("id"), kMost));
     request.verb = static_cast<SupervisorVerb>(IndexOf(kVerbs, json.at("do").get<std::string>()));
-    if (request.verb == SupervisorVerb::kArchive) {
-      request.archive_id = json.at("archive").get<std::string>();
-      request.archive = CommandFrom(json.at("command"));
+    if (IsJob(request.verb)) {
+      request.job_id = json.at("job").get<std::string>();
+      request.job = CommandFrom(json.at("command"));
     }
     if (request.verb != SupervisorVerb::kStart) return request;
     request.unfence = json.at("unfence").get<bool>();
@@ -192,6 +219,7 @@ std::string PrintState(const SupervisorState& state) {
                {"oldCopy", process.old_copy}};
   if (process.copy) json["copy"] = CopyTo(*process.copy);
   if (process.archive) json["archive"] = ArchiveTo(*process.archive);
+  if (process.merge) json["merge"] = MergeTo(*process.merge);
   return Line({{"state", std::move(json)}});
 }
 

@@ -30,10 +30,21 @@ constexpr std::size_t kLongestSupervisorLine = 64 * 1024;
 //               it any more, its space comes back later
 //   archive     run a command that makes an archive of what the server committed by itself;
 //               answered when it has begun, and the state tells the rest. The server is left alone
+//   merge       likewise, one that brings an archive into the primary
 //   quit        end the supervisor; refused while the server runs
 //   claim       from now on whoever is connected now, and is not the asker, is refused all of the
 //               above until it claims, too: a manager that was frozen and replaced orders nothing
-enum class SupervisorVerb { kStart, kStop, kKill, kFence, kQuit, kClaim, kDiscardOld, kArchive };
+enum class SupervisorVerb {
+  kStart,
+  kStop,
+  kKill,
+  kFence,
+  kQuit,
+  kClaim,
+  kDiscardOld,
+  kArchive,
+  kMerge
+};
 
 struct SupervisorRequest {
   std::uint64_t id = 0;
@@ -48,9 +59,9 @@ struct SupervisorRequest {
   // any case, under this name (CopySeen::id). The same order again changes nothing.
   std::string copy_id;
   bool set_aside = false;  // what was there before is never deleted by discardOld
-  // archive:
-  std::string archive_id;  // the same order again changes nothing
-  InitialiseCommand archive;
+  // archive, merge:
+  std::string job_id;  // the same order again changes nothing
+  InitialiseCommand job;
 };
 
 struct SupervisorState {

@@ -1,0 +1,94 @@
+#include "reconciler/decide/merge.h"
+
+#include <algorithm>
+#include <string>
+
+#include "reconciler/decide/archive.h"
+
+namespace pandora_ha {
+namespace {
+
+constexpr Seconds kSeenWithin{10};  // that an order was taken up
+constexpr Seconds kAgainAfter{60};  // a failure, or what was in the way
+
+// The archive speaks of this node's rows, and the primary of this epoch has to have them.
+bool IsOfNow(const Memory& memory, const NodeMemory& node) {
+  return node.merge && node.archive && node.merge->archive == node.archive->id &&
+         node.merge->epoch == memory.epoch;
+}
+
+std::string IdOf(const Merge& merge) {
+  return merge.archive + "@" + std::to_string(merge.epoch.number) + "." +
+         std::to_string(merge.tries);
+}
+
+void Begin(Context& c, NodeMemory& remembered) {
+  Merge& merge = remembered.merge.emplace();
+  merge.archive = remembered.archive->id;
+  merge.epoch = c.memory.epoch;
+  merge.id = IdOf(merge);
+}
+
+void Fail(Context& c, Merge& merge, const MergeSeen& seen) {
+  ++merge.tries;
+  merge.id = IdOf(merge);
+  if (seen.not_now) {
+    merge.waits_for = seen.why;
+    merge.not_before = c.now() + kAgainAfter;
+    return;
+  }
+  ++merge.failures;
+  merge.why = seen.why;
+  merge.waits_for.clear();
+  merge.not_before = c.now() + kAgainAfter * (1 << std::min(merge.failures - 1, 6));
+}
+
+}  // namespace
+
+bool IsMerged(const Memory& memory, const NodeMemory& node) {
+  return IsArchived(node) && IsOfNow(memory, node) && node.merge->done;
+}
+
+bool IsMergeGivenUp(const ClusterSpec& spec, const NodeMemory& node) {
+  return node.merge && !node.merge->done &&
+         node.merge->failures > spec.database.split_brain.max_retries;
+}
+
+void MergeWhereDeclared(Context& c, const DatabaseSeen& node) {
+  const SplitBrainSpec& declared = c.spec.database.split_brain;
+  NodeMemory& remembered = MemoryOf(c.memory, node.name);
+  if (!declared.autofix || declared.rows != SplitBrainRows::kMerge ||
+      remembered.history != History::kDiverged) {
+    remembered.merge.reset();
+    return;
+  }
+  if (!IsArchived(remembered) || remembered.archive->divergence.OnlyMarks() ||
+      !node.process.known() || IsMerged(c.memory, remembered)) {
+    return;
+  }
+  if (!IsOfNow(c.memory, remembered)) Begin(c, remembered);
+  Merge& merge = *remembered.merge;
+  if (const auto& seen = node.process->merge; seen && seen->id == merge.id) {
+    switch (seen->phase) {
+      case MergeSeen::Phase::kWorking:
+        return;
+      case MergeSeen::Phase::kDone:
+        merge.done = true;
+        merge.rows = seen->rows;
+        merge.why.clear();
+        merge.waits_for.clear();
+        return;
+      case MergeSeen::Phase::kFailed:
+        Fail(c, merge, *seen);
+        return;
+    }
+  }
+  if (c.now() < merge.not_before || IsMergeGivenUp(c.spec, remembered)) return;
+  merge.not_before = c.now() + kSeenWithin;
+  c.Do(MergeOwnRows{node.name, merge.id, remembered.archive->place, *c.memory.primary,
+                    c.memory.epoch},
+       "the document says so, and the primary lacks them", kStartStep,
+       {IsWritable{*c.memory.primary}});
+}
+
+}  // namespace pandora_ha

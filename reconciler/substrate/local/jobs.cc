@@ -1,0 +1,59 @@
+#include "reconciler/substrate/local/jobs.h"
+
+#include "reconciler/substrate/local/archiver.h"
+#include "reconciler/substrate/local/merger.h"
+
+namespace pandora_ha {
+
+Jobs::Jobs(const std::string& directory, const std::function<void()>& changed)
+    : archive(
+          "archive", directory, SystemClock(), [this](const auto& id) { return TakeArchive(id); },
+          changed),
+      merge(
+          "merge", directory, SystemClock(), [this](const auto& id) { return TakeMerge(id); },
+          changed),
+      directory_(directory) {}
+
+Status Jobs::Adopt() {
+  const std::string newest = NewestArchive(directory_);
+  PHA_TRY(archive.Adopt(newest));
+  const auto account = ReadMergeAccount(ArchivePlace(directory_, newest));
+  return merge.Adopt(!newest.empty() && account.ok() ? account->id : "");
+}
+
+std::optional<ArchiveSeen> Jobs::Archive() const {
+  if (!archive.seen()) return std::nullopt;
+  ArchiveSeen seen;
+  if (archive.seen()->phase == JobSeen::Phase::kDone) seen = archived_;
+  static_cast<JobSeen&>(seen) = *archive.seen();
+  return seen;
+}
+
+std::optional<MergeSeen> Jobs::Merge() const {
+  if (!merge.seen()) return std::nullopt;
+  MergeSeen seen;
+  if (merge.seen()->phase == JobSeen::Phase::kDone) seen = merged_;
+  static_cast<JobSeen&>(seen) = *merge.seen();
+  return seen;
+}
+
+// The manifest alone says that an archive is there.
+std::optional<std::int64_t> Jobs::TakeArchive(const std::string& id) {
+  const std::string place = ArchivePlace(directory_, id);
+  const auto manifest = ReadManifest(place);
+  if (!manifest.ok()) return std::nullopt;
+  archived_.place = place;
+  archived_.divergence = manifest->divergence;
+  std::int64_t bytes = 0;
+  for (const ArchivedFile& file : manifest->files) bytes += static_cast<std::int64_t>(file.bytes);
+  return bytes;
+}
+
+std::optional<std::int64_t> Jobs::TakeMerge(const std::string& id) {
+  const auto account = ReadMergeAccount(ArchivePlace(directory_, ArchiveOfMerge(id)));
+  if (!account.ok() || account->id != id) return std::nullopt;
+  merged_.rows = account->rows;
+  return account->transactions;
+}
+
+}  // namespace pandora_ha

@@ -1,0 +1,34 @@
+// The jobs of one supervisor, and what they made.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "reconciler/substrate/local/job.h"
+
+namespace pandora_ha {
+
+// Belongs to the supervisor's single thread, as its parts.
+class Jobs {
+ public:
+  // `changed` is called on every change of what is seen.
+  Jobs(const std::string& directory, const std::function<void()>& changed);
+
+  // Ends what a predecessor began, and learns of the newest archive and its merge.
+  Status Adopt();
+  std::optional<ArchiveSeen> Archive() const;
+  std::optional<MergeSeen> Merge() const;
+
+  JobRun archive, merge;
+
+ private:
+  std::optional<std::int64_t> TakeArchive(const std::string& id);
+  std::optional<std::int64_t> TakeMerge(const std::string& id);
+
+  const std::string directory_;
+  ArchiveSeen archived_;  // the results of what is done
+  MergeSeen merged_;
+};
+
+}  // namespace pandora_ha

@@ -1,0 +1,119 @@
+// A long work beside a server: it is told, watched, ended, and known by its result.
+#include "reconciler/substrate/local/job.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include "reconciler/substrate/local/process.h"
+
+namespace pandora_ha {
+namespace {
+
+namespace fs = std::filesystem;
+using Phase = JobSeen::Phase;
+
+class JobTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string made = ::testing::TempDir() + "pandora-ha-job.XXXXXX";
+    ASSERT_NE(mkdtemp(made.data()), nullptr);
+    directory_ = made;
+    run_ = NewRun();
+  }
+  void TearDown() override {
+    run_.reset();
+    fs::remove_all(directory_);
+  }
+  // Its result is a file with the order's name and the amount in it.
+  std::unique_ptr<JobRun> NewRun() {
+    return std::make_unique<JobRun>(
+        "sums", directory_, SystemClock(),
+        [this](const std::string& id) -> std::optional<std::int64_t> {
+          std::int64_t amount = 0;
+          if (!(std::ifstream(directory_ + "/" + id) >> amount)) return std::nullopt;
+          return amount;
+        },
+        [this] { ++changes_; });
+  }
+  // What a job does, instead of the program.
+  InitialiseCommand Does(const std::string& script, const std::string& order = "") {
+    InitialiseCommand command = JobCommand("/bin/sh", "sums", directory_, order);
+    command.argv = {"/bin/sh", "-c", "cd " + directory_ + "; " + script, command.argv.back()};
+    return command;
+  }
+  void WaitForEnd() {
+    pollfd end{run_->watch_descriptor(), POLLIN, 0};
+    ASSERT_EQ(poll(&end, 1, 10000), 1);
+    run_->OnProcessEnd();
+    EXPECT_FALSE(run_->busy());
+  }
+
+  std::string directory_;
+  int changes_ = 0;
+  std::unique_ptr<JobRun> run_;
+};
+
+TEST_F(JobTest, IsDoneWhenItsResultIsThere) {
+  ASSERT_TRUE(run_->Start("a", Does("cat > a", "12")).ok());
+  EXPECT_EQ(run_->seen()->phase, Phase::kWorking);
+  EXPECT_EQ(changes_, 1);
+  WaitForEnd();
+  EXPECT_EQ(run_->seen()->phase, Phase::kDone) << run_->seen()->why;
+  EXPECT_EQ(run_->seen()->all, 12);
+  EXPECT_EQ(changes_, 2);
+  EXPECT_TRUE(run_->Start("a", Does("exit 1")).ok()) << "the same order again changes nothing";
+  EXPECT_FALSE(run_->busy());
+}
+
+TEST_F(JobTest, AProcessThatEndsWithoutAResultHasFailedWhateverItsExitCode) {
+  ASSERT_TRUE(run_->Start("a", Does("exit 0")).ok());
+  WaitForEnd();
+  EXPECT_EQ(run_->seen()->phase, Phase::kFailed);
+  EXPECT_EQ(run_->seen()->why, "its process ended (exit code 0); see " + directory_ + "/sums.log");
+  ASSERT_TRUE(run_->Start("a", Does("echo 3 > a")).ok()) << "it may be tried again";
+  WaitForEnd();
+  EXPECT_EQ(run_->seen()->phase, Phase::kDone);
+}
+
+TEST_F(JobTest, TellsHowFarItIsAndWhyItFailed) {
+  JobProgress progress("sums", directory_);
+  ASSERT_TRUE(run_->Start("a", Does("while :; do sleep 0.2; done")).ok());
+  progress.Tell(3, 8);
+  run_->LookAtProgress();
+  EXPECT_EQ(run_->seen()->done, 3);
+  EXPECT_EQ(run_->seen()->all, 8);
+  EXPECT_EQ(run_->Start("b", Does("true")).error().code, ErrorCode::kConflict);
+  run_->Stop();
+
+  for (const bool in_its_way : {true, false}) {
+    const std::string id = in_its_way ? "b" : "c";
+    ASSERT_TRUE(run_->Start(id, Does("read line; exit 1")).ok());
+    progress.Fail({in_its_way ? ErrorCode::kConflict : ErrorCode::kInvalid, "so it is", 0});
+    WaitForEnd();
+    EXPECT_EQ(run_->seen()->phase, Phase::kFailed);
+    EXPECT_EQ(run_->seen()->why, "so it is");
+    EXPECT_EQ(run_->seen()->not_now, in_its_way);
+    EXPECT_EQ(run_->seen()->done, 3);
+  }
+}
+
+// The next supervisor: what runs is not its child, and what was made is there.
+TEST_F(JobTest, ASuccessorEndsWhatRunsAndTakesWhatWasMade) {
+  ASSERT_TRUE(run_->Start("a", Does("while :; do sleep 0.2; done")).ok());
+  const int running = run_->watch_descriptor();
+  std::ofstream(directory_ + "/b") << 7;
+  const auto next = NewRun();
+  ASSERT_TRUE(next->Adopt("b").ok());
+  pollfd end{running, POLLIN, 0};
+  EXPECT_EQ(poll(&end, 1, 0), 1) << "ended";
+  EXPECT_EQ(next->seen()->id, "b");
+  EXPECT_EQ(next->seen()->phase, Phase::kDone);
+  EXPECT_EQ(next->seen()->all, 7);
+}
+
+}  // namespace
+}  // namespace pandora_ha
