@@ -287,6 +287,11 @@ Status SqlDatabaseNode::Follow(const Address& source, const Account& account,
     }
   }
   PHA_ASSIGN_OR_RETURN(const auto ca_file, CaFileForReplication(deadline));
+  if (standing.channel && standing.channel->sql != ThreadState::kStopped) {
+    // What it executes after the question, MariaDB would receive and execute once more.
+    PHA_TRY(Change(dialect_->StopApplier(), deadline));
+    PHA_ASSIGN_OR_RETURN(standing, Standing(deadline));
+  }
   return ChangeSecret(
       dialect_->Follow({source, account.user, password, ca_file}, standing.executed), deadline);
 }

@@ -75,6 +75,7 @@ class Dialect {
   virtual std::string CloseForClients(Milliseconds within) const = 0;
   virtual std::string OpenForClients() const = 0;
   virtual std::string StopReceiver() const = 0;
+  virtual std::string StopApplier() const = 0;
   virtual std::string StartReceiver() const = 0;
   virtual std::string StartApplier() const = 0;
   virtual std::string StartBoth() const = 0;
@@ -85,7 +86,7 @@ class Dialect {
   // run it by file position instead.
   virtual std::string StartApplierAlone(const RelayPlace& from) const = 0;
   virtual std::string Forget() const = 0;
-  // Holds a password.
+  // Holds a password. `executed`: all of it, asked while the applier stands still.
   virtual std::string Follow(const SourceToFollow& source, const GtidSet& executed) const = 0;
 
   // Empty: the server lacks what the role needs and there is nothing to switch off either.

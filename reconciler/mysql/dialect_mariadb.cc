@@ -104,6 +104,7 @@ class MariaDbDialect final : public Dialect {
   }
   std::string OpenForClients() const override { return "SET GLOBAL read_only=0"; }
   std::string StopReceiver() const override { return "STOP SLAVE IO_THREAD"; }
+  std::string StopApplier() const override { return "STOP SLAVE SQL_THREAD"; }
   std::string StartReceiver() const override { return "START SLAVE IO_THREAD"; }
   std::string StartApplier() const override { return "START SLAVE SQL_THREAD"; }
   std::string StartBoth() const override { return "START SLAVE"; }

@@ -107,6 +107,7 @@ class MySqlDialect final : public Dialect {
     return "SET GLOBAL super_read_only=0; SET GLOBAL read_only=0";
   }
   std::string StopReceiver() const override { return "STOP REPLICA IO_THREAD"; }
+  std::string StopApplier() const override { return "STOP REPLICA SQL_THREAD"; }
   std::string StartReceiver() const override { return "START REPLICA IO_THREAD"; }
   std::string StartApplier() const override { return "START REPLICA SQL_THREAD"; }
   std::string StartBoth() const override { return "START REPLICA"; }

@@ -298,6 +298,36 @@ TEST_P(DatabaseNodeTest, RelayLogOfAStoppedReplicaSurvivesUntilItIsApplied) {
 }
 
 // The manager's lock hangs on that connection: the end of a wait must not cost it.
+// After a failover the other replicas are still applying when they are given the new source.
+TEST_P(DatabaseNodeTest, AReplicaThatIsApplyingIsRepointedWithoutApplyingAnythingTwice) {
+  Pair pair(GetParam());
+  TestServer three(GetParam(), 3, 3);
+  const auto c = NodeFor(three);
+  pair.Follow(*c, pair.one);
+  pair.one.Sql("CREATE TABLE pandora_test.counted (id INT PRIMARY KEY)");
+  int id = 0;
+  for (int round = 0; round < 5; ++round) {
+    SCOPED_TRACE(round);
+    three.Sql(pair.StopApplier());
+    std::string rows;
+    for (int i = 0; i < 300; ++i)
+      rows += "INSERT INTO pandora_test.counted VALUES (" + std::to_string(++id) + ");";
+    pair.one.Sql(rows);
+    const GtidSet written = StateOf(*pair.a).executed;
+    ASSERT_TRUE(WaitUntil(Seconds(20), [&] {
+      return StateOf(*pair.b).executed.Contains(written) &&
+             StateOf(*c).replication->received.Contains(written);
+    }));
+    three.Sql(mariadb() ? "START SLAVE SQL_THREAD" : "START REPLICA SQL_THREAD");
+    pair.Follow(*c, pair.two);
+    ASSERT_TRUE(WaitUntil(Seconds(20), [&] { return StateOf(*c).executed.Contains(written); }))
+        << StateOf(*c).replication->sql_error << StateOf(*c).replication->io_error;
+    pair.Follow(*c, pair.one);
+    ASSERT_TRUE(WaitUntil(Seconds(20), [&] { return Pair::Receiving(*c); }));
+  }
+  EXPECT_EQ(three.Sql("SELECT COUNT(*) FROM pandora_test.counted"), std::to_string(id));
+}
+
 TEST_P(DatabaseNodeTest, AnApplierThatIsHeldUpCostsTheTimeAndNotTheConnection) {
   Pair pair(GetParam());
   EXPECT_OK(Mark(*pair.a, 2));
