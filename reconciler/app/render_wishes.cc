@@ -59,7 +59,7 @@ std::string RenderIntent(const json& record, const Style& style) {
   }
   std::string out = what + ": " + style(ColourOf(state), state == "underWay" ? "under way" : state);
   const std::string until = TextOf(record, "giveUpAt");
-  if (!until.empty()) out += ", given up at " + ShortTime(until);
+  if (!until.empty()) out += ", until " + ShortTime(until) + " at the latest";
   out += "; asked by " + TextOf(record, "by") + " at " + ShortTime(TextOf(record, "askedAt"));
   const std::string reason = TextOf(record, "reason");
   if (!reason.empty()) out += ": " + reason;

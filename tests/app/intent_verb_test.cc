@@ -225,7 +225,7 @@ TEST_F(IntentVerbs, StatusAndExplainShowWhatPeopleAskedFor) {
               AllOf(HasSubstr("the cluster is paused by ana since"), HasSubstr("until " + until),
                     HasSubstr(": new disk"), HasSubstr("node2 is fenced by root since"),
                     HasSubstr("is not acknowledged yet; `pandora-ha ack`"),
-                    HasSubstr("switchover: under way, given up at"), HasSubstr("asked by ana at"),
+                    HasSubstr("switchover: under way, until"), HasSubstr("asked by ana at"),
                     HasSubstr("node1 is being closed."), Not(HasSubstr("bob"))))
       << status;
   out_.str("");
