@@ -18,6 +18,7 @@
 #include "reconciler/app/merge_verb.h"
 #include "reconciler/app/run_command.h"
 #include "reconciler/app/stop_signals.h"
+#include "reconciler/app/text.h"
 #include "reconciler/app/verbs.h"
 #include "reconciler/app/version.h"
 #include "reconciler/model/json.h"
@@ -33,6 +34,16 @@ namespace {
 using Chosen = std::function<int()>;
 
 // HOST:PORT; the host may be an IPv6 address in brackets.
+CLI::Validator MomentForm() {
+  return CLI::Validator(
+      [](const std::string& text) -> std::string {
+        if (ReadMoment(text)) return "";
+        return "\"" + text + "\" is no moment; say 2026-11-22, \"2026-11-22 17:03\" or " +
+               "2026-11-22T17:03:01Z, in UTC";
+      },
+      "MOMENT");
+}
+
 CLI::Validator AddressForm() {
   return CLI::Validator(
       [](const std::string& text) -> std::string {
@@ -198,6 +209,10 @@ void AddMerge(CLI::App& app, Line* line) {
   verb->add_option("NODE", merge.node, "whose rows; they must be archived")->required();
   verb->add_option("--config", merge.config, "the cluster's document")->required();
   verb->add_option("--archive", merge.archive, "another archive than the node's last one");
+  verb->add_option("--since", merge.since, "only data and events of this moment and later (UTC)")
+      ->check(MomentForm());
+  verb->add_option("--until", merge.until, "only data and events before this moment (UTC)")
+      ->check(MomentForm());
   verb->add_flag("--dry-run", merge.dry_run, "only tell what would be merged");
   verb->add_flag("-y,--yes", merge.yes, "do not ask for a confirmation");
   verb->add_option("--timeout", line->timeout, "seconds for a question or a transaction")

@@ -29,6 +29,8 @@ Result<MergeReport> MergeRows(const MergeInto& what) {
   options.archive = what.archive;
   options.epoch = what.epoch;
   options.dry_run = what.dry_run;
+  options.since = what.since;
+  options.until = what.until;
   options.patience = what.patience;
   options.now = SystemClock().Now().wall;
   options.progress = [&](std::uint64_t done) {

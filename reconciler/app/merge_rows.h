@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "reconciler/base/result.h"
@@ -18,6 +19,7 @@ struct MergeInto {
   SessionOptions session;  // with the primary
   Epoch epoch;             // of the primary
   bool dry_run = false;
+  std::optional<WallTime> since, until;  // see MergeOptions
   Seconds connect{10};
   Seconds patience{30};  // of one transaction
   // Transactions read so far, and all of them; may be empty.

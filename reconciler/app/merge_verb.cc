@@ -7,6 +7,7 @@
 #include "reconciler/app/ask.h"
 #include "reconciler/app/merge_rows.h"
 #include "reconciler/app/passwords.h"
+#include "reconciler/app/text.h"
 #include "reconciler/spec/load_spec.h"
 #include "reconciler/spec/problem.h"
 
@@ -109,6 +110,10 @@ Result<MergeInto> WhatToMerge(const MergeVerbOptions& options, const ClusterSpec
   what.session.tls = spec.database.tls;
   what.epoch = place.epoch;
   what.dry_run = options.dry_run;
+  if (!options.since.empty()) what.since = ReadMoment(options.since);
+  if (!options.until.empty()) what.until = ReadMoment(options.until);
+  if (what.since && what.until && *what.until <= *what.since)
+    return Error{ErrorCode::kInvalid, "--until is not after --since: there is nothing in between."};
   what.connect = std::chrono::duration_cast<Seconds>(options.ask.timeout);
   what.patience = std::max(kAtLeast, what.connect);
   if (!options.terminal) return what;

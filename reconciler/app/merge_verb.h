@@ -15,6 +15,7 @@ struct MergeVerbOptions {
   std::string config;   // the document: how the primary is reached
   std::string archive;  // empty: the one that the manager knows of
   bool dry_run = false;
+  std::string since, until;  // see ReadMoment(); empty: no limit
   bool yes = false;
   bool terminal = false;       // somebody can be asked and shown progress
   std::istream* in = nullptr;  // the answer

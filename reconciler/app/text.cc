@@ -166,6 +166,18 @@ std::string Table::Print(const Style& style, const std::string& indent) const {
   return out;
 }
 
+std::optional<WallTime> ReadMoment(std::string text) {
+  if (!text.empty() && text.back() == 'Z') text.pop_back();
+  if (text.size() > 10 && text[10] == ' ') text[10] = 'T';
+  const std::string whole = "0000-00-00T00:00:00.000";
+  for (const std::size_t length : {10u, 16u, 19u}) {
+    if (text.size() == length) text += whole.substr(length);
+  }
+  WallTime moment;
+  if (!ParseWallTime(text + "Z", &moment)) return std::nullopt;
+  return moment;
+}
+
 std::string ToYaml(const json& value) {
   if (!value.is_structured() || value.empty()) return PrintJson(value) + "\n";
   std::string out;

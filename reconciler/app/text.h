@@ -2,9 +2,12 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "reconciler/base/clock.h"
 
 namespace pandora_ha {
 
@@ -46,6 +49,10 @@ class Table {
   std::vector<std::string> heading_;
   std::vector<std::vector<Cell>> rows_;
 };
+
+// A moment in UTC as people write it: "2026-11-22", "2026-11-22 17:03", "2026-11-22T17:03:01Z",
+// with milliseconds at most. Nothing on anything else.
+std::optional<WallTime> ReadMoment(std::string text);
 
 // One YAML document; strings that YAML would read as something else are quoted.
 std::string ToYaml(const nlohmann::json& value);

@@ -77,7 +77,7 @@ class Merger final : public HistoryVisitor {
   Status ApplyPartOfEvent(const MergeTable& table, const Change& change, MergedTable& count);
   Result<Identity> EventOnPrimary(std::int64_t id);
   // Empty: young enough for the primary to keep.
-  std::string WhyTooOld(const std::string& table, std::int64_t utimestamp) const;
+  std::string WhyNotOfItsTime(const std::string& table, std::int64_t utimestamp) const;
   Status Write(const std::string& sql) { return writing_.Write(sql); }
   std::string Key() const {
     return QuoteLiteral(head_.gtid.ToString()) + "," + std::to_string(InSeconds(head_.at));
@@ -171,7 +171,11 @@ Status Merger::ReadLimits() {
   return Ok();
 }
 
-std::string Merger::WhyTooOld(const std::string& table, std::int64_t utimestamp) const {
+std::string Merger::WhyNotOfItsTime(const std::string& table, std::int64_t utimestamp) const {
+  if (options_.since && utimestamp < InSeconds(*options_.since))
+    return "before " + FormatWallTime(*options_.since) + ", which was asked for as the first";
+  if (options_.until && utimestamp >= InSeconds(*options_.until))
+    return "not before " + FormatWallTime(*options_.until) + ", which was asked for as the end";
   const auto days = days_.find(table);
   const std::int64_t now = InSeconds(options_.now);
   if (days == days_.end() || utimestamp >= now - days->second * kDay) return "";
@@ -340,7 +344,7 @@ Status Merger::ApplyData(const MergeTable& table, const Change& change, MergedTa
   }
   const Row& row = change.row.after;
   const std::int64_t at = table.Number(row, "utimestamp").value_or(0);
-  if (std::string why = WhyTooOld(change.table, at); !why.empty()) {
+  if (std::string why = WhyNotOfItsTime(change.table, at); !why.empty()) {
     Reject(count, why);
     return Ok();
   }
@@ -376,7 +380,7 @@ Status Merger::ApplyEvent(const MergeTable& table, const Change& change, MergedT
     events_.Forget(old_id);
     return Write("DELETE FROM " + table.name() + " WHERE id_evento=" + std::to_string(number));
   }
-  if (std::string why = WhyTooOld(change.table, table.Number(row, "utimestamp").value_or(0));
+  if (std::string why = WhyNotOfItsTime(change.table, table.Number(row, "utimestamp").value_or(0));
       !why.empty()) {
     Reject(count, why);
     return Ok();

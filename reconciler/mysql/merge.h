@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "reconciler/base/clock.h"
@@ -31,6 +32,9 @@ struct MergeOptions {
   std::size_t rows_a_group = 10000;
   Seconds patience{30};  // for one transaction; with semi-sync it waits for an acknowledgement
   WallTime now{};        // what the primary's purge limits are counted from
+  // Only data and events of this time, by their own `utimestamp` (whole seconds); the others are
+  // rejected, and may be merged by a later call. none: no limit.
+  std::optional<WallTime> since, until;  // the second one is not included
   // Transactions read so far; may be empty.
   std::function<void(std::uint64_t)> progress;
 };

@@ -143,6 +143,18 @@ TEST(Printable, NothingSteersTheTerminal) {
   EXPECT_EQ(Printable("x\u202ey\u009bz"), "x?y?z");
 }
 
+TEST(ReadMoment, TakesWhatPeopleWrite) {
+  const WallTime day(Seconds(1795305600));  // 2026-11-22
+  EXPECT_EQ(ReadMoment("2026-11-22"), day);
+  EXPECT_EQ(ReadMoment("2026-11-22 17:03"), day + Seconds(61380));
+  EXPECT_EQ(ReadMoment("2026-11-22T17:03Z"), day + Seconds(61380));
+  EXPECT_EQ(ReadMoment("2026-11-22 17:03:01"), day + Seconds(61381));
+  EXPECT_EQ(ReadMoment("2026-11-22T17:03:01.250Z"), day + Milliseconds(61381250));
+  for (const char* text : {"", "Z", "yesterday", "2026-11-31", "2026-11-22 25:00", "2026-11-22 17",
+                           "2026-11-22T17:03:01+01:00", "22.11.2026"})
+    EXPECT_EQ(ReadMoment(text), std::nullopt) << text;
+}
+
 TEST(TextOf, IsEmptyForWhatIsMissing) {
   EXPECT_EQ(TextOf({{"a", 1}}, "a"), "1");
   EXPECT_EQ(TextOf({{"a", nullptr}}, "a"), "");

@@ -48,7 +48,10 @@ class OneServer : public ::testing::TestWithParam<Flavor> {
     std::vector<std::string> files;
     for (const auto& entry : std::filesystem::directory_iterator(Data())) {
       const std::string name = entry.path().filename().string();
-      if (name.starts_with("bin.0")) files.push_back(entry.path().string());
+      // Not bin.index, nor MariaDB 11's bin.000001.idx.
+      const bool numbered = name.starts_with("bin.") && name.size() > 4 &&
+                            name.find_first_not_of("0123456789", 4) == std::string::npos;
+      if (numbered) files.push_back(entry.path().string());
     }
     std::sort(files.begin(), files.end());
     return files;

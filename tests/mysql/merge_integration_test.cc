@@ -267,6 +267,29 @@ TEST_P(MergeTest, WhatWasRejectedIsMergedWhenItCanBe) {
   EXPECT_EQ(Merge(*primary_server_, options)->tables.at("tevento").merged, 0u);
 }
 
+// Between two moments first, and the rest another time: together they are all of it.
+TEST_P(MergeTest, WhatIsNotOfTheTimeAskedForIsMergedAnotherTime) {
+  Part();
+  if (HasFatalFailure()) return;
+  MergeOptions options = Options(Archive());
+  options.since = WallTime(Seconds(1700000003));
+  options.until = WallTime(Seconds(1700000011));
+  const auto merged = Merge(*primary_server_, options);
+  ASSERT_TRUE(merged.ok()) << merged.error().message;
+  ExpectAccounted(*merged);
+  const auto& rejected = merged->tables.at("tagente_datos").rejected;
+  EXPECT_EQ(rejected.at("before 2023-11-14T22:13:23.000Z, which was asked for as the first"), 6u);
+  EXPECT_EQ(rejected.at("not before 2023-11-14T22:13:31.000Z, which was asked for as the end"), 1u);
+  EXPECT_THAT(Lines("SELECT id_agente_modulo, datos, utimestamp FROM tagente_datos"),
+              ::testing::ElementsAre("10|5|1700000050", "10|NULL|1700000003"));
+  EXPECT_THAT(Lines("SELECT evento FROM tevento WHERE id_agente=1"),
+              ::testing::ElementsAre("a &#40;b&#41; 'c' (7,"));
+  const auto rest = Merge(*primary_server_, Options(options.archive));
+  ASSERT_TRUE(rest.ok()) << rest.error().message;
+  ExpectAccounted(*rest);
+  ExpectMerged();
+}
+
 // The same number may mean two, and who knows is not readable.
 TEST_P(MergeTest, NothingIsGuessedWhereAgentsLookDifferent) {
   On("ALTER TABLE tagente_modulo ADD COLUMN more INT");
