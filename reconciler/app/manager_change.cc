@@ -107,8 +107,8 @@ void Manager::Parts::TakeUpDocument() {
     wanted = std::exchange(next, std::nullopt);
     problem = std::exchange(refused, std::nullopt);
   }
-  if (problem) loop->SetDocumentProblem(*std::move(problem));
   if (wanted || problem) waiting.reset();
+  if (problem) loop->SetDocumentProblem(*std::move(problem));
   const TimePoint now = clock.Now().mono;
   if (!wanted && waiting && now >= waiting->again) wanted = waiting->document;
   if (!wanted) return;

@@ -38,8 +38,7 @@ bool StartIfEnded(Context& c, const NodeName& node, const std::string& because) 
 std::optional<Condition> TakeWritesAway(Context& c, const DatabaseSeen& node,
                                         const NodeName& primary) {
   const std::string because = "only " + primary.text + " may accept writes";
-  const SemiSyncSeen& semi_sync = node.state->semi_sync;
-  const bool stuck = semi_sync.source_waiting && semi_sync.acknowledgers == 0;
+  const bool stuck = node.state->semi_sync.commits_wait();
   if (stuck && node.can_fence) {
     c.Do(FenceServer{node.name}, because + ", and its waiting commits hold up read_only",
          Seconds(5));

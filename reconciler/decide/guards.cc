@@ -70,8 +70,7 @@ const DatabaseSeen* WhereToWrite(const ClusterSpec& spec, const Observation& see
     *why_not = "spec.suspend is set";
   } else if (!open) {
     *why_not = "no primary is open";
-  } else if (primary->state->semi_sync.source_waiting &&
-             primary->state->semi_sync.acknowledgers == 0) {
+  } else if (primary->state->semi_sync.commits_wait()) {
     *why_not = "a write on " + primary->name.text + " would wait for a replica";
   } else if (!primary->state->provisioned || !primary->state->heartbeat ||
              primary->state->heartbeat->epoch != memory.epoch ||

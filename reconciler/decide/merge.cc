@@ -84,6 +84,12 @@ void MergeWhereDeclared(Context& c, const DatabaseSeen& node) {
     }
   }
   if (c.now() < merge.not_before || IsMergeGivenUp(c.spec, remembered)) return;
+  // A merge would fail by waiting, though nothing is wrong with it.
+  if (FindSeen(c.seen, *c.memory.primary)->state->semi_sync.commits_wait()) {
+    merge.waits_for = "commits on " + c.memory.primary->text + " wait for a replica";
+    return;
+  }
+  merge.waits_for.clear();
   merge.not_before = c.now() + kSeenWithin;
   c.Do(MergeOwnRows{node.name, merge.id, remembered.archive->place, *c.memory.primary,
                     c.memory.epoch},

@@ -180,7 +180,7 @@ bool Opened(const Context& c, const DatabaseSeen& target) {
   const bool marked = state.heartbeat && state.heartbeat->epoch == epoch;
   // A source that waits for its first acknowledgement cannot be marked yet, and one that a paused
   // replica acknowledges at once has not been. Publishing is the last step.
-  const bool waits = state.semi_sync.source_waiting && state.semi_sync.acknowledgers == 0;
+  const bool waits = state.semi_sync.commits_wait();
   const PublicationSeen& published = c.seen.publication;
   return marked || waits || (published.primary == target.name && published.epoch == epoch);
 }

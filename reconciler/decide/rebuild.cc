@@ -117,11 +117,6 @@ std::string WhyUseless(const Context& c, const DatabaseSeen& node, const Rebuild
   return "";
 }
 
-bool CommitsWaitNow(const Context& c) {
-  const SemiSyncSeen& semi_sync = FindSeen(c.seen, *c.memory.primary)->state->semi_sync;
-  return semi_sync.source_waiting && semi_sync.acknowledgers == 0;
-}
-
 void Say(IntentRecord* record, std::string says) {
   if (record != nullptr) record->says = std::move(says);
 }
@@ -209,7 +204,8 @@ void OrderOrWait(Context& c, const DatabaseSeen& node, IntentRecord* record) {
                                : failed);
   }
   std::string why = WhyNoRebuild(c.spec, c.seen, c.memory, node.name, rebuild.set_aside);
-  if (why.empty() && CommitsWaitNow(c)) why = "commits wait for an acknowledgement at the moment";
+  if (why.empty() && FindSeen(c.seen, *c.memory.primary)->state->semi_sync.commits_wait())
+    why = "commits wait for an acknowledgement at the moment";
   if (why.empty()) return Order(c, node, record);
   Say(record, "Waiting: " + why + ".");
   if (c.now() >= rebuild.give_up_at) GiveUp(c, node, record, why);

@@ -125,8 +125,7 @@ void KeepPublished(Context& c, const DatabaseSeen& primary) {
 
 void KeepMarked(Context& c, const DatabaseSeen& primary) {
   const DatabaseState& state = *primary.state;
-  const bool would_wait = state.semi_sync.source_waiting && state.semi_sync.acknowledgers == 0;
-  if (would_wait) return;
+  if (state.semi_sync.commits_wait()) return;
   if (!state.provisioned) {
     c.Do(Provision{primary.name}, "the database is not prepared yet", kStartStep);
     return;

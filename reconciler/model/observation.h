@@ -105,6 +105,8 @@ struct SemiSyncSeen {
   bool replica_enabled = false;
   bool replica_active = false;  // the replica's side is really in use on the running channel
 
+  // A commit on this server would wait now, and nobody is there to end that.
+  bool commits_wait() const { return source_waiting && acknowledgers == 0; }
   bool operator==(const SemiSyncSeen&) const = default;
 };
 

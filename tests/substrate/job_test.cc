@@ -105,6 +105,9 @@ TEST_F(JobTest, TellsHowFarItIsAndWhyItFailed) {
 TEST_F(JobTest, ASuccessorEndsWhatRunsAndTakesWhatWasMade) {
   ASSERT_TRUE(run_->Start("a", Does("while :; do sleep 0.2; done")).ok());
   const int running = run_->watch_descriptor();
+  // Its command line can be read a moment after its start.
+  const Deadline soon(SystemClock(), Seconds(10));
+  while (FindProcesses("--sums-of=" + directory_)->empty()) ASSERT_FALSE(soon.passed());
   std::ofstream(directory_ + "/b") << 7;
   const auto next = NewRun();
   ASSERT_TRUE(next->Adopt("b").ok());
