@@ -33,7 +33,6 @@ namespace {
 // What a verb that was chosen does; empty until the line has been parsed.
 using Chosen = std::function<int()>;
 
-// HOST:PORT; the host may be an IPv6 address in brackets.
 CLI::Validator MomentForm() {
   return CLI::Validator(
       [](const std::string& text) -> std::string {
@@ -44,6 +43,7 @@ CLI::Validator MomentForm() {
       "MOMENT");
 }
 
+// HOST:PORT; the host may be an IPv6 address in brackets.
 CLI::Validator AddressForm() {
   return CLI::Validator(
       [](const std::string& text) -> std::string {

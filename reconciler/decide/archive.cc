@@ -18,6 +18,7 @@ void Begin(Context& c, const DatabaseSeen& node, NodeMemory& remembered) {
 
 void Fail(Context& c, Archive& archive, const std::string& why) {
   ++archive.failures;
+  archive.done = false;
   archive.why = why;
   archive.id = archive.id.substr(0, archive.id.find('.')) + "." + std::to_string(archive.failures);
   archive.not_before = c.now() + kAgainAfter * (1 << std::min(archive.failures - 1, 6));
@@ -31,7 +32,7 @@ bool IsArchived(const NodeMemory& node) {
 
 void ArchiveWhereDiverged(Context& c, const DatabaseSeen& node) {
   NodeMemory& remembered = MemoryOf(c.memory, node.name);
-  if (remembered.history != History::kDiverged || IsArchived(remembered)) return;
+  if (remembered.history != History::kDiverged) return;
   if (!node.process.known() || !node.state.known() || node.state->writable) return;
   if (!remembered.archive || remembered.archive->own != remembered.errant)
     Begin(c, node, remembered);
@@ -51,6 +52,7 @@ void ArchiveWhereDiverged(Context& c, const DatabaseSeen& node) {
         return;
     }
   }
+  // Another manager's archive came after ours: ours is asked for again, and is still there.
   if (c.now() < archive.not_before) return;
   archive.not_before = c.now() + kSeenWithin;
   // What the primary lost it does not know.

@@ -182,7 +182,8 @@ bool DiagnoseRebuild(const Situation& s, const DatabaseSeen& node) {
 }
 
 void DiagnoseMerge(const Situation& s, const NodeName& name, const NodeMemory& node) {
-  if (!node.merge || node.merge->done || !s.memory.primary) return;
+  if (!node.merge || node.merge->done || !s.memory.primary || node.merge->epoch != s.memory.epoch)
+    return;
   const Merge& merge = *node.merge;
   const std::string what = "What " + name.text + " committed by itself is ";
   const std::string& primary = s.memory.primary->text;

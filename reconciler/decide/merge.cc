@@ -22,18 +22,26 @@ std::string IdOf(const Merge& merge) {
          std::to_string(merge.tries);
 }
 
-void Begin(Context& c, NodeMemory& remembered) {
+void Begin(Context& c, const DatabaseSeen& node, NodeMemory& remembered) {
   Merge& merge = remembered.merge.emplace();
   merge.archive = remembered.archive->id;
   merge.epoch = c.memory.epoch;
   merge.id = IdOf(merge);
+  // One that failed before the document asked for a merge again, or before this manager acted.
+  const auto& seen = node.process->merge;
+  while (seen && seen->phase == MergeSeen::Phase::kFailed && seen->id == merge.id) {
+    ++merge.tries;
+    merge.id = IdOf(merge);
+  }
 }
 
 void Fail(Context& c, Merge& merge, const MergeSeen& seen) {
   ++merge.tries;
   merge.id = IdOf(merge);
-  if (seen.not_now) {
+  // A commit that waited for a replica ended the try by its time limit.
+  if (seen.not_now || FindSeen(c.seen, *c.memory.primary)->state->semi_sync.commits_wait()) {
     merge.waits_for = seen.why;
+    merge.why.clear();
     merge.not_before = c.now() + kAgainAfter;
     return;
   }
@@ -66,11 +74,12 @@ void MergeWhereDeclared(Context& c, const DatabaseSeen& node) {
       !node.process.known() || IsMerged(c.memory, remembered)) {
     return;
   }
-  if (!IsOfNow(c.memory, remembered)) Begin(c, remembered);
+  if (!IsOfNow(c.memory, remembered)) Begin(c, node, remembered);
   Merge& merge = *remembered.merge;
   if (const auto& seen = node.process->merge; seen && seen->id == merge.id) {
     switch (seen->phase) {
       case MergeSeen::Phase::kWorking:
+        merge.why.clear();
         return;
       case MergeSeen::Phase::kDone:
         merge.done = true;

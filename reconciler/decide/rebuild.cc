@@ -193,10 +193,26 @@ void Order(Context& c, const DatabaseSeen& node, IntentRecord* record) {
        {IsWritable{primary.name}});
 }
 
+// Its own rows are to stay in their archive only, or the primary was given them, or there are none.
+bool MayGoWithItsRows(const ClusterSpec& spec, const Memory& memory, const NodeMemory& node) {
+  const SplitBrainSpec& declared = spec.database.split_brain;
+  return node.history == History::kDiverged && IsArchived(node) &&
+         declared.rejoin != SplitBrainRejoin::kWait &&
+         (declared.rows == SplitBrainRows::kArchive || node.archive->divergence.OnlyMarks() ||
+          (declared.rows == SplitBrainRows::kMerge && IsMerged(memory, node)));
+}
+
 // No copy of the present attempt is seen.
 void OrderOrWait(Context& c, const DatabaseSeen& node, IntentRecord* record) {
   Rebuild& rebuild = *MemoryOf(c.memory, node.name).rebuild;
   if (c.now() < rebuild.not_before) return;
+  // Meanwhile it has more rows of its own, or the document keeps them from going.
+  const NodeMemory& remembered = MemoryOf(std::as_const(c.memory), node.name);
+  if (rebuild.intent.empty() && !rebuild.ordered && remembered.history == History::kDiverged &&
+      !MayGoWithItsRows(c.spec, c.memory, remembered)) {
+    MemoryOf(c.memory, node.name).rebuild.reset();
+    return;
+  }
   if (rebuild.ordered && node.process.known()) {
     const std::string& failed = c.seen.last_failure;
     return Fail(c, node, record,
@@ -215,13 +231,11 @@ bool NeedsACopy(const DatabaseSeen& node) {
   return node.state->replication && OnlyACopyHelps(*node.state->replication);
 }
 
-// Its own rows are to stay in their archive only, or the primary was given them, or there are none.
-bool MayGoWithItsRows(const ClusterSpec& spec, const Memory& memory, const NodeMemory& node) {
-  const SplitBrainSpec& declared = spec.database.split_brain;
-  return node.history == History::kDiverged && IsArchived(node) &&
-         declared.rejoin != SplitBrainRejoin::kWait &&
-         (declared.rows == SplitBrainRows::kArchive || node.archive->divergence.OnlyMarks() ||
-          (declared.rows == SplitBrainRows::kMerge && IsMerged(memory, node)));
+// By itself.
+bool MayBeMadeAnew(const Context& c, const DatabaseSeen& node) {
+  const NodeMemory& remembered = MemoryOf(c.memory, node.name);
+  return remembered.history == History::kDiverged ? MayGoWithItsRows(c.spec, c.memory, remembered)
+                                                  : NeedsACopy(node);
 }
 
 }  // namespace
@@ -334,8 +348,7 @@ void CloseForgottenRebuilds(Context& c) {
 void RebuildWhereDeclared(Context& c, const DatabaseSeen& node) {
   NodeMemory& remembered = MemoryOf(c.memory, node.name);
   if (!c.spec.database.split_brain.autofix || remembered.rebuild ||
-      !remembered.rebuild_failed.empty() || !node.state.known() ||
-      !(NeedsACopy(node) || MayGoWithItsRows(c.spec, c.memory, remembered)) ||
+      !remembered.rebuild_failed.empty() || !node.state.known() || !MayBeMadeAnew(c, node) ||
       !WhyNoRebuild(c.spec, c.seen, c.memory, node.name, false).empty()) {
     return;
   }

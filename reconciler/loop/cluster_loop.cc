@@ -20,6 +20,9 @@ namespace {
 
 // Positions and counters are worth keeping, not worth an fsync a second.
 constexpr Duration kStoreQuietChangesEvery = Seconds(5);
+// Of a rebuild that the machine's end interrupted.
+constexpr Seconds kRebuildSeenWithin{60};
+constexpr Seconds kRebuildPatience{600};
 constexpr Duration kAfterFailedPlan = Milliseconds(200);
 constexpr std::size_t kTimingsKept = 64;
 static_assert(kIntentsKept > kMostPendingIntents, "see kIntentsKept");
@@ -108,6 +111,13 @@ void ClusterLoop::ForgetMonotonicDates() {
     node.not_acknowledging_since.reset();
     node.start_not_before.reset();
     node.receive_not_before.reset();
+    if (node.archive) node.archive->not_before = {};
+    if (node.merge) node.merge->not_before = {};
+    // Its order is gone with the machine's run; what it did until then is seen by then.
+    if (node.rebuild) {
+      node.rebuild->not_before = now + kRebuildSeenWithin;
+      node.rebuild->give_up_at = now + kRebuildPatience;
+    }
   }
 }
 

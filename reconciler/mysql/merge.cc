@@ -76,8 +76,8 @@ class Merger final : public HistoryVisitor {
   Status ApplyEvent(const MergeTable& table, const Change& change, MergedTable& count);
   Status ApplyPartOfEvent(const MergeTable& table, const Change& change, MergedTable& count);
   Result<Identity> EventOnPrimary(std::int64_t id);
-  // Empty: young enough for the primary to keep.
-  std::string WhyNotOfItsTime(const std::string& table, std::int64_t utimestamp) const;
+  // Empty: it may be added.
+  std::string WhyLeftOut(const std::string& table, std::int64_t utimestamp) const;
   Status Write(const std::string& sql) { return writing_.Write(sql); }
   std::string Key() const {
     return QuoteLiteral(head_.gtid.ToString()) + "," + std::to_string(InSeconds(head_.at));
@@ -99,6 +99,7 @@ class Merger final : public HistoryVisitor {
   MergeReport report_, group_report_;
   TransactionHead head_;
   std::vector<Change> changes_;  // of the transaction that is being told
+  bool brought_ = false;         // it was a merge: these are another node's rows
   std::uint64_t statements_ = 0;
   std::set<std::int64_t> made_events_;   // by the node itself, merged or not
   std::set<std::int64_t> added_events_;  // of them, in this run
@@ -171,10 +172,12 @@ Status Merger::ReadLimits() {
   return Ok();
 }
 
-std::string Merger::WhyNotOfItsTime(const std::string& table, std::int64_t utimestamp) const {
-  if (options_.since && utimestamp < InSeconds(*options_.since))
+std::string Merger::WhyLeftOut(const std::string& table, std::int64_t utimestamp) const {
+  if (brought_) return "a merge of another node's archive brought it there: merge that archive";
+  const WallTime at{Seconds(utimestamp)};
+  if (options_.since && at < *options_.since)
     return "before " + FormatWallTime(*options_.since) + ", which was asked for as the first";
-  if (options_.until && utimestamp >= InSeconds(*options_.until))
+  if (options_.until && at >= *options_.until)
     return "not before " + FormatWallTime(*options_.until) + ", which was asked for as the end";
   const auto days = days_.find(table);
   const std::int64_t now = InSeconds(options_.now);
@@ -185,6 +188,7 @@ std::string Merger::WhyNotOfItsTime(const std::string& table, std::int64_t utime
 Result<bool> Merger::Begin(const TransactionHead& head) {
   changes_.clear();
   statements_ = 0;
+  brought_ = false;
   if (!which_.Holds(head)) return false;
   head_ = head;
   return true;
@@ -192,7 +196,10 @@ Result<bool> Merger::Begin(const TransactionHead& head) {
 
 Status Merger::Changed(const TableMap& table, const RowChange& change) {
   const bool ours = table.schema == manifest_.schema && table.table.starts_with("pandora_ha_");
-  if (ours) return Ok();
+  if (ours) {
+    brought_ = brought_ || table.table == "pandora_ha_merged";
+    return Ok();
+  }
   const auto found = tables_.find(table.table);
   const bool asked = table.schema == manifest_.schema && found != tables_.end();
   changes_.push_back(
@@ -344,7 +351,7 @@ Status Merger::ApplyData(const MergeTable& table, const Change& change, MergedTa
   }
   const Row& row = change.row.after;
   const std::int64_t at = table.Number(row, "utimestamp").value_or(0);
-  if (std::string why = WhyNotOfItsTime(change.table, at); !why.empty()) {
+  if (std::string why = WhyLeftOut(change.table, at); !why.empty()) {
     Reject(count, why);
     return Ok();
   }
@@ -380,7 +387,7 @@ Status Merger::ApplyEvent(const MergeTable& table, const Change& change, MergedT
     events_.Forget(old_id);
     return Write("DELETE FROM " + table.name() + " WHERE id_evento=" + std::to_string(number));
   }
-  if (std::string why = WhyNotOfItsTime(change.table, table.Number(row, "utimestamp").value_or(0));
+  if (std::string why = WhyLeftOut(change.table, table.Number(row, "utimestamp").value_or(0));
       !why.empty()) {
     Reject(count, why);
     return Ok();

@@ -198,7 +198,8 @@ TEST_P(Partition, APrimaryBehindABrokenPathIsEndedByItsOwnerAndReplaced) {
   EXPECT_LE(writer->LongestPauseSince(cut),
             cluster_->spec().database.detection.Budget() + Seconds(2));
   ASSERT_TRUE(PrivateNetwork::Heal(AddressOf(kNode1)).ok());
-  ASSERT_TRUE(WaitHealthyNow());
+  bool follows = false;
+  ExpectFollowsOrIsDiverged(*cluster_, kNode1, &follows);
   EXPECT_EQ(cluster_->Primary(), kNode2);
   EXPECT_TRUE(HasEvent(*cluster_, "FailoverDone"));
   ExpectNoneLost(*writer);

@@ -1,5 +1,5 @@
 // Orders of the job that merges an archive into the primary, and its account. The merging itself is
-// mysql/merge.h's, wired in app/merge_job.h.
+// mysql/merge.h's, wired in app/merge_rows.h.
 #pragma once
 
 #include <cstdint>

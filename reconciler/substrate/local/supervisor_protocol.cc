@@ -77,10 +77,11 @@ JobSeen JobFrom(const Json& json) {
   JobSeen job;
   job.id = json.at("id").get<std::string>();
   job.phase = static_cast<JobSeen::Phase>(IndexOf(kJobPhases, json.at("phase").get<std::string>()));
-  job.done = Whole(json.at("done"), kMost);
-  job.all = Whole(json.at("all"), kMost);
+  // A supervisor of before says it in other words.
+  job.done = Whole(json.at(json.contains("done") ? "done" : "bytes"), kMost);
+  job.all = Whole(json.at(json.contains("all") ? "all" : "expected"), kMost);
   job.why = json.at("why").get<std::string>();
-  job.not_now = json.at("notNow").get<bool>();
+  job.not_now = json.value("notNow", false);
   return job;
 }
 
