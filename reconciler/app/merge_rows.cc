@@ -6,7 +6,6 @@
 #include <iterator>
 #include <utility>
 
-#include "reconciler/base/safe_file.h"
 #include "reconciler/binlog/archive.h"
 #include "reconciler/model/json.h"
 #include "reconciler/substrate/local/job.h"

@@ -31,15 +31,16 @@ const std::vector<FindingRow>& FindingTable() {
        "see the reason and the node's copy.log, then `pandora-ha resync` again"},
       {F::kNodeDiverged, kCritical, "A node has transactions that the primary lacks.",
        "it stays read-only and out of replication, and its rows are archived; then `pandora-ha "
-       "merge NODE` brings them into the primary, and `pandora-ha resync NODE` makes it anew"},
+       "merge NODE --config FILE` brings them into the primary, and `pandora-ha resync NODE` makes "
+       "it anew"},
       {F::kArchiveFailed, kCritical, "What a node committed by itself could not be archived.",
        "see the reason; it is tried again, and `pandora-ha resync NODE --set-aside` "
        "keeps all of its data instead"},
       {F::kNodeMerging, kWarning, "The primary is given what a node committed by itself.",
        "wait; what cannot be merged stays in the archive, listed in its merged.json"},
       {F::kMergeFailed, kCritical, "What a node committed by itself could not be merged.",
-       "see the reason; given up, `pandora-ha merge NODE` brings the rows into the primary, and "
-       "`pandora-ha resync NODE` makes the node anew"},
+       "see the reason; given up, `pandora-ha merge NODE --config FILE` brings the rows into the "
+       "primary, and `pandora-ha resync NODE` makes the node anew"},
       {F::kAccessDenied, kCritical, "A node refuses our account.",
        "correct user, password or grants"},
       {F::kTlsRefused, kCritical, "A node fails the TLS check.",

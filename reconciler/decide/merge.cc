@@ -29,7 +29,7 @@ void Begin(Context& c, const DatabaseSeen& node, NodeMemory& remembered) {
   merge.id = IdOf(merge);
   // One that failed before the document asked for a merge again, or before this manager acted.
   const auto& seen = node.process->merge;
-  while (seen && seen->phase == MergeSeen::Phase::kFailed && seen->id == merge.id) {
+  if (seen && seen->phase == MergeSeen::Phase::kFailed && seen->id == merge.id) {
     ++merge.tries;
     merge.id = IdOf(merge);
   }

@@ -183,6 +183,11 @@ TEST_F(LoopTest, AfterARestartOfTheMachineAnIntentGetsItsTimeAnew) {
   record.intent = Wanted("under-way", Switchover{NodeName("node2"), false});
   record.give_up_at = record.not_before = TimePoint(Seconds(999'999'999));
   store_.memory->intents = {record};
+  const TimePoint of_before(Seconds(999'999'999));
+  NodeMemory& diverged = store_.memory->nodes[NodeName("node2")];
+  diverged.archive.emplace().not_before = of_before;
+  diverged.merge.emplace().not_before = of_before;
+  diverged.rebuild.emplace().not_before = diverged.rebuild->give_up_at = of_before;
   store_.failing = true;
   ASSERT_TRUE(loop_->Start().ok());
   lease_.held = false;
@@ -195,6 +200,13 @@ TEST_F(LoopTest, AfterARestartOfTheMachineAnIntentGetsItsTimeAnew) {
   EXPECT_LE(memory.intents[0].give_up_at, now + Seconds(60));
   EXPECT_GT(memory.intents[0].give_up_at, now + Seconds(30));
   EXPECT_LE(memory.intents[0].not_before, now);
+  // What goes on beside a node is ordered again, and not in as many days as the machine was up.
+  const NodeMemory& node = memory.nodes.at(NodeName("node2"));
+  EXPECT_LE(node.archive->not_before, now);
+  EXPECT_LE(node.merge->not_before, now);
+  EXPECT_LE(node.rebuild->not_before, now + Seconds(60));
+  EXPECT_LE(node.rebuild->give_up_at, now + Seconds(600));
+  EXPECT_GT(node.rebuild->give_up_at, now + Seconds(300));
 }
 
 // Invariant 9: as many as can wait are taken up in one look, and none of them is forgotten in it.

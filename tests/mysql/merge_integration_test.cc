@@ -290,6 +290,25 @@ TEST_P(MergeTest, WhatIsNotOfTheTimeAskedForIsMergedAnotherTime) {
   ExpectMerged();
 }
 
+// It was a primary once, and rows of another node were merged into it: their archive is merged, and
+// from here they would come a second time.
+TEST_P(MergeTest, WhatAMergeBroughtThereIsNotMergedOn) {
+  Do("CREATE TABLE pandora_ha_merged (id INT)");
+  Do("BEGIN; INSERT INTO pandora_ha_merged VALUES (1); "
+     "INSERT INTO tagente_datos VALUES (10,7,1700000007); "
+     "INSERT INTO tevento (id_evento,evento,utimestamp) VALUES (300,'another''s',1700000007); "
+     "INSERT INTO tevent_comment (id_event,comment) VALUES (300,'its'); COMMIT");
+  Do("INSERT INTO tevent_comment (id_event,comment) VALUES (300,'later')");
+  Do("INSERT INTO tagente_datos VALUES (10,8,1700000008)");
+  if (HasFatalFailure()) return;
+  const auto merged = Merge(*primary_server_, Options(Archive()));
+  ASSERT_TRUE(merged.ok()) << merged.error().message;
+  ExpectAccounted(*merged);
+  EXPECT_THAT(Lines("SELECT datos FROM tagente_datos"), ::testing::ElementsAre("8"));
+  EXPECT_THAT(Lines("SELECT evento FROM tevento"), ::testing::ElementsAre("of both"));
+  EXPECT_THAT(Lines("SELECT comment FROM tevent_comment"), ::testing::IsEmpty());
+}
+
 // The same number may mean two, and who knows is not readable.
 TEST_P(MergeTest, NothingIsGuessedWhereAgentsLookDifferent) {
   On("ALTER TABLE tagente_modulo ADD COLUMN more INT");

@@ -27,6 +27,8 @@ bool Script::SayOfProcess(const std::string& name, const Phrase& phrase) {
   } else if (Starts(phrase, {"archive", "failed"})) {
     node.process.archive->phase = ArchiveSeen::Phase::kFailed;
     node.process.archive->why = phrase.at(2);
+  } else if (Starts(phrase, {"archived", "for", "another", "manager"})) {
+    node.process.archive->id = "of-another-manager";
   } else if (Starts(phrase, {"archived"})) {  // archived 3 events in 2 transactions and 1 marks
     ArchiveSeen& archive = *node.process.archive;
     archive.phase = ArchiveSeen::Phase::kDone;

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <memory>
 
+#include "reconciler/substrate/local/merger.h"
 #include "reconciler/substrate/local/process.h"
 
 namespace pandora_ha {
@@ -99,6 +100,29 @@ TEST_F(JobTest, TellsHowFarItIsAndWhyItFailed) {
     EXPECT_EQ(run_->seen()->not_now, in_its_way);
     EXPECT_EQ(run_->seen()->done, 3);
   }
+}
+
+// Files beside the server may be anything; a supervisor does not end by reading them.
+TEST_F(JobTest, WhatCannotBeReadIsNeitherProgressNorAnAccount) {
+  ASSERT_TRUE(run_->Start("a", Does("while :; do sleep 0.2; done")).ok());
+  for (const char* text : {"", "7", "[1]", "{\"done\":\"x\",\"all\":2}", "{\"done\":1}", "{"}) {
+    std::ofstream(directory_ + "/sums.progress") << text;
+    run_->LookAtProgress();
+    EXPECT_EQ(run_->seen()->all, 0) << text;
+    EXPECT_EQ(run_->seen()->phase, Phase::kWorking);
+  }
+  const std::string rows = R"("rows":{"merged":1,"alreadyThere":2,"rejected":3,"statements":4})";
+  for (const std::string& text :
+       {std::string("{}"), "{" + rows + "}", R"({"id":7,"transactions":1,)" + rows + "}",
+        R"({"id":"a","transactions":"x",)" + rows + "}", std::string(R"({"rows":[]})")}) {
+    std::ofstream(directory_ + kMergeAccount) << text;
+    EXPECT_FALSE(ReadMergeAccount(directory_).ok()) << text;
+  }
+  std::ofstream(directory_ + kMergeAccount) << R"({"id":"a@1.0","transactions":5,)" + rows + "}";
+  const auto account = ReadMergeAccount(directory_);
+  ASSERT_TRUE(account.ok()) << account.error().message;
+  EXPECT_EQ(account->rows, (MergedRows{1, 2, 3, 4}));
+  EXPECT_EQ(ArchiveOfMerge("a@1.0"), "a");
 }
 
 // The next supervisor: what runs is not its child, and what was made is there.

@@ -27,11 +27,13 @@ std::string ProgressPath(const std::string& directory, const std::string& name) 
 void ReadProgress(const std::string& path, JobSeen* seen) {
   std::ifstream file(path);
   const auto json = Json::parse(file, nullptr, false);
-  if (!json.is_object()) return;
-  seen->done = json.value("done", std::int64_t{0});
-  seen->all = json.value("all", std::int64_t{0});
-  seen->why = json.value("why", "");
-  seen->not_now = json.value("notNow", false);
+  try {
+    seen->done = json.at("done").get<std::int64_t>();
+    seen->all = json.at("all").get<std::int64_t>();
+    seen->why = json.value("why", "");
+    seen->not_now = json.value("notNow", false);
+  } catch (const Json::exception&) {  // not there yet, or not ours
+  }
 }
 
 }  // namespace

@@ -4,6 +4,17 @@
 #include "reconciler/substrate/local/merger.h"
 
 namespace pandora_ha {
+namespace {
+
+template <class Seen>
+std::optional<Seen> SeenOf(const JobRun& job, const Seen& result) {
+  if (!job.seen()) return std::nullopt;
+  Seen seen = job.seen()->phase == JobSeen::Phase::kDone ? result : Seen();
+  static_cast<JobSeen&>(seen) = *job.seen();
+  return seen;
+}
+
+}  // namespace
 
 Jobs::Jobs(const std::string& directory, const std::function<void()>& changed)
     : archive(
@@ -22,19 +33,11 @@ Status Jobs::Adopt() {
 }
 
 std::optional<ArchiveSeen> Jobs::Archive() const {
-  if (!archive.seen()) return std::nullopt;
-  ArchiveSeen seen;
-  if (archive.seen()->phase == JobSeen::Phase::kDone) seen = archived_;
-  static_cast<JobSeen&>(seen) = *archive.seen();
-  return seen;
+  return SeenOf(archive, archived_);
 }
 
 std::optional<MergeSeen> Jobs::Merge() const {
-  if (!merge.seen()) return std::nullopt;
-  MergeSeen seen;
-  if (merge.seen()->phase == JobSeen::Phase::kDone) seen = merged_;
-  static_cast<JobSeen&>(seen) = *merge.seen();
-  return seen;
+  return SeenOf(merge, merged_);
 }
 
 // The manifest alone says that an archive is there.

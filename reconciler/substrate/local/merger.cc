@@ -56,11 +56,15 @@ std::string ArchiveOfMerge(const std::string& id) {
 Result<MergeAccount> ReadMergeAccount(const std::string& archive) {
   std::ifstream file(archive + kMergeAccount);
   const Json json = Json::parse(file, nullptr, false);
-  if (!json.is_object() || !json.contains("rows"))
+  // People read it, and may have written into it: a supervisor must not end by that.
+  try {
+    auto rows = MergedRowsFromJson(json.at("rows"));
+    if (!rows.ok()) return rows.error();
+    return MergeAccount{json.at("id").get<std::string>(),
+                        json.at("transactions").get<std::int64_t>(), *rows};
+  } catch (const Json::exception&) {
     return Error{ErrorCode::kNotFound, "there is no account of a merge in " + archive};
-  auto rows = MergedRowsFromJson(json.at("rows"));
-  if (!rows.ok()) return rows.error();
-  return MergeAccount{json.value("id", ""), json.value("transactions", std::int64_t{0}), *rows};
+  }
 }
 
 }  // namespace pandora_ha
