@@ -133,6 +133,11 @@ struct Performer {
     PHA_ASSIGN_OR_RETURN(const Address address, AddressOf(hands, a.primary));
     return host->Merge({a.id, a.place, a.primary, address, a.epoch}, deadline);
   }
+  Status operator()(const InjectEmpty& a) const {
+    return OnNode(hands, a.node, deadline, [which = a.transactions](DatabaseNode& n, Deadline d) {
+      return n.InjectEmpty(which, d);
+    });
+  }
   Status operator()(const ReplicateFrom& a) const {
     PHA_ASSIGN_OR_RETURN(const Address source, AddressOf(hands, a.source));
     return OnNode(hands, a.node, deadline,

@@ -124,7 +124,7 @@ Answer Answers::Cluster(std::string_view rest, std::string_view query,
       // What is the matter is told even when the file of the history cannot be read.
       if (auto read = sources_.history(name, kEventsOfExplain); read.ok()) events = *read;
     }
-    return Document(ExplainDocument(*last, events, sources_.remedy));
+    return Document(ExplainDocument(*last, events));
   }
   if (part == "/history" && sources_.history) {
     const auto limit = LimitOf(query);

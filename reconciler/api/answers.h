@@ -44,8 +44,6 @@ struct ApiSources {
   // The newest `most` events of the cluster, oldest first.
   std::function<Result<std::vector<Event>>(const std::string& cluster, std::size_t most)> history =
       {};
-  // What a person can do about a finding; empty: no remedy is printed.
-  std::function<std::string(FindingCode)> remedy = {};
   // Without a look at one of the clusters for so long, /healthz says 503. Longer than the longest
   // step of a plan.
   Duration looks_within = Seconds(90);

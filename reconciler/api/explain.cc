@@ -46,8 +46,7 @@ json PlanDocument(const Snapshot& snapshot) {
           {"blocked", DatedBlocks(snapshot)}};
 }
 
-json ExplainDocument(const Snapshot& snapshot, const std::vector<Event>& events,
-                     const std::function<std::string(FindingCode)>& remedy) {
+json ExplainDocument(const Snapshot& snapshot, const std::vector<Event>& events) {
   json out = StatusDocument(snapshot);
   out["intents"] = Intents(snapshot, false);
   out["spec"] = SummaryToJson(snapshot.spec);
@@ -55,12 +54,6 @@ json ExplainDocument(const Snapshot& snapshot, const std::vector<Event>& events,
   out["plan"] = ToJson(snapshot.decision.plan);
   out["report"] = ToJson(snapshot.report);
   out["lookAgainInMicroseconds"] = snapshot.decision.look_again_in.count();
-  out["findings"] = json::array();
-  for (const Finding& finding : snapshot.status.findings) {
-    json one = ToJson(finding);
-    if (remedy) one["remedy"] = remedy(finding.code);
-    out["findings"].push_back(std::move(one));
-  }
   if (const auto& promotion = snapshot.decision.memory.promotion) {
     json one = {{"epoch", promotion->epoch.number},
                 {"because", promotion->because},

@@ -1,7 +1,6 @@
 // Everything that a person needs at three in the morning, as one document.
 #pragma once
 
-#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -14,9 +13,8 @@ namespace pandora_ha {
 nlohmann::json StatusDocument(const Snapshot& snapshot);
 // The plan of the last look, what became of it, and what is held back.
 nlohmann::json PlanDocument(const Snapshot& snapshot);
-// The status with every fact and its date, findings with remedies, candidates, plan, every
+// The status with every fact and its date, candidates, plan, every
 // intent that is kept and the last events.
-nlohmann::json ExplainDocument(const Snapshot& snapshot, const std::vector<Event>& events,
-                               const std::function<std::string(FindingCode)>& remedy);
+nlohmann::json ExplainDocument(const Snapshot& snapshot, const std::vector<Event>& events);
 
 }  // namespace pandora_ha

@@ -179,7 +179,7 @@ void Watch(const Service& service, const std::string& cluster, const DemoWriter&
   if (terminal) out << "\n";
 }
 
-int Conclude(DemoWriter& writer, std::ostream& out, std::ostream& err) {
+int Conclude(DemoWriter& writer, bool goes_on, std::ostream& out, std::ostream& err) {
   writer.Stop();
   const auto lost = writer.CountLost(Deadline(SystemClock(), Seconds(15)));
   const std::uint64_t acknowledged = writer.Count().acknowledged;
@@ -187,7 +187,8 @@ int Conclude(DemoWriter& writer, std::ostream& out, std::ostream& err) {
     err << "demo: the rows could not be counted: " << lost.error().message << "\n";
     return 1;
   }
-  out << *lost << " of " << acknowledged << " acknowledged rows lost.\n";
+  out << *lost << " of " << acknowledged << " acknowledged rows lost."
+      << (goes_on ? " What earlier runs wrote is not counted." : "") << "\n";
   return *lost == 0 ? 0 : 1;
 }
 
@@ -213,10 +214,7 @@ int DemoCommand(const DemoOptions& asked, std::ostream& out, std::ostream& err) 
     return code;
   };
   if (const Status ours = CheckDirectory(options); !ours.ok()) return fail(ours.error().message, 2);
-  if (fs::exists(DocumentPath(options))) {
-    err << "demo: going on with what an earlier one left in " << options.directory
-        << ", with its fences and pauses; remove it to begin anew\n";
-  }
+  const bool goes_on = fs::exists(DocumentPath(options));
   if (const Status ready = PrepareDirectory(options); !ready.ok())
     return fail(ready.error().message, 1);
   const LoadedSpec loaded = LoadSpecFile(DocumentPath(options));
@@ -228,6 +226,10 @@ int DemoCommand(const DemoOptions& asked, std::ostream& out, std::ostream& err) 
                     " holds a demonstration of the other kind of server; remove it, or name "
                     "another --directory.",
                 2);
+  }
+  if (goes_on) {
+    err << "demo: going on with what an earlier one left in " << options.directory
+        << ", with its fences and pauses; remove it to begin anew\n";
   }
   auto passwords = ResolvePasswords(spec.database.credentials);
   if (!passwords.ok()) return fail(passwords.error().message, 2);
@@ -255,7 +257,7 @@ int DemoCommand(const DemoOptions& asked, std::ostream& out, std::ostream& err) 
                       SystemClock());
     PrintGuide(spec, options, out);
     Watch(*service, spec.name, writer, out);
-    code = Conclude(writer, out, err);
+    code = Conclude(writer, goes_on, out, err);
   } else if (stopped) {
     code = 0;
   }

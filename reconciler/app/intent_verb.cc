@@ -17,6 +17,7 @@ using nlohmann::json;
 constexpr Duration kBetweenQuestions = Milliseconds(200);
 constexpr Duration kOneQuestion = Seconds(5);
 constexpr Duration kBetweenLines = Seconds(10);
+constexpr int kMostQuestionsAfterwards = 15;
 constexpr std::size_t kTerminalLine = 110;
 
 // "switchover-k3x9…": nobody else's, and readable in the history.
@@ -173,12 +174,28 @@ class Asking {
     told_at_ = now;
   }
 
+  // What follows from a change of roles (a replica is repointed, waiting begins) takes a moment,
+  // and a picture from the middle of it frightens. So: a look of afterwards that leaves nothing to
+  // do.
+  void AwaitSettled() {
+    std::string first;
+    for (int i = 0; i < kMostQuestionsAfterwards; ++i) {
+      const auto plan = client_.Get(address_ + "/plan", Soon());
+      if (!plan.ok()) return;
+      const std::string seen_at = TextOf(*plan, "observedAt");
+      if (first.empty()) first = seen_at;
+      const json steps = plan->value(json::json_pointer("/plan/steps"), json::array());
+      if ((seen_at != first && steps.empty()) || options_.interrupted(kBetweenQuestions)) return;
+    }
+  }
+
   int Finish(const json& record) {
     json document = {{"intent", record}};
     std::string text = RenderIntent(record, options_.ask.style);
     if (before_.is_object() && TextOf(record, "state") != "refused") {
       document["before"] = before_;
       text += "\nBefore\n" + RenderTopology(before_, options_.ask.style);
+      AwaitSettled();
       const auto after = client_.Get(address_, Soon());
       if (after.ok()) {
         document["after"] = *after;

@@ -1,22 +1,13 @@
 #include "reconciler/app/service.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <utility>
 
 #include "exporters/cluster_exporter.h"
 #include "reconciler/decide/decide.h"
-#include "reconciler/decide/diagnose.h"
 
 namespace pandora_ha {
 namespace {
-
-std::string RemedyOf(FindingCode code) {
-  const auto& table = FindingTable();
-  const auto row =
-      std::find_if(table.begin(), table.end(), [&](const FindingRow& r) { return r.code == code; });
-  return row == table.end() ? "" : std::string(row->remedy);
-}
 
 Error NoSuchCluster(const std::string& cluster) {
   return {ErrorCode::kConflict,
@@ -88,7 +79,6 @@ Status Service::Open(const Doors& doors) {
     if (!manager) return NoSuchCluster(cluster);
     return manager->History(most);
   };
-  sources.remedy = RemedyOf;
   sources.intents = DeskOf(clusters_);
   sources.refused = [this] { return RefusedBy(clusters_); };
   ApiServerOptions wanted;

@@ -5,6 +5,7 @@
 #include "reconciler/decide/archive.h"
 #include "reconciler/decide/election.h"
 #include "reconciler/decide/evidence.h"
+#include "reconciler/decide/guards.h"
 #include "reconciler/decide/merge.h"
 #include "reconciler/decide/rebuild.h"
 
@@ -20,6 +21,8 @@ struct Situation {
   void Add(FindingCode code, const NodeName& node, std::string says) const {
     out->push_back(MakeFinding(code, node, std::move(says)));
   }
+  // Of the last one: more than the table can know.
+  void Remedy(std::string remedy) const { out->back().remedy = std::move(remedy); }
 };
 
 std::string Source(const ReplicationSeen& channel) {
@@ -61,6 +64,25 @@ void DiagnoseLostRows(const Situation& s, const DatabaseSeen& primary) {
                             : holder + " has them and must not be cloned over."));
 }
 
+// The last finding says that the node is down or silent: who brings it back, where that is known.
+void SayWhoStartsIt(const Situation& s, const DatabaseSeen& node) {
+  const std::string& name = node.name.text;
+  const NodeMemory& remembered = MemoryOf(s.memory, node.name);
+  if (FencedOf(s.memory, node.name) != nullptr)
+    return s.Remedy("it is fenced, so that nobody starts it: `pandora-ha unfence " + name +
+                    "` ends that");
+  if (PausedOf(s.memory, node.name) != nullptr || s.memory.guards.paused || s.spec.suspend)
+    return;  // nobody does, and that is said beside it
+  if (!node.process.known() || remembered.starts == 0) return;
+  if (node.process->phase != ProcessState::Phase::kRunning && !node.process->starting)
+    return s.Remedy(
+        "it is started again by itself; when it ends again and again, see its error log");
+  Finding& last = s.out->back();
+  last.says.back() = ';';
+  last.says += " it has just been started again by us.";
+  s.Remedy("wait; when it does not answer for long, see its error log");
+}
+
 void DiagnosePrimary(const Situation& s, const DatabaseSeen& primary) {
   const std::string& name = primary.name.text;
   const Evidence evidence = Judge(s.spec, s.seen, s.memory, primary.name);
@@ -68,6 +90,7 @@ void DiagnosePrimary(const Situation& s, const DatabaseSeen& primary) {
     case Life::kDead:
       s.Add(FindingCode::kPrimaryDead, primary.name,
             "The primary " + name + " is down: " + evidence.because + ".");
+      SayWhoStartsIt(s, primary);
       return;
     case Life::kRestarting:
       s.Add(FindingCode::kPrimaryRestarting, primary.name,
@@ -78,6 +101,7 @@ void DiagnosePrimary(const Situation& s, const DatabaseSeen& primary) {
       s.Add(FindingCode::kPrimaryUnreachable, primary.name,
             "The primary " + name + " does not answer: " + evidence.because + ".");
       if (evidence.life == Life::kGathering) s.out->back().severity = Severity::kWarning;
+      SayWhoStartsIt(s, primary);
       return;
     case Life::kStillReplicating:
       s.Add(FindingCode::kPrimaryUnreachableButReplicating, primary.name,
@@ -144,6 +168,10 @@ void DiagnoseChannel(const Situation& s, const DatabaseSeen& node, const Databas
                          "`, which copies the primary's data to it "
                          "anew."
                    : ""));
+    const bool source_serves =
+        s.memory.primary && Judge(s.spec, s.seen, s.memory, *s.memory.primary).life == Life::kAlive;
+    if (!source_serves && !OnlyACopyHelps(channel))
+      s.Remedy("nothing is wrong with it: its source does not serve at the moment");
   } else if (channel.sql == ThreadState::kStopped || channel.io == ThreadState::kStopped) {
     s.Add(FindingCode::kReplicaStopped, node.name,
           "Replication on " + name + " is stopped, without an error.");
@@ -216,6 +244,12 @@ void DiagnoseDivergence(const Situation& s, const NodeName& name, const NodeMemo
   if (IsMerged(s.memory, node))
     says += "; in " + s.memory.primary->text + ": " + Describe(node.merge->rows);
   s.Add(FindingCode::kNodeDiverged, name, says + ".");
+  if (archived && node.archive->divergence.OnlyMarks()) {
+    s.out->back().severity = Severity::kWarning;
+    s.Remedy(
+        "nothing has to be saved; where it does not follow again by itself, `pandora-ha resync " +
+        name.text + "` makes it anew");
+  }
   if (node.archive && !node.archive->why.empty()) {
     s.Add(FindingCode::kArchiveFailed, name,
           "What " + name.text + " committed by itself could not be archived: " + node.archive->why +
@@ -232,12 +266,14 @@ void DiagnoseReplica(const Situation& s, const DatabaseSeen& node, const Databas
     case Life::kRestarting:
       s.Add(FindingCode::kReplicaDown, node.name,
             node.name.text + " is down: " + evidence.because + ".");
+      SayWhoStartsIt(s, node);
       return;
     case Life::kGathering:
     case Life::kCutOff:
     case Life::kStillReplicating:
       s.Add(FindingCode::kReplicaUnreachable, node.name,
             node.name.text + " does not answer: " + evidence.because + ".");
+      SayWhoStartsIt(s, node);
       return;
     case Life::kRefusesUs:
     case Life::kAlive:

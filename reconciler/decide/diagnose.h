@@ -22,7 +22,7 @@ struct FindingRow {
   FindingCode code;
   Severity severity;
   std::string_view meaning;  // what it says
-  std::string_view remedy;   // what a person can do
+  std::string_view remedy;   // what a person can do; NODE stands for the node it is about
 };
 const std::vector<FindingRow>& FindingTable();
 
@@ -30,6 +30,7 @@ const std::vector<FindingRow>& FindingTable();
 // for other reasons, too.
 bool OnlyACopyHelps(const ReplicationSeen& channel);
 
+// With the table's severity and remedy.
 Finding MakeFinding(FindingCode code, std::optional<NodeName> about, std::string says);
 
 }  // namespace pandora_ha

@@ -3,6 +3,11 @@
 #include "reconciler/decide/diagnose.h"
 
 namespace pandora_ha {
+namespace {
+
+constexpr std::string_view kNode = " NODE";
+
+}  // namespace
 
 const std::vector<FindingRow>& FindingTable() {
   using F = FindingCode;
@@ -18,7 +23,8 @@ const std::vector<FindingRow>& FindingTable() {
        "keep the node that has them; a failover to it follows by itself unless it is blocked"},
       {F::kPrimaryUnreachable, kCritical,
        "The primary does not answer; whether it lives is not known.",
-       "look at the host and the network; a failover follows as the policy says"},
+       "look at the host and the network; a failover follows as the policy says, or it is said why "
+       "not"},
       {F::kPrimaryRefusesUs, kCritical, "The primary is alive and refuses us.",
        "correct the account, the certificate or max_connections; no failover is made for this"},
       {F::kEpochAhead, kCritical, "A node carries a higher epoch than this manager knows.",
@@ -69,7 +75,7 @@ const std::vector<FindingRow>& FindingTable() {
        "The primary's process ended and may be restarted in place.",
        "wait for the allowance to end"},
       {F::kPrimaryReadOnly, kWarning, "The recorded primary is read-only.",
-       "it is opened again by itself; before maintenance, set suspend: true"},
+       "it is opened again by itself; before maintenance, `pandora-ha pause`"},
       {F::kPromotionUnderWay, kWarning, "A promotion has begun and is not complete.", "wait"},
       {F::kNoPrimaryYet, kWarning, "The cluster has never had a primary.",
        "the first start needs an answer from every declared node"},
@@ -82,7 +88,9 @@ const std::vector<FindingRow>& FindingTable() {
       {F::kReplicaStopped, kWarning, "A replica's replication is stopped without an error.",
        "it is started by itself"},
       {F::kReplicaBroken, kWarning, "A replica's replication stopped with an error.",
-       "correct the cause that the error names; a re-clone is the last resort"},
+       "correct the cause that the error names; `pandora-ha resync NODE`, which copies the "
+       "primary's "
+       "data, is the last resort"},
       {F::kReplicaConnecting, kWarning, "A replica is connecting to its source.", "wait"},
       {F::kReplicaWrongSource, kWarning, "A replica follows another source than the primary.",
        "it is repointed by itself"},
@@ -101,9 +109,9 @@ const std::vector<FindingRow>& FindingTable() {
        "correct what the message names"},
       {F::kSuspended, kWarning, "spec.suspend is set: nothing is changed.", "set suspend: false"},
       {F::kPaused, kWarning, "A person keeps us off the cluster or off a node.",
-       "`pandora-ha resume` ends it"},
+       "`pandora-ha resume NODE` ends it"},
       {F::kFenced, kWarning, "A node is kept down because a person asked for it.",
-       "`pandora-ha unfence` ends it"},
+       "`pandora-ha unfence NODE` ends it"},
       {F::kGuardsUnread, kWarning,
        "What people have asked every manager to keep to lies in the database and cannot be read.",
        "a newer version may have written it: let that one act; `pandora-ha resume` replaces it by "
@@ -130,7 +138,11 @@ Finding MakeFinding(FindingCode code, std::optional<NodeName> about, std::string
   const auto& table = FindingTable();
   const auto row =
       std::find_if(table.begin(), table.end(), [&](const FindingRow& r) { return r.code == code; });
-  return {code, std::move(about), row->severity, std::move(says)};
+  std::string remedy(row->remedy);
+  const std::string name = about ? " " + about->text : "";
+  for (auto at = remedy.find(kNode); at != std::string::npos; at = remedy.find(kNode))
+    remedy.replace(at, kNode.size(), name);
+  return {code, std::move(about), row->severity, std::move(says), std::move(remedy)};
 }
 
 }  // namespace pandora_ha

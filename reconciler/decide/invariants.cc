@@ -131,6 +131,16 @@ void CheckRebuild(Check& check, const RebuildServer& rebuild) {
                 8, rebuild.node.text + " is made anew over rows that may be nowhere else");
 }
 
+// Invariant 8: what the primary is made to count as executed is nobody's row.
+void CheckInjection(Check& check, const InjectEmpty& inject) {
+  const NodeMemory& from = MemoryOf(check.decision.memory, inject.of);
+  check.Require(check.decision.memory.primary == inject.node && !check.decision.memory.promotion, 8,
+                "empty transactions are entered into a node that is not the recorded primary");
+  check.Require(IsArchived(from) && from.archive->divergence.OnlyMarks() &&
+                    from.archive->own == inject.transactions,
+                8, "rows of " + inject.of.text + " may be entered as empty transactions");
+}
+
 // Invariant 12: a primary that is not there is either being replaced or the reason is said.
 void CheckNotSilent(Check& check) {
   const Decision& decision = check.decision;
@@ -158,6 +168,7 @@ std::vector<Violation> CheckInvariants(const ClusterSpec& spec, const Observatio
     }
     if (const auto* rebuild = std::get_if<RebuildServer>(&step.action))
       CheckRebuild(check, *rebuild);
+    if (const auto* inject = std::get_if<InjectEmpty>(&step.action)) CheckInjection(check, *inject);
   }
   // Invariant 2: the right goes before the waiting goes.
   const bool degrades =

@@ -10,6 +10,7 @@
 #include "reconciler/decide/evidence.h"
 #include "reconciler/decide/guards.h"
 #include "reconciler/decide/intents.h"
+#include "reconciler/decide/marks.h"
 #include "reconciler/decide/merge.h"
 
 namespace pandora_ha {
@@ -234,8 +235,8 @@ bool NeedsACopy(const DatabaseSeen& node) {
 // By itself.
 bool MayBeMadeAnew(const Context& c, const DatabaseSeen& node) {
   const NodeMemory& remembered = MemoryOf(c.memory, node.name);
-  return remembered.history == History::kDiverged ? MayGoWithItsRows(c.spec, c.memory, remembered)
-                                                  : NeedsACopy(node);
+  if (remembered.history != History::kDiverged) return NeedsACopy(node);
+  return MayGoWithItsRows(c.spec, c.memory, remembered) && !AreMarksToEnter(c, node);
 }
 
 }  // namespace

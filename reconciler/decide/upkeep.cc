@@ -8,6 +8,7 @@
 #include "reconciler/decide/evidence.h"
 #include "reconciler/decide/guards.h"
 #include "reconciler/decide/intents.h"
+#include "reconciler/decide/marks.h"
 #include "reconciler/decide/merge.h"
 #include "reconciler/decide/rebuild.h"
 #include "reconciler/decide/semi_sync.h"
@@ -58,6 +59,7 @@ void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& p
     return;
   }
   ArchiveWhereDiverged(c, node);
+  EnterMarks(c, node);
   MergeWhereDeclared(c, node);
   RebuildWhereDeclared(c, node);
   if (remembered.history != History::kContained || WhyUnfit(c.spec, c.seen, node.name)) return;

@@ -110,6 +110,10 @@ std::string Describe(const Action& action) {
           [](const MergeOwnRows& a) {
             return "merge what " + a.node.text + " committed by itself into " + a.primary.text;
           },
+          [](const InjectEmpty& a) {
+            return "enter " + a.transactions.ToString() + " of " + a.of.text +
+                   " into the history of " + a.node.text + " as empty transactions";
+          },
           [](const ReplicateFrom& a) { return "let " + a.node.text + " follow " + a.source.text; },
       },
       action);

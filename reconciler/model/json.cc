@@ -232,7 +232,8 @@ std::string PrintJson(const json& value, int indent) {
 json ToJson(const Finding& finding) {
   json out = {{"code", ToString(finding.code)},
               {"severity", ToString(finding.severity)},
-              {"says", finding.says}};
+              {"says", finding.says},
+              {"remedy", finding.remedy}};
   if (finding.about) out["about"] = finding.about->text;
   return out;
 }

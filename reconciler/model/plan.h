@@ -146,11 +146,20 @@ struct MergeOwnRows {
   bool operator==(const MergeOwnRows&) const = default;
 };
 
+// MySQL: what only `of` executed, and nobody misses, gets an empty place in the history of `node`,
+// the primary; `of` can follow it then (docs/decisions/0018).
+struct InjectEmpty {
+  NodeName node;
+  NodeName of;
+  GtidSet transactions;
+  bool operator==(const InjectEmpty&) const = default;
+};
+
 using Action =
     std::variant<StartServer, FenceServer, SetReadOnly, EndTransactions, DrainClients,
                  WithdrawPublication, StopReceiving, ApplyReceived, LeaveReplication, SetSemiSync,
                  Provision, OpenWritable, WriteMarker, Publish, ReplicateFrom, RebuildServer,
-                 DiscardOldCopy, ArchiveOwnRows, MergeOwnRows>;
+                 DiscardOldCopy, ArchiveOwnRows, MergeOwnRows, InjectEmpty>;
 
 // ---- Conditions: asked again immediately before a step. -----------------------------------------
 
@@ -255,7 +264,8 @@ struct Finding {
   FindingCode code{};
   std::optional<NodeName> about;  // none: the whole cluster
   Severity severity = Severity::kInfo;
-  std::string says;  // the whole sentence, with what to do
+  std::string says;    // the whole sentence
+  std::string remedy;  // what a person can do, or that nobody has to; a clause
 
   bool operator==(const Finding&) const = default;
 };

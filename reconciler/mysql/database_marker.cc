@@ -1,5 +1,5 @@
-// What a cluster knows of itself in its own database: the marker row and what people have asked
-// for.
+// What a cluster knows of itself in its own database: the marker row, what people have asked for,
+// and the marks of others that count as executed.
 #include "reconciler/model/json.h"
 #include "reconciler/mysql/capabilities.h"
 #include "reconciler/mysql/manager_lock.h"
@@ -103,6 +103,29 @@ Status SqlDatabaseNode::WriteGuards(const GuardsCopy& copy, Epoch epoch, std::ui
                "what people have asked for was not written at " + Where() +
                    ": a later copy or a higher epoch is there, or the lock is not held any more, "
                    "or the server is read-only"};
+}
+
+Status SqlDatabaseNode::InjectEmpty(const GtidSet& transactions, Deadline deadline) {
+  PHA_TRY(MayChange());
+  PHA_TRY(Ready(deadline));
+  for (const auto& [source, ranges] : transactions.sources()) {
+    for (const GtidSet::Range& range : ranges) {
+      for (std::uint64_t number = range.first; number <= range.last; ++number) {
+        const std::string sql = dialect_->InjectEmpty(source + ":" + std::to_string(number));
+        if (sql.empty()) {
+          return Error{ErrorCode::kUnsupported,
+                       "the server at " + Where() + " knows no empty transactions"};
+        }
+        const Status done = Change(sql, deadline);
+        if (done.ok()) continue;
+        // Its name must not stay on the session: the next transaction would carry it.
+        if (session_ && !session_->broken()) [[maybe_unused]]
+          const auto undone = Ask("ROLLBACK; SET SESSION gtid_next='AUTOMATIC'", deadline);
+        return done;
+      }
+    }
+  }
+  return Ok();
 }
 
 }  // namespace pandora_ha

@@ -91,6 +91,8 @@ class Dialect {
 
   // Empty: the server lacks what the role needs and there is nothing to switch off either.
   virtual std::string SemiSync(SemiSyncRole role) const = 0;
+  // Executes one transaction, by its name, as an empty one. Empty where a server cannot.
+  virtual std::string InjectEmpty(const std::string& gtid) const = 0;
   // One row with a number: commits that wait for an acknowledgement now.
   virtual std::string CommitsWaiting() const = 0;
 

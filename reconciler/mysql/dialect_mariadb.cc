@@ -166,6 +166,8 @@ class MariaDbDialect final : public Dialect {
     return "";
   }
 
+  std::string InjectEmpty(const std::string&) const override { return ""; }
+
   std::string CommitsWaiting() const override {
     return "SELECT VARIABLE_VALUE AS waiting FROM information_schema.GLOBAL_STATUS "
            "WHERE VARIABLE_NAME='rpl_semi_sync_master_wait_sessions'";

@@ -163,6 +163,11 @@ class MySqlDialect final : public Dialect {
     return off.empty() ? "" : "SET " + off;
   }
 
+  std::string InjectEmpty(const std::string& gtid) const override {
+    return "SET SESSION gtid_next=" + QuoteLiteral(gtid) +
+           "; BEGIN; COMMIT; SET SESSION gtid_next='AUTOMATIC'";
+  }
+
   std::string CommitsWaiting() const override {
     return "SELECT VARIABLE_VALUE AS waiting FROM performance_schema.global_status WHERE "
            "VARIABLE_NAME=" +

@@ -45,6 +45,7 @@ class SqlDatabaseNode final : public DatabaseNode {
   Status ReplicateFrom(const Address& source, const Account& account, const Secret& password,
                        Deadline deadline) override;
   Status SetSemiSync(SemiSyncRole role, Deadline deadline) override;
+  Status InjectEmpty(const GtidSet& transactions, Deadline deadline) override;
   Status WriteMarker(Epoch epoch, const NodeName& writer, WallTime now, Deadline deadline) override;
   Status WriteGuards(const GuardsCopy& copy, Epoch epoch, std::uint64_t holder,
                      Deadline deadline) override;

@@ -110,6 +110,10 @@ class DatabaseNode {
   virtual Status ReplicateFrom(const Address& source, const Account& account,
                                const Secret& password, Deadline deadline) = 0;
   virtual Status SetSemiSync(SemiSyncRole role, Deadline deadline) = 0;
+  // Executes `transactions` as empty ones, those that the server has executed excepted: they count
+  // as executed here and on its replicas. kUnsupported on MariaDB, whose histories have no room for
+  // them.
+  virtual Status InjectEmpty(const GtidSet& transactions, Deadline deadline) = 0;
   // Writes the heartbeat row; the server must be writable. With semi-sync and no acknowledger this
   // blocks, hence a connection of its own and a deadline.
   virtual Status WriteMarker(Epoch epoch, const NodeName& writer, WallTime now,

@@ -72,7 +72,11 @@ void Judge(const std::string& file, ReadTree* read, const ClusterSpec* before, L
                    violation.rule_id};
   };
   for (const RuleViolation& violation : violations) {
-    if (Trusted(violation, walk.suspects)) loaded->problems.push_back(to_problem(violation));
+    if (Trusted(violation, walk.suspects)) {
+      loaded->problems.push_back(to_problem(violation));
+    } else {
+      loaded->all_told = false;
+    }
   }
   if (!loaded->problems.empty()) return;
   spec.not_reconciled = FindNotReconciled(spec, read->root);
@@ -119,10 +123,11 @@ LoadedSpec LoadSpecText(const std::string& name, const std::string& text) {
 // At most one byte more than is allowed is read, so that its length tells.
 Result<std::string> ReadDocument(const std::string& path) {
   const auto failed = [] {
-    return Error{ErrorCode::kIo,
-                 std::string("cannot be read: ") + std::strerror(errno) +
-                     "; check the name and its permissions",
-                 errno};
+    return Error{
+        ErrorCode::kIo,
+        std::string("cannot be read: ") + std::strerror(errno) +
+            (errno == EISDIR ? "; name the files in it" : "; check the name and its permissions"),
+        errno};
   };
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) return failed();

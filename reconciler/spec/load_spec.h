@@ -18,6 +18,9 @@ struct LoadedSpec {
   std::vector<Problem> problems;    // all of them, in the order of the text
   std::vector<Problem>
       warnings;  // acceptable but worth a look: among them every part that nothing reconciles yet
+  // False: a rule between fields had something to say of one that is wrong itself. It is judged
+  // anew when that one is right.
+  bool all_told = true;
 
   bool ok() const { return spec.has_value(); }
 };

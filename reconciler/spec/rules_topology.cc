@@ -38,13 +38,16 @@ bool IsIpv4(std::string_view text) {
   return text.empty();
 }
 
+bool IsBrokenIpv4(const std::string& address) {
+  return !address.empty() && address.find_first_not_of("0123456789.") == std::string::npos &&
+         !IsIpv4(address);
+}
+
 }  // namespace
 
 void AddressForm(const Context& context) {
   const auto check = [&](const std::string& path, const std::string& address) {
-    if (address.empty() || address.find_first_not_of("0123456789.") != std::string::npos ||
-        IsIpv4(address))
-      return;
+    if (!IsBrokenIpv4(address)) return;
     context.Report(
         path, Shown(address) +
                   " is no IPv4 address; it must be four numbers from 0 to 255, such as 10.0.1.11");
@@ -120,10 +123,11 @@ void LoopbackOnLocal(const Context& context) {
   if (context.spec.substrate != SubstrateKind::kLocal) return;
   const auto& nodes = context.spec.database.nodes;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (nodes[i].address.empty() || nodes[i].address.starts_with("127.")) continue;
+    const std::string& address = nodes[i].address;
+    if (address.empty() || IsBrokenIpv4(address) || address.starts_with("127.")) continue;
     context.Report(
         Where(kNodes, i, "address"),
-        Shown(nodes[i].address) +
+        Shown(address) +
             " is not on this machine's loopback; substrate 'local' needs one such as 127.0.1." +
             std::to_string(i + 1),
         {"spec.substrate"});

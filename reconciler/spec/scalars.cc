@@ -88,9 +88,11 @@ PlainScalar ResolvePlain(const std::string& text) {
   if (IsOneOf(text, kNull)) return {NodeKind::kNull, ""};
   if (IsOneOf(text, kBoolean)) return {NodeKind::kBoolean, ""};
   if (IsOneOf(text, kYes))
-    return {NodeKind::kUnusable, "write true, or \"" + text + "\" for the word"};
+    return {NodeKind::kUnusable,
+            "write true if the field is a truth value, \"" + text + "\" if it is text"};
   if (IsOneOf(text, kNo))
-    return {NodeKind::kUnusable, "write false, or \"" + text + "\" for the word"};
+    return {NodeKind::kUnusable,
+            "write false if the field is a truth value, \"" + text + "\" if it is text"};
   if (IsInteger(text)) return {NodeKind::kInteger, ""};
   if (IsOneOf(text, kNan)) return {NodeKind::kFloat, ""};
   // An exponent without a point is a float to us and a whole number to an API server.

@@ -280,7 +280,7 @@ class Walker {
     Report(member.key_at, child_path,
            "there is no such field; did you mean '" + nearest + "'" +
                (both ? ", which is set too?" : "?"));
-    result_.suspects.push_back(ChildPath(path, nearest));
+    if (!both) result_.suspects.push_back(ChildPath(path, nearest));
     return nearest;
   }
 

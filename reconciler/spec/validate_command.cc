@@ -78,6 +78,7 @@ void PrintTable(const std::vector<Judged>& judged, std::ostream& out, std::ostre
           << Count(one.loaded.warnings.size(), "warning") << "\n";
     } else {
       err << one.file << ": not valid: " << Count(one.loaded.problems.size(), "problem")
+          << (one.loaded.all_told ? "" : ", and perhaps more between fields when these are right")
           << "; nothing was changed\n";
     }
     for (const Problem& warning : one.loaded.warnings)

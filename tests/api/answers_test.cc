@@ -51,7 +51,7 @@ TEST_F(AnswersTest, ExplainHoldsFactsRemediesAndEvents) {
   world.Kill(2);
   running_.Pin(world);
   const auto explain = Document("/api/v1/clusters/pandora/explain");
-  EXPECT_EQ(explain["findings"][0]["remedy"].get<std::string>().rfind("remedy of ", 0), 0u);
+  for (const auto& finding : explain["findings"]) EXPECT_NE(finding["remedy"], "") << finding;
   EXPECT_EQ(explain["events"].size(), 1u);
   EXPECT_EQ(explain["observation"]["databases"][1]["process"]["value"]["howEnded"],
             "killed by signal 9");
@@ -137,7 +137,7 @@ TEST(Health, ALoopThatStandsStillIsUnhealthy) {
   const auto since = [began = clock.now.mono] {
     return std::map<std::string, TimePoint>{{"pandora", began}};
   };
-  const Answers answers({all.noticeboard, clock, since, {}, {}, {}, Seconds(90)});
+  const Answers answers({all.noticeboard, clock, since, {}, {}, Seconds(90)});
   const auto health = [&] { return answers.To(Audience::kNetwork, {"GET", "/healthz"}).status; };
   EXPECT_EQ(health(), 200);
   clock.now.mono += Seconds(89);

@@ -48,7 +48,6 @@ class Running {
                 some.erase(some.begin(), some.end() - static_cast<long>(most));
               return some;
             },
-            [](FindingCode code) { return "remedy of " + std::string(ToString(code)); },
             Seconds(90),
             {[this](const std::string&, Intent intent) -> Status {
                PHA_TRY(inbox.Add(std::move(intent)));

@@ -300,13 +300,6 @@ std::vector<Scene> Scenes() {
   };
 }
 
-std::string Remedy(FindingCode code) {
-  for (const FindingRow& row : FindingTable()) {
-    if (row.code == code) return std::string(row.remedy);
-  }
-  return "";
-}
-
 std::string Render(const World& world) {
   Snapshot snapshot = world.Pin();
   if (!world.report.steps.empty()) {
@@ -320,7 +313,7 @@ std::string Render(const World& world) {
   const auto status = StatusDocument(snapshot);
   return "$ pandora-ha status\n" + RenderStatus(status, false, {}) + "\n$ pandora-ha topology\n" +
          RenderTopology(status, {}) + "\n$ pandora-ha explain\n" +
-         RenderExplain(ExplainDocument(snapshot, events, Remedy), {});
+         RenderExplain(ExplainDocument(snapshot, events), {});
 }
 
 class Golden : public testing::TestWithParam<Scene> {};

@@ -48,7 +48,6 @@ struct Served {
               event.message = kOnlyLocal;
               return std::vector<Event>{event};
             },
-            [](FindingCode) { return std::string(kOnlyLocal); },
             Seconds(90),
             {[this](const std::string&, Intent intent) {
                ++asked;

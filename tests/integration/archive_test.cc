@@ -85,6 +85,31 @@ TEST_P(Archiving, OwnRowsAreCountedAndKeptBeforeTheNodeIsMadeAnew) {
   ExpectWhole();
 }
 
+class Marks : public Archiving {};
+ON_SERVERS(Marks, "MySQL");
+
+// Nobody misses them, so that no data is copied and no person is asked.
+TEST_P(Marks, OfAManagerThatOnlyTheReplicaHasDoNotKeepItOut) {
+  StartWhole({});
+  const std::string row = cluster_->spec().database.schema + ".pandora_ha_heartbeat";
+  const std::string server = "SELECT @@server_uuid";
+  ASSERT_TRUE(WaitUntil("node2 writes a mark by itself", [&] {
+    return cluster_
+        ->Ask(kNode2,
+              "SET GLOBAL read_only=0; UPDATE " + row + " SET written_at_ms=written_at_ms+1")
+        .ok();
+  }));
+  ASSERT_TRUE(WaitUntil("node1 counts it as executed", [&] {
+    const auto uuid = cluster_->Ask(kNode2, server);
+    const auto found = cluster_->Ask(
+        kNode1, "SELECT @@gtid_executed LIKE '%" + (uuid.ok() ? *uuid->cells[0][0] : "?") + "%'");
+    return found.ok() && *found->cells[0][0] == "1";
+  }));
+  ASSERT_TRUE(WaitWhole(*cluster_));
+  EXPECT_FALSE(HasEvent(*cluster_, "ResyncStarted"));
+  ExpectWhole();
+}
+
 TEST_P(Archiving, WhereRowsAreToStayInTheArchiveTheNodeComesBackByItself) {
   SplitBrainSpec declared;
   declared.autofix = true;

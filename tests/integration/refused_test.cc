@@ -18,7 +18,6 @@ std::string EverythingTold(const TestCluster& cluster, const Noticeboard& notice
                          [] { return std::map<std::string, TimePoint>(); },
                          {},
                          {},
-                         {},
                          Seconds(90),
                          {}});
   std::string told;

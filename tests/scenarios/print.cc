@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "reconciler/decide/diagnose.h"
+
 namespace pandora_ha::scenarios {
 namespace {
 
@@ -71,6 +73,8 @@ std::string Print(const Observation& seen, const Decision& decision, std::string
     out += "finding " + Words(ToString(finding.severity)) + " " + Words(ToString(finding.code));
     if (finding.about) out += " " + finding.about->text;
     out += ": " + finding.says + "\n";
+    if (finding.remedy != MakeFinding(finding.code, finding.about, "").remedy)
+      out += "  remedy: " + finding.remedy + "\n";
   }
   for (const Blocked& blocked : decision.blocked) {
     out += "blocked " + Words(ToString(blocked.reason)) + ": " + blocked.says + "\n";

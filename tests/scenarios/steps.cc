@@ -59,6 +59,10 @@ struct Performer {
     world.nodes.at(name).process.merge->id = a.id;
     return "";
   }
+  std::string operator()(const InjectEmpty& a) const {
+    state().executed = state().executed.Union(a.transactions);
+    return "";
+  }
   std::string operator()(const DiscardOldCopy&) const {
     world.nodes.at(name).process.old_copy = false;
     return "";

@@ -139,8 +139,15 @@ bool Perform(World& world, const Manager& manager, const Action& action,
             server.archive = ArchiveSeen{};
             server.archive->id = a.id;
             server.archive->phase = ArchiveSeen::Phase::kDone;
-            server.archive->divergence.transactions = 1;
+            server.archive->divergence = world.Account(node, a.own);
             return true;
+          },
+          [&](const InjectEmpty& a) {
+            if (!reached || !server.writable || !idle()) return false;
+            if (!world.Account(world.IndexOf(a.of), a.transactions).OnlyMarks())
+              broken(8, "rows of " + a.of.text + " are entered as empty transactions");
+            world.InjectEmpty(node, a.transactions);
+            return idle();
           },
           [&](const MergeOwnRows&) { return false; },
           [&](const FenceServer&) {

@@ -93,7 +93,7 @@ void AddNode(const NodeMemory& n, const Server& s, std::uint64_t attempts, int e
        << n.receive_not_before << n.may_acknowledge;
   if (n.archive) {
     *out << "archive" << n.archive->own << n.archive->done << n.archive->not_before
-         << (s.archive && s.archive->id == n.archive->id);
+         << n.archive->divergence.OnlyMarks() << (s.archive && s.archive->id == n.archive->id);
   }
 }
 

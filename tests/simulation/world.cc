@@ -262,6 +262,33 @@ void World::WriteGuards(int node, const GuardsCopy& copy) {
   Commit(node);
 }
 
+// Whoever executes one of them from now on executes nothing.
+void World::InjectEmpty(int node, const GtidSet& which) {
+  Server& server = servers_[static_cast<std::size_t>(node)];
+  for (std::size_t id = 0; id < transactions.size(); ++id) {
+    Transaction& t = transactions[id];
+    if (server.has[id] || !which.Contains(t.gtid)) continue;
+    t.marker.reset();
+    t.guards.reset();
+    server.has[id] = true;
+    server.binlog.push_back(static_cast<int>(id));
+    server.logged = server.logged.Union(t.gtid);
+    server.held = server.held.Union(t.gtid);
+  }
+  Commit(node);
+}
+
+Divergence World::Account(int node, const GtidSet& own) const {
+  Divergence sum;
+  for (const int id : servers_[static_cast<std::size_t>(node)].binlog) {
+    const Transaction& t = transactions[static_cast<std::size_t>(id)];
+    if (!own.Contains(t.gtid)) continue;
+    ++sum.transactions;
+    if (!t.by_client && !t.provisions) ++sum.marks;
+  }
+  return sum;
+}
+
 void World::RunClients() {
   if (calm) return;
   if (publication.primary && random_.Chance(70)) {

@@ -152,7 +152,10 @@ class World {
   void ReplicateFrom(int node, int source);
   void StopReceiving(int node);
   void SetSemiSync(int node, SemiSyncRole role);
+  void InjectEmpty(int node, const GtidSet& which);
 
+  // What an archive of these transactions counts.
+  Divergence Account(int node, const GtidSet& own) const;
   DatabaseState StateOf(int node) const;
   ProcessState ProcessOf(int node) const;
   bool WitnessReaches(int node) const;

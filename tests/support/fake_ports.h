@@ -55,6 +55,7 @@ class FakeNode : public DatabaseNode {
     return Say("ReplicateFrom");
   }
   Status SetSemiSync(SemiSyncRole, Deadline) override { return Say("SetSemiSync"); }
+  Status InjectEmpty(const GtidSet&, Deadline) override { return Say("InjectEmpty"); }
   Status WriteMarker(Epoch, const NodeName&, WallTime, Deadline) override {
     return Say("WriteMarker");
   }
