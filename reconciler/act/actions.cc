@@ -133,6 +133,10 @@ struct Performer {
     PHA_ASSIGN_OR_RETURN(const Address address, AddressOf(hands, a.primary));
     return host->Merge({a.id, a.place, a.primary, address, a.epoch}, deadline);
   }
+  Status operator()(const StopMerge& a) const {
+    PHA_ASSIGN_OR_RETURN(Host * host, HostOf(hands, a.node));
+    return host->StopMerge(a.id, deadline);
+  }
   Status operator()(const InjectEmpty& a) const {
     return OnNode(hands, a.node, deadline, [which = a.transactions](DatabaseNode& n, Deadline d) {
       return n.InjectEmpty(which, d);

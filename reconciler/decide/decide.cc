@@ -12,6 +12,7 @@
 #include "reconciler/decide/guards.h"
 #include "reconciler/decide/intents.h"
 #include "reconciler/decide/lost_tail.h"
+#include "reconciler/decide/merge.h"
 #include "reconciler/decide/promotion.h"
 #include "reconciler/decide/rebuild.h"
 #include "reconciler/decide/remember.h"
@@ -320,6 +321,7 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
   if (some_paused) LeavePausedAlone(c, undecided);
   if (decision.plan.empty()) decision.plan = {};  // a purpose without steps is none
   if (still) HoldStill(c, std::move(undecided));
+  EndUnwantedMerges(c);
   ShareGuards(c, known);
   DiagnoseGuards(c);
   std::vector<Finding> findings = Diagnose(spec, seen, decision.memory);

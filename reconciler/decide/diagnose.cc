@@ -226,7 +226,9 @@ void DiagnoseMerge(const Situation& s, const NodeName& name, const NodeMemory& n
   const DatabaseSeen* seen = FindSeen(s.seen, name);
   const auto& work = seen != nullptr && seen->process.known() ? seen->process->merge : std::nullopt;
   std::string how_far = merge.waits_for.empty() ? "" : "; it waits: " + merge.waits_for;
-  if (work && work->id == merge.id && work->all > 0) {
+  if (work && work->id == merge.id && work->phase == MergeSeen::Phase::kFailed) {
+    how_far = "; it waits: " + work->why;
+  } else if (work && work->id == merge.id && work->all > 0) {
     how_far =
         ": " + std::to_string(work->done) + " of " + std::to_string(work->all) + " transactions";
   }

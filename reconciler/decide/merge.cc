@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "reconciler/decide/archive.h"
+#include "reconciler/decide/guards.h"
 
 namespace pandora_ha {
 namespace {
@@ -49,6 +51,19 @@ void Fail(Context& c, Merge& merge, const MergeSeen& seen) {
   merge.why = seen.why;
   merge.waits_for.clear();
   merge.not_before = c.now() + kAgainAfter * (1 << std::min(merge.failures - 1, 6));
+}
+
+// Empty: it may go on.
+std::string WhyUnwanted(const Context& c, const DatabaseSeen& node, const MergeSeen& seen) {
+  if (c.spec.suspend) return "spec.suspend is set";
+  if (c.memory.guards.paused) return "the cluster is paused";
+  if (PausedOf(c.memory, node.name) != nullptr) return node.name.text + " is paused";
+  if (c.memory.primary && PausedOf(c.memory, *c.memory.primary) != nullptr)
+    return c.memory.primary->text + ", which it writes to, is paused";
+  const NodeMemory& remembered = MemoryOf(std::as_const(c.memory), node.name);
+  const bool waited_for =
+      IsOfNow(c.memory, remembered) && remembered.merge->id == seen.id && !c.memory.promotion;
+  return waited_for ? "" : "nobody waits for it any more";
 }
 
 }  // namespace
@@ -104,6 +119,21 @@ void MergeWhereDeclared(Context& c, const DatabaseSeen& node) {
                     c.memory.epoch},
        "the document says so, and the primary lacks them", kStartStep,
        {IsWritable{*c.memory.primary}});
+}
+
+void EndUnwantedMerges(Context& c) {
+  Plan& plan = c.decision.plan;
+  if (plan.ordered) return;
+  for (const DatabaseSeen& node : c.seen.databases) {
+    if (!node.process.known() || !node.process->merge) continue;
+    const MergeSeen& merge = *node.process->merge;
+    if (merge.phase != MergeSeen::Phase::kWorking) continue;
+    const std::string why = WhyUnwanted(c, node, merge);
+    if (why.empty()) continue;
+    if (plan.empty())
+      plan.purpose = "end the merge of what " + node.name.text + " committed by itself";
+    c.Do(StopMerge{node.name, merge.id}, why, kQuickStep);
+  }
 }
 
 }  // namespace pandora_ha

@@ -15,5 +15,7 @@ bool IsMergeGivenUp(const ClusterSpec& spec, const NodeMemory& node);
 
 // Orders it, follows it, and tries again.
 void MergeWhereDeclared(Context& c, const DatabaseSeen& node);
+// Ends one that nobody waits for any more, and one that would write while people keep us off.
+void EndUnwantedMerges(Context& c);
 
 }  // namespace pandora_ha

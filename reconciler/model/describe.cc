@@ -110,6 +110,9 @@ std::string Describe(const Action& action) {
           [](const MergeOwnRows& a) {
             return "merge what " + a.node.text + " committed by itself into " + a.primary.text;
           },
+          [](const StopMerge& a) {
+            return "end the merge of what " + a.node.text + " committed by itself";
+          },
           [](const InjectEmpty& a) {
             return "enter " + a.transactions.ToString() + " of " + a.of.text +
                    " into the history of " + a.node.text + " as empty transactions";
@@ -138,6 +141,10 @@ NodeName TargetOf(const Action& action) {
 
 bool OnlyTellsClients(const Action& action) {
   return std::holds_alternative<Publish>(action);
+}
+
+bool OnlyEndsOurWork(const Action& action) {
+  return std::holds_alternative<StopMerge>(action);
 }
 
 }  // namespace pandora_ha

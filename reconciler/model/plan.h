@@ -146,6 +146,13 @@ struct MergeOwnRows {
   bool operator==(const MergeOwnRows&) const = default;
 };
 
+// The merge that runs beside the node is ended. What it has committed stays.
+struct StopMerge {
+  NodeName node;
+  std::string id;  // of its order; another one goes on
+  bool operator==(const StopMerge&) const = default;
+};
+
 // MySQL: what only `of` executed, and nobody misses, gets an empty place in the history of `node`,
 // the primary; `of` can follow it then (docs/decisions/0018).
 struct InjectEmpty {
@@ -159,7 +166,7 @@ using Action =
     std::variant<StartServer, FenceServer, SetReadOnly, EndTransactions, DrainClients,
                  WithdrawPublication, StopReceiving, ApplyReceived, LeaveReplication, SetSemiSync,
                  Provision, OpenWritable, WriteMarker, Publish, ReplicateFrom, RebuildServer,
-                 DiscardOldCopy, ArchiveOwnRows, MergeOwnRows, InjectEmpty>;
+                 DiscardOldCopy, ArchiveOwnRows, MergeOwnRows, StopMerge, InjectEmpty>;
 
 // ---- Conditions: asked again immediately before a step. -----------------------------------------
 
@@ -367,6 +374,7 @@ std::string Describe(const Action& action);  // "open node2 for writing (epoch 4
 std::string Describe(const Condition& condition);
 NodeName TargetOf(const Action& action);      // empty for what is done to all clients
 bool OnlyTellsClients(const Action& action);  // it names a node and does not touch it
+bool OnlyEndsOurWork(const Action& action);   // fewer changes than without it, also while paused
 
 // All codes in declared order, for tables and tests.
 std::vector<FindingCode> AllFindingCodes();

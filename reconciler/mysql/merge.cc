@@ -8,6 +8,7 @@
 #include "reconciler/binlog/account.h"
 #include "reconciler/binlog/archive.h"
 #include "reconciler/mysql/merge_identity.h"
+#include "reconciler/mysql/merge_ledger.h"
 #include "reconciler/mysql/merge_tables.h"
 #include "reconciler/mysql/merge_writers.h"
 #include "reconciler/mysql/quote.h"
@@ -35,6 +36,12 @@ struct Change {
   RowChange row;
 };
 
+// The number that the node gave it.
+std::int64_t OldEvent(const MergeTable& table, const RowChange& change) {
+  const bool gone = change.kind == RowChange::Kind::kDelete;
+  return table.Number(gone ? change.before : change.after, "id_evento").value_or(0);
+}
+
 class Merger final : public HistoryVisitor {
  public:
   Merger(Session& session, const MergeOptions& options, const ArchiveManifest& manifest,
@@ -51,7 +58,8 @@ class Merger final : public HistoryVisitor {
         schema_(*QuoteIdentifier(manifest.schema)),
         data_(writing_, tables.at("tagente_datos"), false),
         texts_(writing_, tables.at("tagente_datos_string"), true),
-        events_(writing_, tables.at("tevento"), schema_ + ".`pandora_ha_merged_event`") {}
+        ledger_(writing_, manifest.schema, schema_),
+        events_(writing_, tables.at("tevento"), ledger_.events_table()) {}
 
   Status Prepare();
   Result<bool> Begin(const TransactionHead& head) override;
@@ -64,24 +72,24 @@ class Merger final : public HistoryVisitor {
 
  private:
   Deadline Soon() const { return Deadline(SystemClock(), options_.patience); }
-  Status ReadLedger();
   Status ReadLimits();
   Status CheckPrimary();
   Status OpenGroup();
   Status CloseGroup();
   Status RecallEvents();
-  Status Apply(const Change& change);
-  void Reject(MergedTable& count, const std::string& why);
-  Status ApplyData(const MergeTable& table, const Change& change, MergedTable& count);
-  Status ApplyEvent(const MergeTable& table, const Change& change, MergedTable& count);
-  Status ApplyPartOfEvent(const MergeTable& table, const Change& change, MergedTable& count);
+  Status Apply(std::size_t place);
+  // An earlier merge has dealt with it for good.
+  void PassOver(const Change& change, MergedTable& count);
+  // Each gives the reason for leaving the change out, or nothing.
+  Result<std::string> ApplyTo(const MergeTable& table, const Change& change, MergedTable& count);
+  Result<std::string> ApplyData(const MergeTable& table, const Change& change);
+  Result<std::string> ApplyEvent(const MergeTable& table, const Change& change, MergedTable& count);
+  Result<std::string> ApplyPartOfEvent(const MergeTable& table, const Change& change,
+                                       MergedTable& count);
   Result<Identity> EventOnPrimary(std::int64_t id);
   // Empty: it may be added.
   std::string WhyLeftOut(const std::string& table, std::int64_t utimestamp) const;
   Status Write(const std::string& sql) { return writing_.Write(sql); }
-  std::string Key() const {
-    return QuoteLiteral(head_.gtid.ToString()) + "," + std::to_string(InSeconds(head_.at));
-  }
 
   Session& session_;
   const MergeOptions& options_;
@@ -92,63 +100,28 @@ class Merger final : public HistoryVisitor {
   const MergeWriting writing_;
   const std::string schema_;
   DataWriter data_, texts_;
+  MergeLedger ledger_;
   EventWriter events_;
-  // Of the node's transactions: how many changes of rows were rejected.
-  std::map<std::pair<std::string, std::int64_t>, std::int64_t> merged_before_;
   std::map<std::string, std::int64_t> days_;  // limits of the primary's purge, by table
   MergeReport report_, group_report_;
   TransactionHead head_;
   std::vector<Change> changes_;  // of the transaction that is being told
   bool brought_ = false;         // it was a merge: these are another node's rows
   std::uint64_t statements_ = 0;
-  std::set<std::int64_t> made_events_;   // by the node itself, merged or not
-  std::set<std::int64_t> added_events_;  // of them, in this run
-  std::string events_unreadable_;        // why it is not known which the node made
-  std::string ledger_rows_;              // of the group
-  bool again_ = false;                   // the transaction was merged before,
-  bool skipping_ = false;                // and nothing of it was rejected: only count
-  std::uint64_t rejected_ = 0;           // of the transaction
+  std::set<std::int64_t> made_events_;       // by the node itself, merged or not
+  std::string events_unreadable_;            // why it is not known which the node made
+  const RejectedPlaces* earlier_ = nullptr;  // what an earlier merge left of the transaction
+  RejectedPlaces rejected_;                  // of the transaction, by this one
   std::size_t rows_in_group_ = 0;
   bool group_open_ = false;
 };
 
 Status Merger::Prepare() {
   PHA_TRY(CheckPrimary());
-  const std::string key =
-      "gtid VARCHAR(120) CHARACTER SET ascii NOT NULL, committed_at BIGINT NOT NULL, ";
-  PHA_ASSIGN_OR_RETURN(
-      const Rows there,
-      session_.Query("SELECT COUNT(*) AS c FROM information_schema.TABLES WHERE TABLE_SCHEMA=" +
-                         QuoteLiteral(manifest_.schema) +
-                         " AND TABLE_NAME IN ('pandora_ha_merged','pandora_ha_merged_event')",
-                     Soon()));
-  if (RowReader(there, 0).Number("c") != 2) {
-    PHA_TRY(Write("CREATE TABLE IF NOT EXISTS " + schema_ + ".`pandora_ha_merged` (" + key +
-                  "archive VARCHAR(190) CHARACTER SET ascii NOT NULL, merged_at BIGINT NOT NULL, "
-                  "rejected BIGINT UNSIGNED NOT NULL, "
-                  "PRIMARY KEY (gtid, committed_at)) ENGINE=InnoDB; CREATE TABLE IF NOT EXISTS " +
-                  schema_ + ".`pandora_ha_merged_event` (" + key +
-                  "old_id BIGINT UNSIGNED NOT NULL, new_id BIGINT UNSIGNED NOT NULL, "
-                  "PRIMARY KEY (gtid, committed_at, old_id)) ENGINE=InnoDB"));
-  }
   // Its reads must not keep Pandora from adding rows.
   PHA_TRY(session_.Execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", Soon()));
   PHA_TRY(ReadLimits());
-  return ReadLedger();
-}
-
-Status Merger::ReadLedger() {
-  const auto rows = session_.Query(
-      "SELECT gtid, committed_at, rejected FROM " + schema_ + ".`pandora_ha_merged`", Soon());
-  // A dry run has not made it.
-  if (!rows.ok() && rows.error().number == 1146) return Ok();
-  if (!rows.ok()) return rows.error();
-  for (std::size_t i = 0; i < rows->size(); ++i) {
-    const RowReader row(*rows, i);
-    merged_before_[{row.Text("gtid"), row.Number("committed_at").value_or(0)}] =
-        row.Number("rejected").value_or(0);
-  }
-  return Ok();
+  return ledger_.Open();
 }
 
 // What is older, the primary's own maintenance has deleted, and would delete again.
@@ -215,18 +188,13 @@ Status Merger::Stated(std::string_view, std::string_view) {
 Status Merger::Committed() {
   ++group_report_.transactions;
   group_report_.statements += statements_;
-  const auto before = merged_before_.find({head_.gtid.ToString(), InSeconds(head_.at)});
-  again_ = before != merged_before_.end();
-  skipping_ = again_ && before->second == 0;
-  rejected_ = 0;
-  if (!changes_.empty() && !skipping_) PHA_TRY(OpenGroup());
-  if (again_) PHA_TRY(RecallEvents());
-  for (const Change& change : changes_) PHA_TRY(Apply(change));
-  if (!changes_.empty() && !skipping_) {
-    ledger_rows_ += (ledger_rows_.empty() ? "(" : ",(") + Key() + "," + QuoteLiteral(manifest_.id) +
-                    "," + std::to_string(InSeconds(options_.now)) + "," +
-                    std::to_string(rejected_) + ")";
-  }
+  earlier_ = ledger_.Before(head_);
+  rejected_ = {};
+  const bool something_to_do = !changes_.empty() && (earlier_ == nullptr || !earlier_->empty());
+  if (something_to_do) PHA_TRY(OpenGroup());
+  if (earlier_ != nullptr) PHA_TRY(RecallEvents());
+  for (std::size_t place = 0; place < changes_.size(); ++place) PHA_TRY(Apply(place));
+  if (something_to_do) ledger_.Note(head_, rejected_, manifest_.id, InSeconds(options_.now));
   rows_in_group_ += changes_.size() + 1;
   if (options_.progress) options_.progress(report_.transactions + group_report_.transactions);
   return rows_in_group_ >= options_.rows_a_group ? CloseGroup() : Ok();
@@ -237,15 +205,8 @@ Status Merger::RecallEvents() {
   const bool events = std::any_of(changes_.begin(), changes_.end(),
                                   [](const Change& change) { return change.table == "tevento"; });
   if (!events) return Ok();
-  PHA_ASSIGN_OR_RETURN(
-      const Rows rows,
-      session_.Query("SELECT old_id, new_id FROM " + schema_ +
-                         ".`pandora_ha_merged_event` WHERE (gtid, committed_at)=(" + Key() + ")",
-                     Soon()));
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const RowReader row(rows, i);
-    events_.Know(row.Number("old_id").value_or(0), row.Number("new_id").value_or(0));
-  }
+  PHA_ASSIGN_OR_RETURN(const auto numbers, ledger_.EventsOf(head_));
+  for (const auto& [old_id, new_id] : numbers) events_.Know(old_id, new_id);
   return Ok();
 }
 
@@ -280,9 +241,7 @@ Status Merger::CloseGroup() {
     group_report_.tables[name].merged += counts.merged;
     group_report_.tables[name].already_there += counts.already_there;
   }
-  if (const std::string rows = std::exchange(ledger_rows_, ""); !rows.empty())
-    PHA_TRY(Write("INSERT INTO " + schema_ + ".`pandora_ha_merged` VALUES " + rows +
-                  " ON DUPLICATE KEY UPDATE rejected=VALUES(rejected)"));
+  PHA_TRY(ledger_.Flush());
   // An account that may write to a read-only server is not stopped by a switchover.
   if (group_open_) {
     PHA_TRY(CheckPrimary());
@@ -308,14 +267,15 @@ Status Merger::Finish() {
   return CloseGroup();
 }
 
-void Merger::Reject(MergedTable& count, const std::string& why) {
-  ++count.rejected[why];
-  ++rejected_;
+void Merger::PassOver(const Change& change, MergedTable& count) {
+  ++count.already_there;
+  if (change.table == "tevento" && change.row.kind == RowChange::Kind::kDelete)
+    events_.Forget(OldEvent(tables_.at("tevento"), change.row));
 }
 
-Status Merger::Apply(const Change& change) {
+Status Merger::Apply(std::size_t place) {
+  const Change& change = changes_[place];
   const bool ours = change.schema == manifest_.schema;
-  const bool data = ours && change.table.starts_with("tagente_datos");
   const auto found = tables_.find(change.table);
   const bool merged = ours && found != tables_.end() && change.table != "tagente" &&
                       change.table != "tagente_modulo";
@@ -326,86 +286,78 @@ Status Merger::Apply(const Change& change) {
     ++count.rejected["tables of this kind are not merged"];  // and never will be
     return Ok();
   }
-  if (!change.why_other.empty()) {
-    if (change.table == "tevento") events_unreadable_ = change.why_other;
-    Reject(count, change.why_other);
+  if (change.table == "tevento" && change.why_other.empty() &&
+      change.row.kind == RowChange::Kind::kInsert)
+    made_events_.insert(OldEvent(found->second, change.row));
+  if (earlier_ != nullptr && !earlier_->Contains(place)) {
+    PassOver(change, count);
     return Ok();
   }
-  Status applied = data                        ? ApplyData(found->second, change, count)
-                   : change.table == "tevento" ? ApplyEvent(found->second, change, count)
-                                               : ApplyPartOfEvent(found->second, change, count);
+  const auto why = ApplyTo(found->second, change, count);
   // A value that cannot be read is one row's matter.
-  if (applied.ok() || applied.error().code != ErrorCode::kUnsupported) return applied;
-  Reject(count, applied.error().message);
+  if (!why.ok() && why.error().code != ErrorCode::kUnsupported) return why.error();
+  const std::string& reason = why.ok() ? *why : why.error().message;
+  if (reason.empty()) return Ok();
+  ++count.rejected[reason];
+  rejected_.Add(place);
   return Ok();
 }
 
-Status Merger::ApplyData(const MergeTable& table, const Change& change, MergedTable& count) {
-  if (skipping_) {
-    ++count.already_there;
-    return Ok();
+Result<std::string> Merger::ApplyTo(const MergeTable& table, const Change& change,
+                                    MergedTable& count) {
+  if (!change.why_other.empty()) {
+    if (change.table == "tevento") events_unreadable_ = change.why_other;
+    return change.why_other;
   }
-  if (change.row.kind != RowChange::Kind::kInsert) {
-    Reject(count, "a row that was there is changed or deleted");
-    return Ok();
-  }
+  if (change.table.starts_with("tagente_datos")) return ApplyData(table, change);
+  if (change.table == "tevento") return ApplyEvent(table, change, count);
+  return ApplyPartOfEvent(table, change, count);
+}
+
+// The writer counts what it writes.
+Result<std::string> Merger::ApplyData(const MergeTable& table, const Change& change) {
+  if (change.row.kind != RowChange::Kind::kInsert)
+    return std::string("a row that was there is changed or deleted");
   const Row& row = change.row.after;
   const std::int64_t at = table.Number(row, "utimestamp").value_or(0);
-  if (std::string why = WhyLeftOut(change.table, at); !why.empty()) {
-    Reject(count, why);
-    return Ok();
-  }
+  if (std::string why = WhyLeftOut(change.table, at); !why.empty()) return why;
   PHA_ASSIGN_OR_RETURN(const Identity module,
                        identities_.Module(table.Number(row, "id_agente_modulo").value_or(0)));
-  if (!module.why_none.empty()) {
-    Reject(count, module.why_none);
-    return Ok();
-  }
+  if (!module.why_none.empty()) return module.why_none;
   const auto datos = table.Find("datos");
   if (!datos) return Error{ErrorCode::kUnsupported, table.name() + " has no column datos"};
   PHA_ASSIGN_OR_RETURN(const std::string value, table.Literal(row, *datos));
-  return (change.table == "tagente_datos" ? data_ : texts_).Add(module.id, value, at);
+  PHA_TRY((change.table == "tagente_datos" ? data_ : texts_).Add(module.id, value, at));
+  return std::string();
 }
 
-Status Merger::ApplyEvent(const MergeTable& table, const Change& change, MergedTable& count) {
+Result<std::string> Merger::ApplyEvent(const MergeTable& table, const Change& change,
+                                       MergedTable& count) {
   const RowChange::Kind kind = change.row.kind;
-  const Row& row = kind == RowChange::Kind::kDelete ? change.row.before : change.row.after;
-  const std::int64_t old_id = table.Number(row, "id_evento").value_or(0);
-  if (kind == RowChange::Kind::kInsert) made_events_.insert(old_id);
-  if (kind != RowChange::Kind::kInsert && !events_.Knows(old_id)) {
-    Reject(count, "an event that both sides had, or that was not merged, is changed");
-    return Ok();
-  }
-  if (again_ && events_.Knows(old_id) && !added_events_.contains(old_id)) {
-    ++count.already_there;
-    if (kind == RowChange::Kind::kDelete) events_.Forget(old_id);
-    return Ok();
-  }
+  const Row& row = change.row.after;
+  const std::int64_t old_id = OldEvent(table, change.row);
+  if (kind != RowChange::Kind::kInsert && !events_.Knows(old_id))
+    return std::string("an event that both sides had, or that was not merged, is changed");
   if (kind == RowChange::Kind::kDelete) {
     ++count.merged;
     PHA_ASSIGN_OR_RETURN(const std::int64_t number, events_.Number(old_id));
     events_.Forget(old_id);
-    return Write("DELETE FROM " + table.name() + " WHERE id_evento=" + std::to_string(number));
+    PHA_TRY(Write("DELETE FROM " + table.name() + " WHERE id_evento=" + std::to_string(number)));
+    return std::string();
   }
   if (std::string why = WhyLeftOut(change.table, table.Number(row, "utimestamp").value_or(0));
-      !why.empty()) {
-    Reject(count, why);
-    return Ok();
-  }
+      !why.empty())
+    return why;
   PHA_ASSIGN_OR_RETURN(const Identity agent,
                        identities_.Agent(table.Number(row, "id_agente").value_or(0)));
   PHA_ASSIGN_OR_RETURN(const Identity module,
                        identities_.Module(table.Number(row, "id_agentmodule").value_or(0)));
-  if (const std::string& why = agent.why_none.empty() ? module.why_none : agent.why_none;
-      !why.empty()) {
-    Reject(count, why);
-    return Ok();
-  }
+  if (!agent.why_none.empty()) return agent.why_none;
+  if (!module.why_none.empty()) return module.why_none;
   if (kind == RowChange::Kind::kInsert) {
-    PHA_TRY(events_.Add(row, agent.id, module.id, old_id, Key()));
-    added_events_.insert(old_id);
+    PHA_TRY(events_.Add(row, agent.id, module.id, old_id, MergeLedger::Key(head_)));
     ++count.merged;
-    return Ok();
+    return std::string();
   }
   PHA_ASSIGN_OR_RETURN(const std::int64_t number, events_.Number(old_id));
   PHA_ASSIGN_OR_RETURN(const std::string sql,
@@ -415,7 +367,8 @@ Status Merger::ApplyEvent(const MergeTable& table, const Change& change, MergedT
                                      {"id_agentmodule", std::to_string(module.id)}},
                                     "id_evento=" + std::to_string(number)));
   ++count.merged;
-  return Write(sql);
+  PHA_TRY(Write(sql));
+  return std::string();
 }
 
 // A number that the node gave out may be another event's on the primary.
@@ -435,29 +388,23 @@ Result<Identity> Merger::EventOnPrimary(std::int64_t id) {
   return Identity{id, ""};
 }
 
-Status Merger::ApplyPartOfEvent(const MergeTable& table, const Change& change, MergedTable& count) {
-  if (change.row.kind != RowChange::Kind::kInsert) {
-    Reject(count, "a row that was there is changed or deleted");
-    return Ok();
+Result<std::string> Merger::ApplyPartOfEvent(const MergeTable& table, const Change& change,
+                                             MergedTable& count) {
+  if (change.row.kind != RowChange::Kind::kInsert)
+    return std::string("a row that was there is changed or deleted");
+  const Row& row = change.row.after;
+  if (const auto at = table.Number(row, "utimestamp")) {
+    if (std::string why = WhyLeftOut(change.table, *at); !why.empty()) return why;
   }
   const std::string column = change.table == "tevent_comment" ? "id_event" : "id_evento";
-  PHA_ASSIGN_OR_RETURN(const Identity event,
-                       EventOnPrimary(table.Number(change.row.after, column).value_or(0)));
-  if (!event.why_none.empty()) {
-    Reject(count, event.why_none);
-    return Ok();
-  }
-  // With its event, in the same run; else an earlier one has brought it.
-  if (again_ && !added_events_.contains(table.Number(change.row.after, column).value_or(0))) {
-    ++count.already_there;
-    return Ok();
-  }
-  PHA_ASSIGN_OR_RETURN(
-      const MergeTable::InsertParts parts,
-      table.Insert(change.row.after, {{"id", ""}, {column, std::to_string(event.id)}}));
+  PHA_ASSIGN_OR_RETURN(const Identity event, EventOnPrimary(table.Number(row, column).value_or(0)));
+  if (!event.why_none.empty()) return event.why_none;
+  PHA_ASSIGN_OR_RETURN(const MergeTable::InsertParts parts,
+                       table.Insert(row, {{"id", ""}, {column, std::to_string(event.id)}}));
   ++count.merged;
-  return Write("INSERT INTO " + table.name() + " (" + parts.names + ") VALUES (" + parts.values +
-               ")");
+  PHA_TRY(Write("INSERT INTO " + table.name() + " (" + parts.names + ") VALUES (" + parts.values +
+                ")"));
+  return std::string();
 }
 
 // Pandora's maintenance asks for these names and stays away while somebody has one.

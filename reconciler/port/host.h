@@ -60,6 +60,9 @@ class Host {
   virtual Status Archive(const ArchiveOptions& options, Deadline deadline) = 0;
   // Orders what MergeOwnRows says, and returns when the owner has accepted it.
   virtual Status Merge(const MergeIntoPrimary& order, Deadline deadline) = 0;
+  // Ends the process of that order and returns when it has ended. Nothing happens when another one,
+  // or none, runs.
+  virtual Status StopMerge(const std::string& id, Deadline deadline) = 0;
 
   // From now on the owner takes orders from this manager only; a connection that somebody else has
   // opened before is refused until it claims, too.

@@ -267,6 +267,52 @@ TEST_P(MergeTest, WhatWasRejectedIsMergedWhenItCanBe) {
   EXPECT_EQ(Merge(*primary_server_, options)->tables.at("tevento").merged, 0u);
 }
 
+// A comment belongs to an event that an earlier merge left out: whenever a later one is
+// interrupted, it comes with its event or after it.
+TEST_P(MergeTest, InterruptedWhileItMergesWhatWasRejectedItEndsTheSame) {
+  Part();
+  Do("UPDATE tevento SET estado=2 WHERE id_evento=104");
+  Do("INSERT INTO tevent_comment (id_event,comment) VALUES (104,'another one')");
+  if (HasFatalFailure()) return;
+  MergeOptions options = Options(Archive());
+  ASSERT_TRUE(Merge(*primary_server_, options).ok());
+  On("INSERT INTO tagente VALUES (50,'only of the node')");
+  options.rows_a_group = 1;
+  int kills = 0;
+  for (std::uint64_t at = 1; at < 60; ++at) {
+    const auto session = primary_server_->Admin();
+    options.progress = [&](std::uint64_t transactions) {
+      if (transactions != at) return;
+      ++kills;
+      On("KILL " + std::to_string(session->connection_id()));
+    };
+    if (MergeArchive(*session, options).ok()) break;
+  }
+  EXPECT_GT(kills, 3);
+  options.progress = nullptr;
+  const auto merged = Merge(*primary_server_, options);
+  ASSERT_TRUE(merged.ok()) << merged.error().message;
+  ExpectAccounted(*merged);
+  EXPECT_THAT(Lines("SELECT e.estado, c.comment FROM tevento e JOIN tevent_comment c ON "
+                    "c.id_event=e.id_evento WHERE e.evento='nobody''s'"),
+              ::testing::ElementsAre("2|another one", "2|of an event that stays"));
+}
+
+// A comment has its own time, and may be of another one than its event.
+TEST_P(MergeTest, ACommentIsOfItsOwnTime) {
+  Do("INSERT INTO tevent_comment (id_event,comment,utimestamp) VALUES (100,'early',1700000001),"
+     "(100,'asked for',1700000005)");
+  if (HasFatalFailure()) return;
+  MergeOptions options = Options(Archive());
+  options.since = WallTime(Seconds(1700000003));
+  const auto merged = Merge(*primary_server_, options);
+  ASSERT_TRUE(merged.ok()) << merged.error().message;
+  EXPECT_THAT(Lines("SELECT comment FROM tevent_comment"), ::testing::ElementsAre("asked for"));
+  ASSERT_TRUE(Merge(*primary_server_, Options(options.archive)).ok());
+  EXPECT_THAT(Lines("SELECT comment FROM tevent_comment"),
+              ::testing::ElementsAre("asked for", "early"));
+}
+
 // Between two moments first, and the rest another time: together they are all of it.
 TEST_P(MergeTest, WhatIsNotOfTheTimeAskedForIsMergedAnotherTime) {
   Part();

@@ -9,6 +9,7 @@
 #include "reconciler/mysql/contact.h"
 #include "reconciler/mysql/dialect.h"
 #include "reconciler/mysql/manager_lock.h"
+#include "reconciler/mysql/merge_ledger.h"
 #include "reconciler/mysql/provision.h"
 #include "reconciler/mysql/quote.h"
 
@@ -133,6 +134,19 @@ Rows MariaDbChannel(Cell lag, std::string io, std::string sql, std::string gtid,
 }
 
 const Rows kMariaDbSets = Row({{"binlog_state", "0-1-6,0-2-4"}, {"slave_pos", "0-1-6"}});
+
+TEST(RejectedPlacesTest, AreWrittenShortAndReadBack) {
+  RejectedPlaces places;
+  EXPECT_EQ(places.ToString(), "");
+  for (const std::uint64_t place : {0u, 1u, 2u, 5u, 9u, 10u}) places.Add(place);
+  EXPECT_EQ(places.ToString(), "0-2,5,9-10");
+  const RejectedPlaces read = RejectedPlaces::Parse(places.ToString());
+  EXPECT_EQ(read.ToString(), places.ToString());
+  for (std::uint64_t place = 0; place < 12; ++place)
+    EXPECT_EQ(read.Contains(place), place < 3 || place == 5 || place == 9 || place == 10) << place;
+  EXPECT_TRUE(RejectedPlaces::Parse("").empty());
+  EXPECT_EQ(RejectedPlaces::Parse("3-x").ToString(), "");
+}
 
 TEST(MariaDbDialectTest, ReceivedIsExecutedAndWhatTheReceiverHas) {
   const auto standing = MariaDb()->ReadReplica(

@@ -59,6 +59,13 @@ struct Performer {
     world.nodes.at(name).process.merge->id = a.id;
     return "";
   }
+  std::string operator()(const StopMerge&) const {
+    MergeSeen& merge = *world.nodes.at(name).process.merge;
+    merge.phase = MergeSeen::Phase::kFailed;
+    merge.not_now = true;
+    merge.why = "a manager ended it";
+    return "";
+  }
   std::string operator()(const InjectEmpty& a) const {
     state().executed = state().executed.Union(a.transactions);
     return "";

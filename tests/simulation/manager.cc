@@ -150,6 +150,7 @@ bool Perform(World& world, const Manager& manager, const Action& action,
             return idle();
           },
           [&](const MergeOwnRows&) { return false; },
+          [&](const StopMerge&) { return false; },
           [&](const FenceServer&) {
             if (!owned) return false;
             if (world.bad().without_fence) {

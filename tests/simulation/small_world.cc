@@ -35,7 +35,7 @@ bool IsOfProcess(const Action& action) {
          std::holds_alternative<RebuildServer>(action) ||
          std::holds_alternative<DiscardOldCopy>(action) ||
          std::holds_alternative<ArchiveOwnRows>(action) ||
-         std::holds_alternative<MergeOwnRows>(action);
+         std::holds_alternative<MergeOwnRows>(action) || std::holds_alternative<StopMerge>(action);
 }
 
 }  // namespace

@@ -58,6 +58,23 @@ class JobTest : public ::testing::Test {
   std::unique_ptr<JobRun> run_;
 };
 
+TEST_F(JobTest, EndedByAnOrderItMayGoLater) {
+  ASSERT_TRUE(run_->Start("first", Does("sleep 100")).ok());
+  run_->End("another");
+  EXPECT_TRUE(run_->busy()) << "that one does not run";
+  run_->End("first");
+  EXPECT_FALSE(run_->busy());
+  EXPECT_EQ(run_->seen()->phase, JobSeen::Phase::kFailed);
+  EXPECT_TRUE(run_->seen()->not_now);
+  EXPECT_NE(run_->seen()->why, "");
+  // Done at the last moment, and not told yet.
+  ASSERT_TRUE(run_->Start("second", Does("echo 7 > second")).ok());
+  pollfd end{run_->watch_descriptor(), POLLIN, 0};
+  ASSERT_EQ(poll(&end, 1, 10000), 1);
+  run_->End("second");
+  EXPECT_EQ(run_->seen()->phase, JobSeen::Phase::kDone);
+}
+
 TEST_F(JobTest, IsDoneWhenItsResultIsThere) {
   ASSERT_TRUE(run_->Start("a", Does("cat > a", "12")).ok());
   EXPECT_EQ(run_->seen()->phase, Phase::kWorking);

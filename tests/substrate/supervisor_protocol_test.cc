@@ -43,7 +43,8 @@ TEST(SupervisorProtocol, RequestSurvivesTheWire) {
 }
 
 TEST(SupervisorProtocol, OrdersOfJobsSurviveTheWire) {
-  for (const SupervisorVerb verb : {SupervisorVerb::kArchive, SupervisorVerb::kMerge}) {
+  for (const SupervisorVerb verb :
+       {SupervisorVerb::kArchive, SupervisorVerb::kMerge, SupervisorVerb::kStopMerge}) {
     SupervisorRequest request;
     request.verb = verb;
     request.job_id = "a@1.0";

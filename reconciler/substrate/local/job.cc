@@ -120,6 +120,19 @@ void JobRun::Stop() {
   process_.Close();
 }
 
+void JobRun::End(const std::string& id) {
+  if (!busy() || seen_->id != id) return;
+  Stop();
+  Take(id);
+  if (seen_->phase != JobSeen::Phase::kDone) {
+    ReadProgress(ProgressPath(directory_, name_), &*seen_);
+    seen_->phase = JobSeen::Phase::kFailed;
+    seen_->not_now = true;
+    seen_->why = "a manager ended it";
+  }
+  changed_();
+}
+
 void JobRun::OnProcessEnd() {
   int status = 0;
   if (waitpid(pid_, &status, WNOHANG) == 0) return;

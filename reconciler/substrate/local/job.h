@@ -59,6 +59,8 @@ class JobRun {
   // being done.
   Status Start(const std::string& id, const InitialiseCommand& command);
   void Stop();
+  // Ends that order's process, where it still runs: it has failed then, and may go later.
+  void End(const std::string& id);
 
   const std::optional<JobSeen>& seen() const { return seen_; }
   bool busy() const { return process_.open(); }

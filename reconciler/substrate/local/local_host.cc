@@ -134,6 +134,13 @@ Status LocalHost::Merge(const MergeIntoPrimary& order, Deadline deadline) {
   return client_.Call(std::move(request), deadline.Within(kAcceptWithin));
 }
 
+Status LocalHost::StopMerge(const std::string& id, Deadline deadline) {
+  SupervisorRequest request;
+  request.verb = SupervisorVerb::kStopMerge;
+  request.job_id = id;
+  return client_.Call(std::move(request), deadline.Within(kAcceptWithin));
+}
+
 Status LocalHost::Ask(SupervisorVerb verb, Deadline deadline) {
   SupervisorRequest request;
   request.verb = verb;

@@ -45,6 +45,7 @@ class LocalHost final : public Host {
   Status DiscardOldCopy(Deadline deadline) override;
   Status Archive(const ArchiveOptions& options, Deadline deadline) override;
   Status Merge(const MergeIntoPrimary& order, Deadline deadline) override;
+  Status StopMerge(const std::string& id, Deadline deadline) override;
   Status Claim(Deadline deadline) override;
   bool Claimed() const override;
 

@@ -205,6 +205,10 @@ void Supervisor::Begin(Client& client, const SupervisorRequest& request) {
     case SupervisorVerb::kMerge:
       Send(client, PrintAnswer(request.id, jobs_.merge.Start(request.job_id, request.job)));
       return;
+    case SupervisorVerb::kStopMerge:
+      jobs_.merge.End(request.job_id);
+      Send(client, PrintAnswer(request.id, Ok()));
+      return;
     case SupervisorVerb::kQuit:
       quitting_ = !server_.busy();
       break;
@@ -220,6 +224,7 @@ std::optional<Status> Supervisor::Outcome(const Pending& request) const {
     case SupervisorVerb::kDiscardOld:
     case SupervisorVerb::kArchive:
     case SupervisorVerb::kMerge:
+    case SupervisorVerb::kStopMerge:
       return Ok();
     case SupervisorVerb::kStop:
     case SupervisorVerb::kFence:

@@ -11,8 +11,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array<std::string_view, 9> kVerbs = {
-    "start", "stop", "kill", "fence", "quit", "claim", "discardOld", "archive", "merge"};
+constexpr std::array<std::string_view, 10> kVerbs = {"start", "stop",     "kill",       "fence",
+                                                     "quit",  "claim",    "discardOld", "archive",
+                                                     "merge", "stopMerge"};
 constexpr std::array<std::string_view, 3> kPhases = {"running", "ended", "neverStarted"};
 
 template <std::size_t N>
@@ -177,6 +178,8 @@ std::string PrintRequest(const SupervisorRequest& request) {
   } else if (IsJob(request.verb)) {
     json["job"] = request.job_id;
     json["command"] = CommandTo(request.job);
+  } else if (request.verb == SupervisorVerb::kStopMerge) {
+    json["job"] = request.job_id;
   }
   return Line(json);
 }
@@ -191,6 +194,8 @@ Result<SupervisorRequest> ParseRequest(std::string_view line) {
       request.job_id = json.at("job").get<std::string>();
       request.job = CommandFrom(json.at("command"));
     }
+    if (request.verb == SupervisorVerb::kStopMerge)
+      request.job_id = json.at("job").get<std::string>();
     if (request.verb != SupervisorVerb::kStart) return request;
     request.unfence = json.at("unfence").get<bool>();
     request.serve = json.at("serve").get<std::vector<std::string>>();

@@ -31,6 +31,7 @@ constexpr std::size_t kLongestSupervisorLine = 64 * 1024;
 //   archive     run a command that makes an archive of what the server committed by itself;
 //               answered when it has begun, and the state tells the rest. The server is left alone
 //   merge       likewise, one that brings an archive into the primary
+//   stopMerge   end the process of that merge; answered when it has ended
 //   quit        end the supervisor; refused while the server runs
 //   claim       from now on whoever is connected now, and is not the asker, is refused all of the
 //               above until it claims, too: a manager that was frozen and replaced orders nothing
@@ -43,7 +44,8 @@ enum class SupervisorVerb {
   kClaim,
   kDiscardOld,
   kArchive,
-  kMerge
+  kMerge,
+  kStopMerge
 };
 
 struct SupervisorRequest {
@@ -59,9 +61,9 @@ struct SupervisorRequest {
   // any case, under this name (CopySeen::id). The same order again changes nothing.
   std::string copy_id;
   bool set_aside = false;  // what was there before is never deleted by discardOld
-  // archive, merge:
-  std::string job_id;  // the same order again changes nothing
-  InitialiseCommand job;
+  // archive, merge, stopMerge:
+  std::string job_id;     // the same order again changes nothing
+  InitialiseCommand job;  // archive, merge
 };
 
 struct SupervisorState {
