@@ -20,6 +20,7 @@
 #include "reconciler/app/stop_signals.h"
 #include "reconciler/app/text.h"
 #include "reconciler/app/verbs.h"
+#include "reconciler/app/verify_verb.h"
 #include "reconciler/app/version.h"
 #include "reconciler/model/json.h"
 #include "reconciler/spec/validate_command.h"
@@ -81,6 +82,7 @@ struct Line {
   std::string directory;
   IntentLine intents;
   MergeVerbOptions merge;
+  VerifyVerbOptions verify;
   Chosen chosen;
 };
 
@@ -231,6 +233,29 @@ void AddMerge(CLI::App& app, Line* line) {
   });
 }
 
+void AddVerify(CLI::App& app, Line* line) {
+  CLI::App* verb =
+      app.add_subcommand("verify", "compare a node's rows with the primary's, while both serve");
+  VerifyVerbOptions& verify = line->verify;
+  verb->add_option("NODE", verify.node, "that is compared with the primary")->required();
+  verb->add_option("--config", verify.config, "the cluster's document")->required();
+  verb->add_option("--table", verify.tables, "only this one; may be given several times")
+      ->allow_extra_args(false);
+  verb->add_option("--timeout", line->timeout, "seconds for a connection or a piece of a table")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 3600));
+  AddManager(verb, &verify.ask);
+  AddForm(verb, &verify.ask);
+  verb->callback([line] {
+    line->chosen = [line] {
+      line->verify.ask.timeout = Seconds(line->timeout);
+      line->verify.ask.style = StyleFor(STDOUT_FILENO);
+      line->verify.terminal = isatty(STDERR_FILENO) == 1;
+      return VerifyVerb(line->verify, std::cout, std::cerr);
+    };
+  });
+}
+
 void AddSmall(CLI::App& app, Line* line) {
   CLI::App* version = app.add_subcommand("version", "what this program is made of");
   AddForm(version, &line->ask);
@@ -287,6 +312,7 @@ int RunCli(int argc, char** argv) {
   AddEndpoint(app, &line);
   AddDemo(app, &line);
   AddMerge(app, &line);
+  AddVerify(app, &line);
   AddSmall(app, &line);
   if (!KnowsCommand(app, argc, argv)) return kExitUsage;
   try {

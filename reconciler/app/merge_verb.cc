@@ -3,10 +3,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "reconciler/api/client.h"
 #include "reconciler/app/ask.h"
 #include "reconciler/app/merge_rows.h"
-#include "reconciler/app/passwords.h"
+#include "reconciler/app/reach.h"
 #include "reconciler/app/text.h"
 #include "reconciler/spec/load_spec.h"
 #include "reconciler/spec/problem.h"
@@ -26,12 +25,8 @@ struct Place {
 };
 
 Result<Place> AskPlace(const MergeVerbOptions& options, const ClusterSpec& spec) {
-  const ApiClient client(options.ask.socket_path);
-  PHA_ASSIGN_OR_RETURN(const json status, client.Get("/api/v1/clusters/" + spec.name,
-                                                     Deadline(SystemClock(), options.ask.timeout)));
+  PHA_ASSIGN_OR_RETURN(const json status, AskForPrimary(options.ask, spec));
   Place place{NodeName(TextOf(status, "primary")), {}, options.archive};
-  if (place.primary.text.empty())
-    return Error{ErrorCode::kNotFound, "The cluster has no primary to merge into."};
   if (status.contains("epoch") && status["epoch"].is_number_unsigned())
     place.epoch.number = status["epoch"].get<std::uint64_t>();
   for (const json& node : status.value("nodes", json::array())) {
@@ -94,20 +89,10 @@ int Confirm(const MergeVerbOptions& options, const Place& place, std::ostream& e
 
 Result<MergeInto> WhatToMerge(const MergeVerbOptions& options, const ClusterSpec& spec,
                               const Place& place, std::ostream& err) {
-  const DatabaseNodeSpec* primary = FindNode(spec, place.primary);
-  if (primary == nullptr) {
-    return Error{ErrorCode::kInvalid, "The document has no node " + place.primary.text +
-                                          ", which the manager calls the primary."};
-  }
-  PHA_ASSIGN_OR_RETURN(const ResolvedCredentials passwords,
-                       ResolvePasswords(spec.database.credentials));
   MergeInto what;
+  PHA_ASSIGN_OR_RETURN(what.session, SessionWith(spec, place.primary));
   what.archive = place.archive;
   what.primary = place.primary;
-  what.session.address = {primary->address, spec.database.port};
-  what.session.user = spec.database.credentials.admin.user;
-  what.session.password = passwords.admin;
-  what.session.tls = spec.database.tls;
   what.epoch = place.epoch;
   what.dry_run = options.dry_run;
   if (!options.since.empty()) what.since = ReadMoment(options.since);
@@ -127,12 +112,6 @@ Result<MergeInto> WhatToMerge(const MergeVerbOptions& options, const ClusterSpec
   return what;
 }
 
-int CodeOf(const Error& error) {
-  if (error.code == ErrorCode::kConflict) return kExitRefused;
-  if (error.code == ErrorCode::kTimeout) return kExitTimeout;
-  return error.code == ErrorCode::kInvalid ? kExitUsage : kExitError;
-}
-
 }  // namespace
 
 int MergeVerb(const MergeVerbOptions& options, std::ostream& out, std::ostream& err) {
@@ -144,7 +123,7 @@ int MergeVerb(const MergeVerbOptions& options, std::ostream& out, std::ostream& 
   const auto place = AskPlace(options, *loaded.spec);
   if (!place.ok()) {
     Fail(place.error(), err);
-    return place.error().code == ErrorCode::kNotFound ? kExitNoPrimary : CodeOf(place.error());
+    return place.error().code == ErrorCode::kNotFound ? kExitNoPrimary : CodeOfWork(place.error());
   }
   if (const int refused = Confirm(options, *place, err); refused != kExitHealthy) return refused;
   const auto what = WhatToMerge(options, *loaded.spec, *place, err);
@@ -153,7 +132,7 @@ int MergeVerb(const MergeVerbOptions& options, std::ostream& out, std::ostream& 
     Fail(merged.error(), err);
     if (!options.dry_run)
       err << "What was merged until then is kept; run it again, nothing is added twice.\n";
-    return CodeOf(merged.error());
+    return CodeOfWork(merged.error());
   }
   const bool document =
       options.ask.form == OutputForm::kJson || options.ask.form == OutputForm::kYaml;
