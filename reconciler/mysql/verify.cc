@@ -12,8 +12,13 @@ namespace {
 
 constexpr int kLockedTries = 3;
 constexpr std::size_t kMostExamples = 5;
-constexpr int kLockWaitTimeout = 1205, kDeadlock = 1213, kStatementTimeout = 1969;
+constexpr int kLockWaitTimeout = 1205, kDeadlock = 1213;
+constexpr int kMariaDbTooLong = 1969, kMySqlTooLong = 3024;  // max_statement_time, …execution…
 constexpr Seconds kShortQuestion{10};
+
+std::string InSeconds(Milliseconds time) {
+  return std::to_string(static_cast<double>(time.count()) / 1000);
+}
 
 struct Summed {
   std::uint64_t rows = 0;
@@ -46,6 +51,7 @@ class Verifier {
   Result<Summed> Ask(Session& server, const std::string& sql) const;
   // Lets the node execute what the primary has executed now; false: not within `most`.
   Result<bool> CatchUp(Milliseconds most);
+  Status MustCatchUp();
   // Nothing: the locks, or the node, could not be had in time.
   Result<std::optional<PieceDifference>> CompareLocked(const VerifyTable& table,
                                                        const Piece& piece);
@@ -89,6 +95,7 @@ Status Verifier::Run() {
   PHA_TRY(primary_.Execute("SET SESSION innodb_lock_wait_timeout=" + std::to_string(seconds) +
                                "; SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
                            Soon()));
+  PHA_TRY(MustCatchUp());  // with tables that were just made, too
   PHA_TRY(EstimateRows());
   PHA_ASSIGN_OR_RETURN(const auto here, ReadVerifyTables(primary_, options_.schema, Soon()));
   PHA_ASSIGN_OR_RETURN(const auto there, ReadVerifyTables(node_, options_.schema, Soon()));
@@ -156,27 +163,27 @@ Result<bool> Verifier::CatchUp(Milliseconds most) {
                                                 : "SELECT @@global.gtid_executed AS g",
                                       Soon()));
   const std::string set = QuoteLiteral(RowReader(executed, 0).Text("g"));
-  const std::string seconds = std::to_string(static_cast<double>(most.count()) / 1000);
   PHA_ASSIGN_OR_RETURN(
       const Rows waited,
       node_.Query((maria_db_ ? "SELECT MASTER_GTID_WAIT(" : "SELECT WAIT_FOR_EXECUTED_GTID_SET(") +
-                      set + "," + seconds + ") AS w",
+                      set + "," + InSeconds(most) + ") AS w",
                   {SystemClock(), most + kShortQuestion}));
   return RowReader(waited, 0).Number("w") == 0;
+}
+
+Status Verifier::MustCatchUp() {
+  PHA_ASSIGN_OR_RETURN(const bool caught_up, CatchUp(options_.patience));
+  if (caught_up) return Ok();
+  return Error{ErrorCode::kConflict,
+               "the node has not executed within " + FormatDuration(options_.patience) +
+                   " what the primary has executed: it does not follow, or is far behind"};
 }
 
 Status Verifier::ComparePiece(const VerifyTable& table, const Piece& piece, VerifiedTable* out) {
   const std::string sql = table.Sum(piece);
   Summed here, there;
   for (int look = 0; look < 2; ++look) {
-    if (look > 0) {
-      PHA_ASSIGN_OR_RETURN(const bool caught_up, CatchUp(options_.patience));
-      if (!caught_up) {
-        return Error{ErrorCode::kConflict,
-                     "the node has not executed within " + FormatDuration(options_.patience) +
-                         " what the primary has executed: it does not follow, or is far behind"};
-      }
-    }
+    if (look > 0) PHA_TRY(MustCatchUp());
     PHA_ASSIGN_OR_RETURN(here, Ask(primary_, sql));
     PHA_ASSIGN_OR_RETURN(there, Ask(node_, sql));
     if (here == there) {
@@ -209,13 +216,22 @@ Status Verifier::ComparePiece(const VerifyTable& table, const Piece& piece, Veri
 
 Result<std::optional<PieceDifference>> Verifier::CompareLocked(const VerifyTable& table,
                                                                const Piece& piece) {
-  PHA_TRY(primary_.Execute("BEGIN", Soon()));
+  // A reading that takes long would hold up whoever writes to the piece.
+  PHA_TRY(primary_.Execute(
+      (maria_db_ ? "SET SESSION max_statement_time=" + InSeconds(options_.locked)
+                 : "SET SESSION max_execution_time=" + std::to_string(options_.locked.count())) +
+          "; BEGIN",
+      Soon()));
   auto compared = UnderLocks(table, piece);
-  if (!primary_.broken()) PHA_TRY(primary_.Execute("ROLLBACK", Soon()));
+  if (!primary_.broken()) {
+    PHA_TRY(primary_.Execute(std::string("ROLLBACK; SET SESSION ") +
+                                 (maria_db_ ? "max_statement_time=0" : "max_execution_time=0"),
+                             Soon()));
+  }
   if (compared.ok()) return compared;
   const int number = compared.error().number;
-  const bool busy =
-      number == kLockWaitTimeout || number == kDeadlock || number == kStatementTimeout;
+  const bool busy = number == kLockWaitTimeout || number == kDeadlock ||
+                    number == kMariaDbTooLong || number == kMySqlTooLong;
   return busy ? std::optional<PieceDifference>() : std::move(compared);
 }
 
