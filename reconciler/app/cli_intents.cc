@@ -5,6 +5,8 @@
 #include <iostream>
 #include <map>
 
+#include "reconciler/app/ask.h"
+#include "reconciler/app/compat.h"
 #include "reconciler/app/stop_signals.h"
 
 namespace pandora_ha {
@@ -64,6 +66,24 @@ int Go(IntentLine* line, Wish wish, int usual) {
   options.in = &std::cin;
   options.interrupted = Interrupted;
   return IntentVerb(options, std::cout, std::cerr);
+}
+
+int GoResync(IntentLine* line) {
+  if (!line->compat.empty()) {
+    const auto slave = AskSlave(line->options.ask, line->compat[1], line->compat[2]);
+    if (!slave.ok()) {
+      const int code = Fail(slave.error(), std::cerr);
+      return slave.error().code == ErrorCode::kConflict  ? kExitRefused
+             : slave.error().code == ErrorCode::kInvalid ? kExitUsage
+                                                         : code;
+    }
+    line->node = slave->text;
+  }
+  if (line->node.empty()) {
+    std::cerr << "pandora-ha: name the NODE whose data is to be made anew. Nothing was done.\n";
+    return kExitUsage;
+  }
+  return Go(line, Resync{NodeName(line->node), line->set_aside}, kForACopy);
 }
 
 class Verbs {
@@ -157,10 +177,20 @@ class Verbs {
           return Resync{NodeName(l.node), l.set_aside};
         },
         kForACopy);
-    resync->add_option("NODE", line_->node, "which one")->required();
+    CLI::Option* node = resync->add_option("NODE", line_->node, "which one");
+    resync
+        ->add_option(
+            "--compat", line_->compat,
+            "the arguments of pandora_ha_resync_slave.sh: MASTER must be the primary, CONF "
+            "is not read")
+        ->expected(3)
+        ->type_name("CONF MASTER SLAVE")
+        ->excludes(node);
     resync->add_flag(
         "--set-aside", line_->set_aside,
         "also when it has rows of its own or cannot be asked: its data is kept beside");
+    resync->callback(
+        [line = line_, chosen = chosen_] { *chosen = [line] { return GoResync(line); }; });
     Add("ack", "say that a person has seen the last failover: the next need not wait",
         [](const IntentLine&) -> Wish { return Acknowledge{}; });
   }

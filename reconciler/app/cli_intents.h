@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "reconciler/app/intent_verb.h"
 
@@ -12,10 +13,11 @@ namespace pandora_ha {
 // What such a verb was called with.
 struct IntentLine {
   IntentVerbOptions options;
-  std::string node;   // "": not given
-  std::string lasts;  // "90s", "10m", "2h"
-  int within = 60;    // seconds
-  int timeout = 0;    // seconds; 0: as long as it may take
+  std::string node;                 // "": not given
+  std::string lasts;                // "90s", "10m", "2h"
+  std::vector<std::string> compat;  // CONF MASTER SLAVE, or nothing
+  int within = 60;                  // seconds
+  int timeout = 0;                  // seconds; 0: as long as it may take
   bool end_transactions = false, allow_data_loss = false, even_primary = false, set_aside = false;
 };
 

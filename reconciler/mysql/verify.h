@@ -24,7 +24,7 @@ struct VerifyOptions {
   std::string schema;
   std::vector<std::string> tables;  // empty: all of the schema, without our own
   std::size_t rows_a_piece = 5000;
-  Seconds patience{60};                                 // for the reading of one piece
+  Seconds patience{60};       // for the reading of one piece
   Milliseconds locked{2000};  // for getting locks, and for each thing that is done under them
   std::function<void(const VerifyProgress&)> progress;  // after each piece; may be empty
 };

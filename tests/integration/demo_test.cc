@@ -194,6 +194,11 @@ TEST_P(Demo, WhatBothSidesWroteIsOneClusterAgain) {
   }));
   EXPECT_EQ(run(verify), 3) << FileText(home_ + "/said");
   EXPECT_THAT(FileText(home_ + "/said"), HasSubstr("id_evento 1 is not the same"));
+  // With the arguments of Pandora's own script.
+  EXPECT_EQ(run({"resync", "--compat", "pandora_server.conf", "127.0.77.2", "127.0.77.1"}), 5);
+  EXPECT_EQ(run({"resync", "--compat", "pandora_server.conf", "127.0.77.1", "127.0.77.2"}), 0)
+      << FileText(home_ + "/said");
+  EXPECT_EQ(run(verify), 0) << FileText(home_ + "/said");
   verify[1] = "node1";
   EXPECT_EQ(run(verify), 2) << "it is the primary";
   program_->Signal(SIGINT);
