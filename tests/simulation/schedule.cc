@@ -120,6 +120,8 @@ bool KindNamed(const std::string& text, WorldKind* kind, std::string* unknown) {
       kind->managers = 2;
     else if (word == "failback")
       kind->failback = true;
+    else if (word == "quiet")
+      kind->quiet = true;
     else if (word == "inhibit")
       kind->restart_allow = Seconds(0);
     else {
@@ -201,6 +203,7 @@ std::string Describe(const WorldKind& kind) {
   out += kind.nodes == 2 ? ",two" : ",three";
   if (kind.managers == 2) out += ",managers";
   if (kind.failback) out += ",failback";
+  if (kind.quiet) out += ",quiet";
   if (kind.stubborn) out += " (stubborn clients)";
   if (kind.restart_allow > Seconds(0)) out += " (restart in place allowed)";
   return out;

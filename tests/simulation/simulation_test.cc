@@ -59,7 +59,8 @@ INSTANTIATE_TEST_SUITE_P(
                     NamedWorld{"SemiSyncBlock", "semisync,block"},
                     NamedWorld{"SemiSyncDegrade", "semisync,degrade"}, NamedWorld{"Async", "async"},
                     NamedWorld{"ThreeNodes", "three"}, NamedWorld{"TwoManagers", "managers"},
-                    NamedWorld{"MySql", "mysql"}, NamedWorld{"MariaDb", "mariadb"}),
+                    NamedWorld{"MySql", "mysql"}, NamedWorld{"MariaDb", "mariadb"},
+                    NamedWorld{"QuietMySql", "mysql,local,quiet"}),
     NameOf);
 
 TEST(Simulation, TheSameSeedGivesTheSameRun) {

@@ -291,7 +291,8 @@ Divergence World::Account(int node, const GtidSet& own) const {
 
 void World::RunClients() {
   if (calm) return;
-  if (publication.primary && random_.Chance(70)) {
+  if (publication.primary && random_.Chance(kind_.quiet ? 1 : 70) &&
+      (!kind_.quiet || random_.Chance(10))) {
     const int node = IndexOf(*publication.primary);
     if (Linked(kClients, node)) WriteAsSomebody(node);
   }

@@ -31,6 +31,7 @@ struct WorldKind {
   int managers = 1;
   bool stubborn = false;  // some clients write past the publication, to whatever is writable
   bool failback = false;  // to node1, by itself
+  bool quiet = false;     // clients hardly write: what a killed primary has more is marks
 };
 
 // Test-only switches that break one safeguard each; the checks must notice.
