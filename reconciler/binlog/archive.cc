@@ -306,6 +306,37 @@ Result<ArchiveManifest> MakeArchive(const ArchiveOrder& order,
   return manifest;
 }
 
+std::vector<std::string> ArchivesIn(const std::string& folder) {
+  std::vector<std::pair<WallTime, std::string>> dated;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(folder, failed)) {
+    const std::string name = entry.path().filename().string();
+    const auto manifest = ReadManifest(entry.path().string());
+    if (manifest.ok() && manifest->id == name) dated.emplace_back(manifest->made_at, name);
+  }
+  std::sort(dated.rbegin(), dated.rend());
+  std::vector<std::string> names;
+  for (auto& [at, name] : dated) names.push_back(std::move(name));
+  return names;
+}
+
+std::vector<std::string> RemoveOldArchives(const std::string& folder, WallTime now) {
+  std::vector<std::string> names = ArchivesIn(folder), removed;
+  names.erase(names.begin(),
+              names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), kArchivesKept)));
+  for (const std::string& name : names) {
+    const std::string archive = folder + "/" + name, going = archive + kUnfinished;
+    const auto manifest = ReadManifest(archive);
+    if (!manifest.ok() || now - manifest->made_at < kArchiveAge) continue;
+    // Renamed, it is no archive any more, and what an interruption leaves goes with the next one.
+    std::error_code failed;
+    if (rename(archive.c_str(), going.c_str()) != 0) continue;
+    fs::remove_all(going, failed);
+    removed.push_back(name);
+  }
+  return removed;
+}
+
 Result<ArchiveManifest> ReadManifest(const std::string& archive) {
   const auto folder = OpenDirectory(archive);
   if (!folder.ok()) return Error{ErrorCode::kNotFound, "there is no archive " + archive};

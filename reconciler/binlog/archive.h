@@ -63,6 +63,13 @@ Result<ArchiveManifest> MakeArchive(const ArchiveOrder& order,
 
 // kNotFound: there is no archive. Does not look at the files.
 Result<ArchiveManifest> ReadManifest(const std::string& archive);
+// The names of a folder's archives, the newest first.
+std::vector<std::string> ArchivesIn(const std::string& folder);
+// Deletes those that are older than kArchiveAge and have kArchivesKept newer ones, and gives their
+// names. Pandora's own maintenance has deleted such rows long since.
+inline constexpr std::size_t kArchivesKept = 10;
+inline constexpr Seconds kArchiveAge{90 * 86400};
+std::vector<std::string> RemoveOldArchives(const std::string& folder, WallTime now);
 // Every file is there and has its sum. kInvalid names the first that does not.
 Status VerifyArchive(const std::string& archive);
 

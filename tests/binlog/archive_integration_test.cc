@@ -94,6 +94,37 @@ TEST_P(ArchiveTest, WhatIsNotWholeIsNoArchive) {
   EXPECT_FALSE(fs::exists(Place() + "/bin.000001")) << "what was left half done is not taken over";
 }
 
+// Ten newer ones, and ninety days: both.
+TEST_P(ArchiveTest, OldOnesGoWhenManyNewerAreThere) {
+  const auto made = Make(Order());
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  std::ifstream file(Place() + "/manifest.json");
+  const std::string manifest{std::istreambuf_iterator<char>(file), {}};
+  const auto replaced = [](std::string text, const std::string& word, const std::string& other) {
+    return text.replace(text.find(word), word.size(), other);
+  };
+  const WallTime now = made->made_at;
+  const auto add = [&](const std::string& name, int days) {
+    fs::copy(Place(), Folder() + "/" + name);
+    std::ofstream(Folder() + "/" + name + "/manifest.json")
+        << replaced(replaced(manifest, "node2-1\"", name + "\""), FormatWallTime(now),
+                    FormatWallTime(now - Seconds(86400) * days));
+  };
+  add("old", 91);
+  add("older", 200);
+  for (int i = 0; i < 8; ++i) add("newer-" + std::to_string(i), 89 + (i == 0 ? 2 : 0));
+  EXPECT_EQ(RemoveOldArchives(Folder(), now), std::vector<std::string>{"older"});
+  EXPECT_EQ(ArchivesIn(Folder()).size(), kArchivesKept);
+  EXPECT_EQ(ArchivesIn(Folder()).front(), "node2-1");
+  EXPECT_FALSE(fs::exists(Folder() + "/older"));
+  EXPECT_FALSE(fs::exists(Folder() + "/older.new"));
+  add("old-too", 95);
+  add("not-old", 80);
+  EXPECT_EQ(RemoveOldArchives(Folder(), now), (std::vector<std::string>{"newer-0", "old-too"}));
+  EXPECT_TRUE(RemoveOldArchives(Folder(), now).empty());
+  EXPECT_TRUE(VerifyArchive(Place()).ok());
+}
+
 // A replica that somebody wrote to may go on following: what it received meanwhile is not its own.
 TEST_P(ArchiveTest, WhatCameFromThePrimarySinceIsNotCounted) {
   const ArchiveOrder order = Order();

@@ -61,11 +61,16 @@ int RunArchiver() {
   try {
     const Json json = Json::parse(text);
     JobProgress progress("archive", json.at("directory").get<std::string>());
+    const ArchiveOrder order = OrderFrom(json);
+    const WallTime now = SystemClock().Now().wall;
     const auto made = MakeArchive(
-        OrderFrom(json),
-        [&](std::int64_t bytes, std::int64_t expected) { progress.Tell(bytes, expected); },
-        SystemClock().Now().wall);
-    if (made.ok()) return 0;
+        order, [&](std::int64_t bytes, std::int64_t expected) { progress.Tell(bytes, expected); },
+        now);
+    if (made.ok()) {
+      for (const std::string& name : RemoveOldArchives(order.folder, now))
+        std::cerr << "deleted the archive " << name << ", which was old" << std::endl;
+      return 0;
+    }
     progress.Fail(made.error());
     std::cerr << made.error().message << std::endl;
   } catch (const std::exception& thrown) {
@@ -79,15 +84,8 @@ std::string ArchivePlace(const std::string& directory, const std::string& id) {
 }
 
 std::string NewestArchive(const std::string& directory) {
-  std::optional<ArchiveManifest> newest;
-  std::error_code failed;
-  for (const auto& entry : fs::directory_iterator(directory + "/archive", failed)) {
-    auto manifest = ReadManifest(entry.path().string());
-    if (manifest.ok() && manifest->id == entry.path().filename().string() &&
-        (!newest || manifest->made_at > newest->made_at))
-      newest = *std::move(manifest);
-  }
-  return newest ? newest->id : "";
+  const std::vector<std::string> archives = ArchivesIn(directory + "/archive");
+  return archives.empty() ? "" : archives.front();
 }
 
 }  // namespace pandora_ha
