@@ -409,6 +409,35 @@ TEST_P(DatabaseNodeTest, DuplicateServerIdIsVisible) {
   EXPECT_EQ(state.replication->lag, std::nullopt);
 }
 
+TEST_P(DatabaseNodeTest, EmptyTransactionsCountAsExecutedAndLeaveTheSessionAsItWas) {
+  Pair pair(GetParam());
+  const auto set = GtidSet::Parse(Flavor::kMySql, "0000aaaa-0000-0000-0000-000000000001:5-7:9");
+  ASSERT_TRUE(set.ok());
+  if (mariadb()) {
+    EXPECT_EQ(pair.a->InjectEmpty(*set, In(Seconds(5))).error().code, ErrorCode::kUnsupported);
+    return;
+  }
+  EXPECT_OK(pair.a->InjectEmpty(*set, In(Seconds(5))));
+  EXPECT_OK(pair.a->InjectEmpty(*set, In(Seconds(5))));  // again
+  EXPECT_TRUE(StateOf(*pair.a).executed.Contains(*set));
+  EXPECT_TRUE(WaitUntil(Seconds(10), [&] { return StateOf(*pair.b).executed.Contains(*set); }));
+  const GtidSet before = StateOf(*pair.a).executed;
+  EXPECT_OK(Mark(*pair.a, 2));
+  const GtidSet own = StateOf(*pair.a).executed.Subtract(before);
+  EXPECT_EQ(own.WrittenBy(StateOf(*pair.a).server_uuid), own) << "its own names again";
+  // What cannot be executed leaves the session as it was, too.
+  const auto bad = GtidSet::Parse(Flavor::kMySql, "0000aaaa-0000-0000-0000-000000000001:11");
+  const auto blocker = pair.one.Admin();
+  ASSERT_TRUE(
+      blocker
+          ->Execute("SET SESSION gtid_next='0000aaaa-0000-0000-0000-000000000001:11'; BEGIN",
+                    In(Seconds(5)))
+          .ok());
+  EXPECT_FALSE(pair.a->InjectEmpty(*bad, In(Milliseconds(500))).ok()) << "somebody has that name";
+  ASSERT_TRUE(blocker->Execute("ROLLBACK; SET SESSION gtid_next='AUTOMATIC'", In(Seconds(5))).ok());
+  EXPECT_OK(Mark(*pair.a, 3));
+}
+
 TEST_P(DatabaseNodeTest, ReadOnlyIsBoundedWhenALockHoldsItUp) {
   TestServer server(GetParam(), 1, 1);
   const auto node = NodeFor(server);
