@@ -261,7 +261,7 @@ int DemoCommand(const DemoOptions& asked, std::ostream& out, std::ostream& err) 
   } else if (stopped) {
     code = 0;
   }
-  err << "demo: stopping the servers" << std::endl;
+  err << "demo: stopping the servers; MySQL takes some seconds" << std::endl;
   const Status ended = service->clusters().StopServers(Deadline(SystemClock(), kStopWithin));
   if (!ended.ok()) return fail(ended.error().message, 1);
   service.reset();

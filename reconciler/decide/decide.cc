@@ -331,6 +331,18 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
         MakeFinding(FindingCode::kFailoverBlocked, decision.memory.primary,
                     std::string(ToString(blocked.reason)) + ": " + blocked.says));
   }
+  for (Finding& finding : findings) {
+    const bool promises = (finding.code == FindingCode::kPrimaryDead ||
+                           finding.code == FindingCode::kPrimaryUnreachable) &&
+                          finding.remedy == MakeFinding(finding.code, finding.about, "").remedy;
+    if (promises && !decision.blocked.empty()) {
+      finding.remedy =
+          finding.code == FindingCode::kPrimaryDead ? "" : "look at the host and the network; ";
+      finding.remedy += "no failover is made now (" +
+                        std::string(ToString(decision.blocked.front().reason)) +
+                        "): see why, and who can unblock it";
+    }
+  }
   findings.insert(findings.end(), decision.findings.begin(), decision.findings.end());
   std::stable_sort(findings.begin(), findings.end(),
                    [](const Finding& a, const Finding& b) { return a.severity > b.severity; });

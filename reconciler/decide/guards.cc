@@ -104,9 +104,7 @@ void SettleWishes(Context& c, const std::string& cannot) {
     if (shared) return CloseIntent(c, record, IntentState::kDone, record.says);
     if (cannot.empty() && c.now() < record.give_up_at) return;
     CloseIntent(c, record, IntentState::kDone,
-                record.says +
-                    " Another manager that takes over before it is written does not "
-                    "know it: " +
+                record.says + " Other managers do not know it yet: " +
                     (cannot.empty() ? "no replica shows it yet" : cannot) + ".");
   });
 }
