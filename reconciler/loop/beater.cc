@@ -11,11 +11,13 @@ struct Beater::Words {
 };
 
 constexpr Beater::Words Beater::kHeartbeat{
-    "The heartbeat could not be renewed; where that lasts, look at the disk and the heartbeat table "
+    "The heartbeat could not be renewed; where that lasts, look at the disk and the heartbeat "
+    "table "
     "of the primary.",
     "The heartbeat is renewed again."};
 constexpr Beater::Words Beater::kGuards{
-    "What people asked for (pauses, fences) could not be written for the other managers; where that "
+    "What people asked for (pauses, fences) could not be written for the other managers; where "
+    "that "
     "lasts, look at the disk and the table pandora_ha_guards of the primary.",
     "What people asked for is written again."};
 
