@@ -85,6 +85,10 @@ class Dialect {
   // kind with both threads stopped throws the relay log of a GTID channel away; these statements
   // run it by file position instead.
   virtual std::string StartApplierAlone(const RelayPlace& from) const = 0;
+  // The threads (`id`, for KILL) that apply a transaction whose rest was not received and will not
+  // be: everything else is executed and nothing is received any more. Empty where stopping the
+  // applier does not wait for the rest.
+  virtual std::string WhoAppliesAPart() const = 0;
   virtual std::string Forget() const = 0;
   // Holds a password. `executed`: all of it, asked while the applier stands still.
   virtual std::string Follow(const SourceToFollow& source, const GtidSet& executed) const = 0;

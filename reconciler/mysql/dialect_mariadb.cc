@@ -123,6 +123,8 @@ class MariaDbDialect final : public Dialect {
            "; START SLAVE SQL_THREAD";
   }
 
+  std::string WhoAppliesAPart() const override { return ""; }
+
   std::string Forget() const override {
     return "STOP SLAVE; " + std::string(kThreadsBack) + "RESET SLAVE ALL";
   }

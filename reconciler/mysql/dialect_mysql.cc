@@ -117,6 +117,15 @@ class MySqlDialect final : public Dialect {
            SecondsText(most) + ")";
   }
   std::string StartApplierAlone(const RelayPlace&) const override { return ""; }
+  std::string WhoAppliesAPart() const override {
+    return "SELECT t.PROCESSLIST_ID AS id FROM "
+           "performance_schema.replication_applier_status_by_worker w "
+           "JOIN performance_schema.threads t ON t.THREAD_ID=w.THREAD_ID "
+           "JOIN performance_schema.replication_connection_status c "
+           "ON c.CHANNEL_NAME=w.CHANNEL_NAME WHERE w.CHANNEL_NAME='' AND "
+           "w.APPLYING_TRANSACTION<>'' AND c.SERVICE_STATE<>'ON' AND "
+           "GTID_SUBSET(c.RECEIVED_TRANSACTION_SET, @@global.gtid_executed)";
+  }
   std::string Forget() const override { return "STOP REPLICA; RESET REPLICA ALL"; }
 
   std::string Follow(const SourceToFollow& source, const GtidSet&) const override {

@@ -77,6 +77,7 @@ class SqlDatabaseNode final : public DatabaseNode {
   Ourselves Us() const { return {options_.session.user, options_.lock_name}; }
   Result<ReplicaStanding> Standing(Deadline deadline);
   // Gets the applier going for what is in the relay log, without losing any of it.
+  Status EndPartOfTransaction(Deadline deadline);
   Status EnsureApplier(const ReplicaStanding& standing, Deadline deadline);
   Status WaitUntilApplied(ReplicaStanding standing, Deadline deadline);
   // A connection for what may wait for an acknowledgement; writes rows, which a replica copies as

@@ -1,7 +1,9 @@
 // DatabaseNode against real servers: looking, provisioning, replicating, promoting.
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "reconciler/mysql/provision.h"
 #include "tests/mysql/pair.h"
@@ -407,6 +409,42 @@ TEST_P(DatabaseNodeTest, DuplicateServerIdIsVisible) {
   }
   EXPECT_NE(state.replication->io_error, "");
   EXPECT_EQ(state.replication->lag, std::nullopt);
+}
+
+// Its source is killed while it sends a large transaction: the part that arrived is nobody's, and
+// must not hold up a promotion.
+TEST_P(DatabaseNodeTest, APartOfATransactionHoldsUpNoPromotion) {
+  Pair pair(GetParam());
+  const auto writer = pair.one.Admin();
+  EXPECT_OK(writer->Execute(
+      "CREATE DATABASE big; CREATE TABLE big.t (id INT AUTO_INCREMENT PRIMARY KEY, text LONGTEXT)",
+      In(Seconds(10))));
+  const auto received = [&] {
+    std::uintmax_t bytes = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(pair.two.directory() + "/data")) {
+      if (entry.path().filename().string().find("relay") != std::string::npos)
+        bytes += entry.file_size();
+    }
+    return bytes;
+  };
+  const std::uintmax_t before = received();
+  std::thread commit([&] {
+    std::string sql = "BEGIN";
+    for (int row = 0; row < 60; ++row)
+      sql +=
+          "; INSERT INTO big.t (text) VALUES (REPEAT('" + std::to_string(row % 10) + "', 4000000))";
+    [[maybe_unused]] const Status done = writer->Execute(sql + "; COMMIT", In(Seconds(30)));
+  });
+  EXPECT_TRUE(WaitUntil(Seconds(30), [&] { return received() > before + 20000000; }));
+  pair.one.Kill();
+  commit.join();
+  EXPECT_LT(received(), before + 240000000) << "all of it arrived";
+  EXPECT_OK(pair.b->StopReceiving(In(Seconds(10))));
+  EXPECT_OK(pair.b->ApplyReceived(In(Seconds(10))));
+  const TimePoint began = SystemClock().Now().mono;
+  EXPECT_OK(pair.b->LeaveReplication(In(Seconds(10))));
+  std::printf("left after %s\n", FormatDuration(SystemClock().Now().mono - began).c_str());
+  EXPECT_OK(pair.b->OpenWritable(In(Seconds(5))));
 }
 
 TEST_P(DatabaseNodeTest, EmptyTransactionsCountAsExecutedAndLeaveTheSessionAsItWas) {
