@@ -235,6 +235,18 @@ bool HoldsUpFailover(const Decision& decision, BlockReason reason) {
   return true;
 }
 
+// The table's remedy for a primary that is gone is the failover that is held back.
+void PromiseNoFailover(const Blocked& by, std::vector<Finding>* findings) {
+  for (Finding& finding : *findings) {
+    const bool dead = finding.code == FindingCode::kPrimaryDead;
+    if (!dead && finding.code != FindingCode::kPrimaryUnreachable) continue;
+    if (finding.remedy != MakeFinding(finding.code, finding.about, "").remedy) continue;
+    finding.remedy = std::string(dead ? "" : "look at the host and the network; ") +
+                     "no failover is made now (" + std::string(ToString(by.reason)) +
+                     "): see why, and who can unblock it";
+  }
+}
+
 bool PrimaryNeedsHelp(const Context& c) {
   if (!c.memory.primary || c.memory.promotion) return false;
   const DatabaseSeen* primary = FindSeen(c.seen, *c.memory.primary);
@@ -331,18 +343,7 @@ Decision Decide(const ClusterSpec& spec, const Observation& seen, const Memory& 
         MakeFinding(FindingCode::kFailoverBlocked, decision.memory.primary,
                     std::string(ToString(blocked.reason)) + ": " + blocked.says));
   }
-  for (Finding& finding : findings) {
-    const bool promises = (finding.code == FindingCode::kPrimaryDead ||
-                           finding.code == FindingCode::kPrimaryUnreachable) &&
-                          finding.remedy == MakeFinding(finding.code, finding.about, "").remedy;
-    if (promises && !decision.blocked.empty()) {
-      finding.remedy =
-          finding.code == FindingCode::kPrimaryDead ? "" : "look at the host and the network; ";
-      finding.remedy += "no failover is made now (" +
-                        std::string(ToString(decision.blocked.front().reason)) +
-                        "): see why, and who can unblock it";
-    }
-  }
+  if (!decision.blocked.empty()) PromiseNoFailover(decision.blocked.front(), &findings);
   findings.insert(findings.end(), decision.findings.begin(), decision.findings.end());
   std::stable_sort(findings.begin(), findings.end(),
                    [](const Finding& a, const Finding& b) { return a.severity > b.severity; });

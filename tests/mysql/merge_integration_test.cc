@@ -98,6 +98,24 @@ class MergeTest : public OneServer {
     const auto session = primary.Admin();
     return MergeArchive(*session, options);
   }
+  // Until one comes to its end; how many did not.
+  int MergeKilledAfterEveryTransaction(MergeOptions options) {
+    int kills = 0;
+    for (std::uint64_t at = 1; at < 60; ++at) {
+      const auto session = primary_server_->Admin();
+      options.progress = [&](std::uint64_t transactions) {
+        if (transactions != at) return;
+        ++kills;
+        On("KILL " + std::to_string(session->connection_id()));
+      };
+      const auto merged = MergeArchive(*session, options);
+      if (merged.ok()) break;
+      EXPECT_THAT(merged.error().code,
+                  ::testing::AnyOf(ErrorCode::kUnreachable, ErrorCode::kTimeout))
+          << merged.error().message;
+    }
+    return kills;
+  }
   // All rows of a query, a line each, sorted.
   std::vector<std::string> Lines(const std::string& select) {
     const auto rows = primary_->Query(select, In(Seconds(10)));
@@ -278,18 +296,7 @@ TEST_P(MergeTest, InterruptedWhileItMergesWhatWasRejectedItEndsTheSame) {
   ASSERT_TRUE(Merge(*primary_server_, options).ok());
   On("INSERT INTO tagente VALUES (50,'only of the node')");
   options.rows_a_group = 1;
-  int kills = 0;
-  for (std::uint64_t at = 1; at < 60; ++at) {
-    const auto session = primary_server_->Admin();
-    options.progress = [&](std::uint64_t transactions) {
-      if (transactions != at) return;
-      ++kills;
-      On("KILL " + std::to_string(session->connection_id()));
-    };
-    if (MergeArchive(*session, options).ok()) break;
-  }
-  EXPECT_GT(kills, 3);
-  options.progress = nullptr;
+  EXPECT_GT(MergeKilledAfterEveryTransaction(options), 3);
   const auto merged = Merge(*primary_server_, options);
   ASSERT_TRUE(merged.ok()) << merged.error().message;
   ExpectAccounted(*merged);
@@ -371,21 +378,7 @@ TEST_P(MergeTest, KilledAfterEveryTransactionAndRunAgainItEndsTheSame) {
   if (HasFatalFailure()) return;
   MergeOptions options = Options(Archive());
   options.rows_a_group = 1;
-  int kills = 0;
-  for (std::uint64_t at = 1; at < 60; ++at) {
-    const auto session = primary_server_->Admin();
-    options.progress = [&](std::uint64_t transactions) {
-      if (transactions != at) return;
-      ++kills;
-      On("KILL " + std::to_string(session->connection_id()));
-    };
-    const auto merged = MergeArchive(*session, options);
-    if (merged.ok()) break;
-    EXPECT_THAT(merged.error().code, ::testing::AnyOf(ErrorCode::kUnreachable, ErrorCode::kTimeout))
-        << merged.error().message;
-  }
-  EXPECT_GT(kills, 10);
-  options.progress = nullptr;
+  EXPECT_GT(MergeKilledAfterEveryTransaction(options), 10);
   const auto merged = Merge(*primary_server_, options);
   ASSERT_TRUE(merged.ok()) << merged.error().message;
   ExpectAccounted(*merged);
