@@ -239,9 +239,12 @@ bool HoldsUpFailover(const Decision& decision, BlockReason reason) {
 void PromiseNoFailover(const Blocked& by, std::vector<Finding>* findings) {
   for (Finding& finding : *findings) {
     const bool dead = finding.code == FindingCode::kPrimaryDead;
-    if (!dead && finding.code != FindingCode::kPrimaryUnreachable) continue;
+    const bool stalled = finding.code == FindingCode::kPrimaryStalled;
+    if (!dead && !stalled && finding.code != FindingCode::kPrimaryUnreachable) continue;
     if (finding.remedy != MakeFinding(finding.code, finding.about, "").remedy) continue;
-    finding.remedy = std::string(dead ? "" : "look at the host and the network; ") +
+    finding.remedy = std::string(dead      ? ""
+                                 : stalled ? "look at its disk; "
+                                           : "look at the host and the network; ") +
                      "no failover is made now (" + std::string(ToString(by.reason)) +
                      "): see why, and who can unblock it";
   }
@@ -277,6 +280,8 @@ Duration LookAgainIn(const Context& c) {
                                 kUpkeepPause);
   }
   Duration wait = detection.interval;
+  const DatabaseSeen* writes = c.memory.primary ? FindSeen(c.seen, *c.memory.primary) : nullptr;
+  if (writes != nullptr && writes->stalled_write) wait = std::min(wait, kUpkeepPause);
   // A switchover waits for a calm moment. One that has just been taken up is looked at with other
   // eyes at once.
   const bool needs_help = PrimaryNeedsHelp(c);

@@ -83,6 +83,15 @@ void SayWhoStartsIt(const Situation& s, const DatabaseSeen& node) {
   s.Remedy("wait; when it does not answer for long, see its error log");
 }
 
+// Not long enough for a verdict.
+void DiagnoseStalledWrite(const Situation& s, const DatabaseSeen& primary) {
+  if (!primary.stalled_write) return;
+  s.Add(FindingCode::kPrimaryStalled, primary.name,
+        "A write to the primary " + primary.name.text + " stands in \"" +
+            primary.stalled_write->doing + "\", and nothing reaches its disk.");
+  s.out->back().severity = Severity::kWarning;
+}
+
 void DiagnosePrimary(const Situation& s, const DatabaseSeen& primary) {
   const std::string& name = primary.name.text;
   const Evidence evidence = Judge(s.spec, s.seen, s.memory, primary.name);
@@ -112,7 +121,12 @@ void DiagnosePrimary(const Situation& s, const DatabaseSeen& primary) {
       s.Add(FindingCode::kPrimaryRefusesUs, primary.name,
             "The primary " + name + " is alive, but " + evidence.because + ".");
       return;
+    case Life::kStalled:
+      s.Add(FindingCode::kPrimaryStalled, primary.name,
+            "The primary " + name + " writes nothing: " + evidence.because + ".");
+      return;
     case Life::kAlive:
+      DiagnoseStalledWrite(s, primary);
       break;
   }
   // A switchover closed it, which PromotionUnderWay says.
@@ -278,6 +292,7 @@ void DiagnoseReplica(const Situation& s, const DatabaseSeen& node, const Databas
       SayWhoStartsIt(s, node);
       return;
     case Life::kRefusesUs:
+    case Life::kStalled:
     case Life::kAlive:
       break;
   }

@@ -21,6 +21,7 @@ enum class Life {
   kRestarting,        // its process ended and may still come back in place
   kGathering,         // no answer; the declared looks are not over
   kStillReplicating,  // no answer to us, but a replica still receives from it
+  kStalled,           // answers, and nothing has reached its disk for as long as all looks take
   kCutOff,            // no answer to all declared looks, and no replica receives; it may still live
   kDead,              // its process ended and nobody will start it
 };
@@ -35,6 +36,12 @@ struct Evidence {
 // Two heartbeats of a replica's source (0.5 s each) and a little: a channel that says "running" and
 // brought nothing for so long is silent.
 inline constexpr Duration kChannelSilence = Milliseconds(1200);
+
+// As far as it is the primary, and all else permits.
+bool MustBeReplaced(Life life);
+
+// The declared looks, without the interval before the first of them: how long something must last.
+Duration LooksTake(const DetectionSpec& detection);
 
 // It answered, or refused us: either way something lives there.
 bool ShowsLife(Contact contact);

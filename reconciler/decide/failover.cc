@@ -44,6 +44,7 @@ void BlockOnEvidence(Context& c, const NodeName& primary, const Evidence& eviden
       break;
     case Life::kGathering:
     case Life::kAlive:
+    case Life::kStalled:
     case Life::kCutOff:
     case Life::kDead:
       break;
@@ -84,11 +85,12 @@ bool ReplaceOpenPrimary(Context& c, const std::string& because) {
 void DecideFailover(Context& c, const Evidence& evidence) {
   const NodeName primary = *c.memory.primary;
   const bool lost_tail = evidence.life == Life::kAlive;
-  if (!lost_tail && evidence.life != Life::kDead && evidence.life != Life::kCutOff) {
+  if (!lost_tail && !MustBeReplaced(evidence.life)) {
     BlockOnEvidence(c, primary, evidence);
     return;
   }
-  if (evidence.life == Life::kCutOff && c.memory.failed_over_at) {
+  const bool unproven = evidence.life == Life::kCutOff || evidence.life == Life::kStalled;
+  if (unproven && c.memory.failed_over_at) {
     const TimePoint until = *c.memory.failed_over_at + c.spec.failover_cool_down;
     if (c.now() < until) {
       c.Block(BlockReason::kCoolDown,

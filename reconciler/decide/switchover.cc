@@ -138,7 +138,7 @@ bool BecomeFailover(Context& c, IntentRecord* record, const Evidence& evidence) 
   // It lives, and no look proves more: what to do about it is told better without a switchover.
   if (evidence.life == Life::kRefusesUs && Unopened(c))
     return TakeSwitchoverBack(c, record, from.text + " is closed, and " + evidence.because + ".");
-  if (evidence.life != Life::kDead && evidence.life != Life::kCutOff) {
+  if (!MustBeReplaced(evidence.life)) {
     c.Block(BlockReason::kGatheringEvidence,
             "The switchover from " + from.text + " waits: " + evidence.because + ".",
             "its return, or the end of the declared looks", evidence.until);

@@ -5,6 +5,11 @@
 
 namespace pandora_ha {
 
+namespace {
+// Much less than any verdict that rests on the answers takes.
+constexpr std::chrono::milliseconds kAskAfterEvery{100};
+}  // namespace
+
 struct Beater::Words {
   const char* fails;
   const char* works;
@@ -66,6 +71,31 @@ void Beater::Tell(const NodeName& primary, const Status& done, const Words& word
   }
 }
 
+std::optional<StalledWrite> Beater::Stalled(const NodeName& primary) const {
+  const std::lock_guard lock(mutex_);
+  return left_ && left_->primary == primary ? left_->stalled : std::nullopt;
+}
+
+void Beater::AskAfter(const Way& way) {
+  Left left = *left_;
+  const auto standing = nodes_.at(left.primary)->AskAfterMarker(Deadline(clock_, way.timeout));
+  const TimePoint now = clock_.Now().mono;
+  const bool over = standing.ok() && !standing->pending;
+  if (standing.ok() && standing->written != left.written) {
+    // The first answer is compared with nothing, and the write began before it.
+    if (!left.written.empty()) left.since = now;
+    left.written = standing->written;
+  }
+  // No answer says nothing new: the last one keeps its date.
+  if (standing.ok()) {
+    left.stalled.reset();
+    if (standing->in_commit) left.stalled = StalledWrite{left.since, now, standing->doing};
+  }
+  const std::lock_guard lock(mutex_);
+  left_.reset();
+  if (!over) left_ = std::move(left);
+}
+
 void Beater::Carry(const BeatWanted& wanted, const Way& way) {
   auto& node = nodes_[wanted.primary];
   if (!node) node = way.connect(wanted.primary);
@@ -76,27 +106,37 @@ void Beater::Carry(const BeatWanted& wanted, const Way& way) {
                            Deadline(clock_, way.timeout)),
          kGuards);
   }
-  if (wanted.heartbeat) {
-    Tell(wanted.primary,
-         node->WriteMarker(wanted.epoch, wanted.primary, clock_.Now().wall,
-                           Deadline(clock_, way.timeout)),
-         kHeartbeat);
-  }
+  if (!wanted.heartbeat || (left_ && left_->primary == wanted.primary)) return;
+  const Instant sent = clock_.Now();
+  const Status done =
+      node->WriteMarker(wanted.epoch, wanted.primary, sent.wall, Deadline(clock_, way.timeout));
+  Tell(wanted.primary, done, kHeartbeat);
+  const std::lock_guard lock(mutex_);
+  left_.reset();
+  if (!done.ok() && done.error().code == ErrorCode::kTimeout)
+    left_ = Left{wanted.primary, sent.mono, "", std::nullopt};
 }
 
 void Beater::Loop() {
   std::unique_lock lock(mutex_);
   while (true) {
-    asked_.wait(lock, [&] { return stopping_ || wanted_; });
+    const auto called = [&] { return stopping_ || wanted_; };
+    if (left_) {
+      asked_.wait_for(lock, kAskAfterEvery, called);
+    } else {
+      asked_.wait(lock, called);
+    }
     if (stopping_) return;
-    const BeatWanted wanted = *wanted_;
-    wanted_.reset();
-    busy_ = true;
+    const std::optional<BeatWanted> wanted = std::exchange(wanted_, std::nullopt);
+    busy_ = wanted.has_value();
     const Way way = way_;
-    const bool anew = std::exchange(changed_, false);
+    if (std::exchange(changed_, false)) {
+      nodes_.clear();
+      left_.reset();
+    }
     lock.unlock();
-    if (anew) nodes_.clear();
-    Carry(wanted, way);
+    if (wanted) Carry(*wanted, way);
+    if (left_) AskAfter(way);
     lock.lock();
     busy_ = false;
   }

@@ -25,8 +25,9 @@ struct BeatWanted {
 };
 
 // A thread and connections of its own, because a write can be held up by locks or by semi-sync, and
-// looks must not be. What fails is logged, once for each reason, and so is the next one that does
-// not. Thread-safe.
+// looks must not be. A heartbeat that does not come back is followed by questions about what
+// became of it, and by no other until it is over: each would hold one more connection. What fails
+// is logged, once for each reason, and so is the next one that does not. Thread-safe.
 class Beater {
  public:
   using Connect = std::function<std::unique_ptr<DatabaseNode>(const NodeName&)>;
@@ -45,6 +46,9 @@ class Beater {
   // Asks for one beat; does nothing while the last one is still under way.
   void Beat(BeatWanted wanted);
 
+  // A heartbeat of `primary` that waits for its disk, as last asked; none otherwise.
+  std::optional<StalledWrite> Stalled(const NodeName& primary) const;
+
  private:
   void Loop();
   struct Way {
@@ -55,15 +59,24 @@ class Beater {
   static const Words kHeartbeat, kGuards;
   void Carry(const BeatWanted& wanted, const Way& way);
   void Tell(const NodeName& primary, const Status& done, const Words& words);
+  void AskAfter(const Way& way);
 
   const Clock& clock_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   Way way_;
   bool changed_ = false;  // the connections are of before
   std::condition_variable asked_;
   bool stopping_ = false;
   bool busy_ = false;
   std::optional<BeatWanted> wanted_;
+  // A heartbeat that did not come back. Written by the thread only.
+  struct Left {
+    NodeName primary;
+    TimePoint since;      // sent, or when something was last written there
+    std::string written;  // MarkerStanding
+    std::optional<StalledWrite> stalled;
+  };
+  std::optional<Left> left_;
   // The thread's own.
   std::map<std::string, std::string> problems_;  // what fails, and why when it last did
   std::map<NodeName, std::unique_ptr<DatabaseNode>> nodes_;

@@ -254,6 +254,7 @@ Duration ClusterLoop::Act(Observation seen) {
   inbox_.Close("");
   seen.intents = inbox_.All();
   seen.last_failure = last_failure_;
+  for (DatabaseSeen& node : seen.databases) node.stalled_write = parts_.beater.Stalled(node.name);
   if (memory_.primary && !memory_.promotion && WaitsToSwitch(memory_)) {
     const auto primary = parts_.hands.nodes.find(*memory_.primary);
     if (primary != parts_.hands.nodes.end())

@@ -107,6 +107,8 @@ std::string_view ToString(FindingCode code) {
       return "NoPrimaryYet";
     case FindingCode::kPrimaryDead:
       return "PrimaryDead";
+    case FindingCode::kPrimaryStalled:
+      return "PrimaryStalled";
     case FindingCode::kPrimaryUnreachable:
       return "PrimaryUnreachable";
     case FindingCode::kPrimaryUnreachableButReplicating:

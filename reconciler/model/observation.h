@@ -226,6 +226,16 @@ struct ProcessState {
   bool operator==(const ProcessState&) const = default;
 };
 
+// A write of ours to the open primary that stands in its commit. It waits neither for a lock nor
+// for a replica, and nothing has reached that server's disk.
+struct StalledWrite {
+  TimePoint since;    // nothing moved from then on
+  TimePoint seen_at;  // when the server last said so
+  std::string doing;  // in the server's words: "Commit"
+
+  bool operator==(const StalledWrite&) const = default;
+};
+
 struct DatabaseSeen {
   NodeName name;
   Contact contact = Contact::kNeverTried;
@@ -239,6 +249,7 @@ struct DatabaseSeen {
   Seen<ProcessState> process;
   bool can_fence = false;     // somebody can end this server's process or cut its port for us
   bool self_fencing = false;  // an agent there ends the server when its lease runs out
+  std::optional<StalledWrite> stalled_write;
 
   bool operator==(const DatabaseSeen&) const = default;
 };

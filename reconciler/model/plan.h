@@ -217,6 +217,7 @@ enum class FindingCode {
   kNoPrimaryYet,
   kPrimaryDead,
   kPrimaryUnreachable,
+  kPrimaryStalled,
   kPrimaryUnreachableButReplicating,
   kPrimaryRefusesUs,
   kPrimaryRestarting,

@@ -68,6 +68,36 @@ Status SqlDatabaseNode::WriteMarker(Epoch epoch, const NodeName& writer, WallTim
                    "since; or the server is read-only"};
 }
 
+// Other managers' markers count, too: ours waits for the row behind one that hangs.
+Result<MarkerStanding> SqlDatabaseNode::AskAfterMarker(Deadline deadline) {
+  PHA_TRY(Ready(deadline));
+  PHA_ASSIGN_OR_RETURN(const ResultSets answers,
+                       Ask(dialect_->AskAfterMarker(options_.session.user), deadline));
+  if (answers.tables.size() < 2) {
+    return answers.stopped_by.value_or(
+        Error{ErrorCode::kInternal, "the server at " + Where() + " did not tell of its writes"});
+  }
+  MarkerStanding standing;
+  bool for_replica = false;
+  for (std::size_t i = 0; i < answers.tables[0].size(); ++i) {
+    const RowReader row(answers.tables[0], i);
+    const std::string doing = row.Text("doing");
+    // Whoever commits behind one that waits for a replica waits for it, too.
+    for_replica = for_replica || row.Text("for_replica") == "1";
+    if (row.Text("ours") != "1") continue;
+    standing.pending = true;
+    if (row.Text("commits") != "1" && !standing.doing.empty()) continue;
+    standing.in_commit = row.Text("commits") == "1";
+    standing.doing = doing;
+  }
+  standing.in_commit = standing.in_commit && !for_replica;
+  for (std::size_t table = 1; table < answers.tables.size(); ++table) {
+    for (std::size_t i = 0; i < answers.tables[table].size(); ++i)
+      standing.written += RowReader(answers.tables[table], i).Text("value") + " ";
+  }
+  return standing;
+}
+
 Status SqlDatabaseNode::WriteGuards(const GuardsCopy& copy, Epoch epoch, std::uint64_t holder,
                                     Deadline deadline) {
   const std::string document = PrintGuards(copy.guards);

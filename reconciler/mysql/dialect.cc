@@ -104,6 +104,18 @@ std::string AccountsAndRowsQuery(const std::string& user_table, const std::strin
          " WHERE id=1";
 }
 
+std::string MarkersIn(const SessionColumns& sessions, const std::string& admin) {
+  const std::string state = "COALESCE(" + sessions.state + ",'')";
+  const std::string for_replica = state + " LIKE '%semi-sync ACK%'";
+  const std::string ours = "COALESCE(" + sessions.user + "=" + QuoteLiteral(admin) + " AND " +
+                           sessions.info + " LIKE '%`pandora_ha_heartbeat` SET epoch=%',0)";
+  // "Commit", "waiting for handler commit"; a lock that holds commits up is "Waiting for … lock".
+  return "SELECT " + ours + " AS ours, " + for_replica + " AS for_replica, " + state +
+         " LIKE '%commit%' AND " + state + " NOT LIKE '%lock' AS commits, " + state +
+         " AS doing FROM " + sessions.table + " WHERE " + sessions.id + "<>CONNECTION_ID() AND (" +
+         ours + " OR " + for_replica + ")";
+}
+
 Status ReadAccountsAndRows(const ResultSets& answers, std::size_t first, const Watched& watched,
                            DatabaseState* state) {
   if (answers.tables.size() <= first || answers.tables[first].empty()) {

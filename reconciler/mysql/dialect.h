@@ -72,6 +72,11 @@ class Dialect {
   virtual std::string AskWritable() const = 0;
   virtual bool ReadWritable(const RowReader& row) const = 0;
 
+  // First the marker writes of `admin` and all who wait for a replica, as `ours`, `for_replica`,
+  // `commits` (1 or 0) and `doing`; then, as `value`, counters that move when anything is written
+  // or flushed. None of it opens a file, which a disk that stalls would hold up.
+  virtual std::string AskAfterMarker(const std::string& admin) const = 0;
+
   virtual std::string CloseForClients(Milliseconds within) const = 0;
   virtual std::string OpenForClients() const = 0;
   virtual std::string StopReceiver() const = 0;
@@ -148,6 +153,12 @@ Status ReadAccountsAndRows(const ResultSets& answers, std::size_t first, const W
 // two sides ("Master", "Slave"). Received set and arrival token stay empty.
 ReplicationSeen ReadChannelIn(const RowReader& row, const std::string& source,
                               const std::string& replica);
+
+// The first part of AskAfterMarker(), from a list of sessions with columns of these names.
+struct SessionColumns {
+  std::string table, id, user, state, info;
+};
+std::string MarkersIn(const SessionColumns& sessions, const std::string& admin);
 
 ThreadState ReadThread(const std::string& running);
 // None unless both threads run: MySQL reports 0 for a replica that has lost its source and applied

@@ -98,6 +98,13 @@ class MariaDbDialect final : public Dialect {
     return row.Text("read_only") == "0" || row.Text("read_only") == "OFF";
   }
 
+  std::string AskAfterMarker(const std::string& admin) const override {
+    return MarkersIn({"information_schema.PROCESSLIST", "ID", "USER", "STATE", "INFO"}, admin) +
+           "; SELECT VARIABLE_VALUE AS value FROM information_schema.GLOBAL_STATUS WHERE "
+           "VARIABLE_NAME IN ('BINLOG_BYTES_WRITTEN','INNODB_DATA_FSYNCS','INNODB_DATA_WRITTEN',"
+           "'INNODB_OS_LOG_WRITTEN') ORDER BY VARIABLE_NAME";
+  }
+
   std::string CloseForClients(Milliseconds within) const override {
     return "SET STATEMENT max_statement_time=" + SecondsText(within) +
            ", lock_wait_timeout=10 FOR SET GLOBAL read_only=1";

@@ -97,6 +97,17 @@ class MySqlDialect final : public Dialect {
     return row.Text("read_only") == "0" && row.Text("super_read_only") == "0";
   }
 
+  // Not information_schema.PROCESSLIST: it hangs with the disk.
+  std::string AskAfterMarker(const std::string& admin) const override {
+    return MarkersIn({"performance_schema.threads", "PROCESSLIST_ID", "PROCESSLIST_USER",
+                      "PROCESSLIST_STATE", "PROCESSLIST_INFO"},
+                     admin) +
+           "; SELECT VARIABLE_VALUE AS value FROM performance_schema.global_status WHERE "
+           "VARIABLE_NAME IN ('Innodb_data_fsyncs','Innodb_data_written','Innodb_os_log_written') "
+           "ORDER BY VARIABLE_NAME; SELECT SUM(COUNT_STAR) AS value FROM "
+           "performance_schema.file_summary_by_event_name";
+  }
+
   std::string CloseForClients(Milliseconds within) const override {
     // Whole seconds, one at least: the second net behind StatementLimit, which is the finer one.
     const auto seconds = within.count() / 1000 + 1;

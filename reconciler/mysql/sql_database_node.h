@@ -32,6 +32,7 @@ class SqlDatabaseNode final : public DatabaseNode {
   void Disconnect() override;
   Result<bool> IsWritable(Deadline deadline) override;
   Result<std::vector<Blocker>> Blockers(Duration older_than, Deadline deadline) override;
+  Result<MarkerStanding> AskAfterMarker(Deadline deadline) override;
   Status AwaitExecuted(const GtidSet& wanted, Deadline deadline) override;
   Status TakeLock(Deadline deadline) override;
   Status EvictHolder(Deadline deadline) override;

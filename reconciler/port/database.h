@@ -57,6 +57,14 @@ struct Blocker {
 // An implementation may be told to hold a lock on the server (the manager's lock). Then every call
 // below the line "Changes" is refused with kConflict unless the lock was taken on the connection
 // that the call uses and is still there; nothing reaches the server.
+// Where a marker write stands at its server.
+struct MarkerStanding {
+  bool pending = false;    // one of a manager is still there
+  bool in_commit = false;  // and what it waits for is neither a lock nor an acknowledgement
+  std::string doing;       // in the server's words: "Commit"
+  std::string written;     // another value later: something was written or flushed meanwhile
+};
+
 class DatabaseNode {
  public:
   virtual ~DatabaseNode() = default;
@@ -79,6 +87,9 @@ class DatabaseNode {
   // Done when the server has executed all of `wanted`. kTimeout: not yet. kRefused: its applier
   // stopped on an error.
   virtual Status AwaitExecuted(const GtidSet& wanted, Deadline deadline) = 0;
+
+  // What became of a WriteMarker() that did not come back in time.
+  virtual Result<MarkerStanding> AskAfterMarker(Deadline deadline) = 0;
 
   // ---- The manager's lock. kUnsupported when there is none to hold.
 

@@ -87,6 +87,14 @@ bool Script::SayOfContact(Node* node, const Phrase& phrase) {
     node->contact = Contact::kBusy;
     return true;
   }
+  if (Starts(phrase, {"its", "writes", "stand", "for"})) {
+    node->writes_stand = Time(phrase.at(4));
+    return true;
+  }
+  if (Is(phrase, {"its", "writes", "go", "on"})) {
+    node->writes_stand.reset();
+    return true;
+  }
   if (Is(phrase, {"sends", "nothing"})) {
     node->sends = false;
     return true;

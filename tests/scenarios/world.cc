@@ -69,6 +69,8 @@ DatabaseSeen World::LookAt(const NodeName& name, Node* node) {
   seen.name = name;
   seen.can_fence = node->can_fence;
   seen.self_fencing = node->self_fencing;
+  if (node->runs() && node->writes_stand)
+    seen.stalled_write = StalledWrite{now - *node->writes_stand, now, "Commit"};
   seen.contact = node->runs() ? node->contact : node->insists.value_or(Contact::kRefusedPort);
   const bool answered = seen.contact == Contact::kAnswered;
   if (node->asked) ++node->attempts;

@@ -25,10 +25,11 @@ struct Node {
   std::string process_unknown;  // why its owner does not tell; empty: it tells
   bool can_fence = true;
   bool self_fencing = false;
-  std::string busy;          // who holds up read_only; empty: nobody
-  bool sends = true;         // its replicas hear from it
-  bool asked = true;         // the next look finishes a question to it
-  std::string last_arrival;  // the arrival token of its own channel
+  std::string busy;                        // who holds up read_only; empty: nobody
+  bool sends = true;                       // its replicas hear from it
+  std::optional<Duration> writes_stand{};  // in their commit, for so long
+  bool asked = true;                       // the next look finishes a question to it
+  std::string last_arrival;                // the arrival token of its own channel
   std::optional<int> says_acknowledgers;
   std::uint64_t attempts = 0;
   std::optional<TimePoint> unanswered_since;

@@ -45,6 +45,7 @@ class FakeNode : public DatabaseNode {
   Status EndTransactions(const std::vector<Blocker>&, Deadline) override {
     return Say("EndTransactions");
   }
+  Result<MarkerStanding> AskAfterMarker(Deadline) override { return MarkerStanding{}; }
   Status AwaitExecuted(const GtidSet&, Deadline) override { return Say("AwaitExecuted"); }
   Status SetReadOnly(Deadline) override { return Say("SetReadOnly"); }
   Status OpenWritable(Deadline) override { return Say("OpenWritable"); }

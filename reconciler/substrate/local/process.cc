@@ -37,7 +37,7 @@ bool HasArgument(const std::string& command_line, std::string_view argument,
 }
 
 // kNotFound: the process is gone, before or while it was read.
-Result<std::string> ReadProcessFile(pid_t pid, const char* name) {
+Result<std::string> ReadProcessFile(pid_t pid, const std::string& name) {
   const std::string path = "/proc/" + std::to_string(pid) + name;
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::string text;
@@ -71,6 +71,30 @@ Result<ProcessId> IdentifyProcess(pid_t pid) {
     return Error{ErrorCode::kIo, "/proc/" + std::to_string(pid) + "/stat is not understood"};
   }
   return ProcessId{pid, std::strtoull(field.c_str(), nullptr, 10)};
+}
+
+// kill() marks every thread before it returns, and a marked thread leaves the kernel only to end.
+// So one that is seen asleep in there (D) once can be counted out, whatever it does later.
+bool OnlyTheKernelHolds(pid_t pid) {
+  const auto status = ReadProcessFile(pid, "/status");
+  if (!status.ok()) return false;
+  constexpr std::string_view kPending = "\nShdPnd:";
+  const auto at = status->find(kPending);
+  if (at == std::string::npos) return false;
+  const auto pending = std::strtoull(status->c_str() + at + kPending.size(), nullptr, 16);
+  if ((pending & (1ULL << (SIGKILL - 1))) == 0) return false;
+  std::error_code failed;
+  std::filesystem::directory_iterator task("/proc/" + std::to_string(pid) + "/task", failed);
+  for (; !failed && task != std::filesystem::directory_iterator(); task.increment(failed)) {
+    const std::string id = task->path().filename().string();
+    const auto stat = ReadProcessFile(pid, "/task/" + id + "/stat");
+    if (!stat.ok()) continue;  // it has ended
+    const auto name_end = stat->rfind(')');
+    if (name_end == std::string::npos || name_end + 2 >= stat->size()) return false;
+    const char state = (*stat)[name_end + 2];
+    if (state != 'D' && state != 'Z' && state != 'X') return false;
+  }
+  return !failed;
 }
 
 // By number, because glibc 2.36 declares its wrappers of these two without C linkage.

@@ -41,6 +41,11 @@ Result<Descriptor> OpenProcess(const ProcessId& process);
 Descriptor OpenChild(pid_t child);
 void SignalProcess(const Descriptor& process, int number);
 
+// A killed process that cannot end yet, because the kernel holds its last threads in a sleep that
+// no signal ends (a disk that does not answer). None of it will run an instruction of its own
+// again.
+bool OnlyTheKernelHolds(pid_t pid);
+
 // This user's processes with `argument` as one whole word of their command line, directly after
 // the word `after` unless that is empty.
 Result<std::vector<ProcessId>> FindProcesses(std::string_view argument,

@@ -403,7 +403,7 @@ void SupervisedServer::FinishServe(const std::string& how, int exit_code) {
     return;
   }
   FailCopy("the server was fenced or stopped before the copy began");
-  const TimePoint now = clock_.Now().mono;
+  const TimePoint now = std::exchange(spent_, false) ? state_.ended_at : clock_.Now().mono;
   const bool asks = exit_code == kRestartPlease;
   const bool allowed = how_.restart_allowed.count() > 0 &&
                        !(restarted_ && now - restarted_at_ < how_.restart_allowed);
@@ -460,6 +460,18 @@ void SupervisedServer::Fence() {
   state_.restart_inhibited = true;
   if (news) changed_();
   mark_unflushed_ = mark_unflushed_ || news;
+}
+
+void SupervisedServer::LookAtFenced() {
+  if (!ending_fenced() || !OnlyTheKernelHolds(pid_)) return;
+  spent_ = true;
+  state_.phase = ProcessState::Phase::kEnded;
+  state_.how_ended = DescribeExit(SIGKILL) + "; its disk does not answer and holds what is left";
+  state_.ended_at = clock_.Now().mono;
+  state_.restart_inhibited = true;
+  Log(LogLevel::kWarning, "The server is fenced; its disk holds its last threads.",
+      {{"pid", std::to_string(pid_)}});
+  changed_();
 }
 
 void SupervisedServer::MakeFenceDurable() {

@@ -35,10 +35,16 @@ class SupervisedServer {
 
   // Begins, or says why not. What becomes of it is in state(): running, or ended with the reason.
   Status Start(const SupervisorRequest& request);
-  // Begin; done when not busy().
+  // Begin; done when not busy(), a fence also when spent().
   void Stop();
   void Kill();
   void Fence();
+  // Fenced, and its end is not seen yet; LookAtFenced() learns whether it does anything still.
+  bool ending_fenced() const { return state_.fenced && work_ == Work::kServing && !spent_; }
+  void LookAtFenced();
+  // Fenced, and only the kernel holds what is left: to others it has ended. Nothing can be started
+  // before it really has.
+  bool spent() const { return spent_; }
   // Deletes, on a thread of its own, what a predecessor had begun to delete.
   void DeleteLeftovers();
   // Deletes the data directory of before the last copy, the slow part of it on a thread of its own.
@@ -74,6 +80,7 @@ class SupervisedServer {
   bool is_child_ = false;   // false: adopted, its exit status goes to somebody else
   bool end_asked_ = false;  // by Stop() or Fence(): not a crash
   bool mark_unflushed_ = false;
+  bool spent_ = false;
   bool make_anew_ = false;  // the copy begins when the server has ended
   bool restarted_ = false;
   TimePoint restarted_at_{};

@@ -27,6 +27,7 @@ namespace {
 constexpr std::size_t kMostClients = 64;
 constexpr std::size_t kMostUnread = 256 * 1024;  // of a client that does not read
 constexpr int kLookMilliseconds = 1000;          // at how far long work is
+constexpr int kLookAtFencedMilliseconds = 20;    // most end within the first
 
 struct Client {
   Descriptor socket;
@@ -99,7 +100,9 @@ void Supervisor::Turn() {
     waits.push_back({client.socket.get(), static_cast<short>(events), 0});
   }
   const bool working = server_.copying() || jobs_.archive.busy() || jobs_.merge.busy();
-  const int look = working ? kLookMilliseconds : -1;
+  const int look = server_.ending_fenced() ? kLookAtFencedMilliseconds
+                   : working               ? kLookMilliseconds
+                                           : -1;
   if (poll(waits.data(), waits.size(), look) < 0) return;
 
   // The server's end before all else: managers wait for it.
@@ -120,6 +123,7 @@ void Supervisor::Turn() {
     if ((events & (POLLIN | POLLHUP | POLLERR)) != 0) Read(client);
   }
   if (waits[2].revents != 0) Accept();
+  server_.LookAtFenced();
   Settle();
   server_.LookAtCopy();
   jobs_.archive.LookAtProgress();
@@ -226,8 +230,10 @@ std::optional<Status> Supervisor::Outcome(const Pending& request) const {
     case SupervisorVerb::kMerge:
     case SupervisorVerb::kStopMerge:
       return Ok();
-    case SupervisorVerb::kStop:
     case SupervisorVerb::kFence:
+      if (server_.spent()) return Ok();
+      [[fallthrough]];
+    case SupervisorVerb::kStop:
       if (server_.busy()) return std::nullopt;
       return Ok();
     case SupervisorVerb::kKill:
