@@ -1,13 +1,16 @@
 #include "reconciler/loop/beater.h"
 
+#include <algorithm>
 #include <utility>
+
 #include "reconciler/base/log.h"
 
 namespace pandora_ha {
 
 namespace {
 // Much less than any verdict that rests on the answers takes.
-constexpr std::chrono::milliseconds kAskAfterEvery{100};
+constexpr Milliseconds kAskAfterEvery{100};
+constexpr int kMostDoublings = 6;  // of the pause after a question without an answer
 }  // namespace
 
 struct Beater::Words {
@@ -77,6 +80,7 @@ std::optional<StalledWrite> Beater::Stalled(const NodeName& primary) const {
 }
 
 void Beater::AskAfter(const Way& way) {
+  if (clock_.Now().mono < left_->ask_from) return;
   Left left = *left_;
   const auto standing = nodes_.at(left.primary)->AskAfterMarker(Deadline(clock_, way.timeout));
   const TimePoint now = clock_.Now().mono;
@@ -91,9 +95,15 @@ void Beater::AskAfter(const Way& way) {
     left.stalled.reset();
     if (standing->in_commit) left.stalled = StalledWrite{left.since, now, standing->doing};
   }
+  // A question that hangs holds a connection, too.
+  left.unanswered = standing.ok() ? 0 : std::min(left.unanswered + 1, kMostDoublings);
+  left.ask_from = now + (standing.ok() ? kAskAfterEvery : way.timeout * (1 << left.unanswered));
   const std::lock_guard lock(mutex_);
-  left_.reset();
-  if (!over) left_ = std::move(left);
+  if (over) {
+    left_.reset();
+  } else {
+    *left_ = std::move(left);
+  }
 }
 
 void Beater::Carry(const BeatWanted& wanted, const Way& way) {
@@ -114,7 +124,7 @@ void Beater::Carry(const BeatWanted& wanted, const Way& way) {
   const std::lock_guard lock(mutex_);
   left_.reset();
   if (!done.ok() && done.error().code == ErrorCode::kTimeout)
-    left_ = Left{wanted.primary, sent.mono, "", std::nullopt};
+    left_.emplace(Left{wanted.primary, sent.mono, "", std::nullopt, 0, {}});
 }
 
 void Beater::Loop() {

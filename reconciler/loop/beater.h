@@ -75,6 +75,8 @@ class Beater {
     TimePoint since;      // sent, or when something was last written there
     std::string written;  // MarkerStanding
     std::optional<StalledWrite> stalled;
+    int unanswered = 0;    // questions in a row
+    TimePoint ask_from{};  // not before
   };
   std::optional<Left> left_;
   // The thread's own.

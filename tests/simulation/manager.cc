@@ -35,6 +35,8 @@ DatabaseSeen LookAt(World& world, Manager& manager, int node, bool lost) {
     seen.state = Seen<DatabaseState>::Unknown(seen.contact_error, world.now());
     if (!manager.unanswered_since[i]) manager.unanswered_since[i] = world.now();
   }
+  if (linked && server.answers() && server.writable && server.stalled_since)
+    seen.stalled_write = StalledWrite{*server.stalled_since, world.now(), "Commit"};
   seen.attempts = manager.attempts[i];
   seen.unanswered_since = manager.unanswered_since[i];
   return seen;
@@ -123,7 +125,9 @@ bool Perform(World& world, const Manager& manager, const Action& action,
   Server& server = world.servers()[static_cast<std::size_t>(node)];
   const bool owned = world.kind().substrate == SubstrateKind::kLocal;
   const bool reached = world.Linked(manager.place(), node) && server.answers() && !server.denied;
-  const auto idle = [&] { return server.committed == server.binlog.size(); };
+  const auto idle = [&] {
+    return !server.stalled_since && server.committed == server.binlog.size();
+  };
   return std::visit(
       Overloaded{
           [&](const StartServer& a) {

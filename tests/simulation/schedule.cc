@@ -84,6 +84,22 @@ void AddClocks(std::uint64_t seed, Schedule* schedule) {
   }
 }
 
+void AddStalls(std::uint64_t seed, Schedule* schedule) {
+  Random random(seed ^ 0xd15c);
+  if (!random.Chance(25)) return;
+  const bool one_at_a_time = schedule->faults.front().when_healthy;
+  for (int count = random.Between(1, 2); count > 0; --count) {
+    Fault fault;
+    fault.kind = FaultKind::kDiskStalls;
+    fault.node = random.Below(schedule->kind.nodes);
+    fault.lasts = Milliseconds(random.Between(50, 20000));
+    fault.when_healthy = one_at_a_time;
+    fault.at = Milliseconds(one_at_a_time ? random.Below(4000) : 8000 + random.Below(45000));
+    auto& all = schedule->faults;
+    all.insert(all.begin() + random.Below(static_cast<int>(all.size()) + 1), fault);
+  }
+}
+
 }  // namespace
 
 bool KindNamed(const std::string& text, WorldKind* kind, std::string* unknown) {
@@ -155,6 +171,7 @@ Schedule MakeSchedule(std::uint64_t seed, const std::string& world) {
   }
   AddAsks(seed, &schedule);
   AddClocks(seed, &schedule);
+  AddStalls(seed, &schedule);
   return schedule;
 }
 
@@ -166,15 +183,15 @@ Duration JumpOf(const Fault& fault) {
 }
 
 std::string_view ToString(FaultKind kind) {
-  static constexpr std::string_view kNames[kFaultKinds + kAskKinds + kClockKinds] = {
-      "kill",         "restart",        "kill-all",      "freeze",
-      "cut-manager",  "cut-nodes",      "cut-one-way",   "isolate",
-      "acks-lost",    "denied",         "noise",         "stop-io",
-      "stop-sql",     "somebody-opens", "manager-crash", "manager-freeze",
-      "store-fails",  "step-fails",     "step-lies",     "step-late",
-      "cut-witness",  "ask-switchover", "ask-failover",  "ask-rash-failover",
-      "ask-pause",    "ask-pause-node", "ask-fence",     "clock-jumps",
-      "ask-pause-for"};
+  static constexpr std::string_view kNames[kFaultKinds + kAskKinds + kClockKinds + kDiskKinds] = {
+      "kill",          "restart",        "kill-all",      "freeze",
+      "cut-manager",   "cut-nodes",      "cut-one-way",   "isolate",
+      "acks-lost",     "denied",         "noise",         "stop-io",
+      "stop-sql",      "somebody-opens", "manager-crash", "manager-freeze",
+      "store-fails",   "step-fails",     "step-lies",     "step-late",
+      "cut-witness",   "ask-switchover", "ask-failover",  "ask-rash-failover",
+      "ask-pause",     "ask-pause-node", "ask-fence",     "clock-jumps",
+      "ask-pause-for", "disk-stalls"};
   return kNames[static_cast<int>(kind)];
 }
 

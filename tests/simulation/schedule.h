@@ -40,10 +40,13 @@ enum class FaultKind {
   // Clocks; drawn apart, too.
   kClockJumps,   // the wall clock of a manager, and back; `other` is how far
   kAskPauseFor,  // a pause that ends at a date, and resume
+  // Disks; drawn apart, too.
+  kDiskStalls,  // of the primary that the node is then
 };
 inline constexpr int kFaultKinds = 21;
 inline constexpr int kAskKinds = 6;
 inline constexpr int kClockKinds = 2;
+inline constexpr int kDiskKinds = 1;
 
 struct Fault {
   FaultKind kind{};

@@ -377,7 +377,7 @@ class Simulation {
     if (!m.memory.primary) return;
     const int node = world_.IndexOf(*m.memory.primary);
     const Server& server = world_.servers()[static_cast<std::size_t>(node)];
-    if (server.answers() && server.writable && server.committed == server.binlog.size() &&
+    if (server.commits() && server.writable && server.committed == server.binlog.size() &&
         world_.Linked(m.place(), node))
       world_.WriteMarker(node, m.memory.epoch, server.name, false);
   }
@@ -387,7 +387,7 @@ class Simulation {
     const int node = world_.IndexOf(*m.memory.primary);
     const Server& server = world_.servers()[static_cast<std::size_t>(node)];
     if (world_.random().Chance(20) || !HoldsLease(m)) return;
-    if (server.answers() && server.writable && server.committed == server.binlog.size() &&
+    if (server.commits() && server.writable && server.committed == server.binlog.size() &&
         world_.Linked(m.place(), node)) {
       world_.WriteGuards(node, copy);
       Trace("guards are written on " + server.name.text + ", change " +
@@ -677,6 +677,11 @@ class Simulation {
         break;
       case FaultKind::kFreeze:
         server.frozen = begins && server.running();
+        break;
+      // Of a replica's disk nothing is known here.
+      case FaultKind::kDiskStalls:
+        server.stalled_since.reset();
+        if (begins && server.answers() && server.writable) server.stalled_since = world_.now();
         break;
       case FaultKind::kCutManager:
         for (std::size_t i = 0; i < managers_.size(); ++i)

@@ -182,7 +182,7 @@ void World::Apply(int node) {
 
 void World::Commit(int node) {
   Server& server = servers_[static_cast<std::size_t>(node)];
-  if (!server.answers()) return;
+  if (!server.commits()) return;
   const std::size_t until =
       server.waits ? std::max(server.committed, std::min(server.acked, server.binlog.size()))
                    : server.binlog.size();
@@ -234,7 +234,7 @@ int World::Append(int node, Transaction transaction) {
 
 int World::WriteAsSomebody(int node) {
   Server& server = servers_[static_cast<std::size_t>(node)];
-  if (!server.answers() || !server.writable) return -1;
+  if (!server.commits() || !server.writable) return -1;
   if (server.binlog.size() - server.committed > 3) return -1;  // every session waits
   Transaction t;
   t.by_client = true;
@@ -327,6 +327,7 @@ void World::Kill(int node, std::optional<Duration> restarts_in) {
   if (!server.running()) return;
   server.phase = ProcessState::Phase::kEnded;
   server.frozen = false;
+  server.stalled_since.reset();
   server.ended_at = now_;
   server.writable = server.human_opened = server.waived = false;
   server.replica_active = false;

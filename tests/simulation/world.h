@@ -89,6 +89,7 @@ struct Server {
   ProcessState::Phase phase = ProcessState::Phase::kNeverStarted;
   bool frozen = false, inhibited = false, fenced = false;
   bool owner_lies = false;  // KnownBad::without_fence: the owner says ended, the server lives
+  std::optional<TimePoint> stalled_since;  // its disk; it answers, and no commit ends
   TimePoint ended_at{};
   std::optional<TimePoint> restarts_at;  // by its owner or by systemd
   int starts = 0;
@@ -116,6 +117,7 @@ struct Server {
 
   bool running() const { return phase == ProcessState::Phase::kRunning; }
   bool answers() const { return running() && !frozen; }
+  bool commits() const { return answers() && !stalled_since; }
 };
 
 class World {
