@@ -92,10 +92,11 @@ TEST(BeaterTest, AHeartbeatThatStallsIsAskedAfterAndNotRepeated) {
   const NodeName node1("node1");
   Beater beater([&](const NodeName&) { return std::make_unique<StallingNode>(server); },
                 SystemClock(), Seconds(1));
+  std::optional<GuardsCopy> guards;  // a manager repeats them until it sees them written
   const auto await = [&](const std::function<bool()>& met) {
     const Deadline deadline(SystemClock(), Seconds(10));
     while (!met() && !deadline.passed()) {
-      beater.Beat({node1, Epoch(3), true, {}, 0});
+      beater.Beat({node1, Epoch(3), true, guards, 0});
       sched_yield();
     }
     return met();
@@ -117,10 +118,10 @@ TEST(BeaterTest, AHeartbeatThatStallsIsAskedAfterAndNotRepeated) {
   set([&] { server.standing.in_commit = false; });  // a lock
   ASSERT_TRUE(await([&] { return !beater.Stalled(node1); }));
 
-  beater.Beat({node1, Epoch(3), true, GuardsCopy{}, 0});
+  guards.emplace();
   ASSERT_TRUE(await([&] {
     const std::lock_guard lock(server.mutex);
-    return server.guards == 1;
+    return server.guards > 0;
   })) << "what people ask for is not held up";
 
   set([&] {
