@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "reconciler/app/manager_parts.h"
+#include "reconciler/substrate/local/disk_writes.h"
 
 namespace pandora_ha {
 namespace {
@@ -137,10 +138,16 @@ void Manager::Parts::MakeBeater() {
     beaten_at.lock_of_another = ManagerLockName(spec.name);
   }
   const auto connect = [wanted](const NodeName& name) { return MakeDatabaseNode(wanted.at(name)); };
+  Beater::DiskWrites disk_writes;
+  if (spec.local) {
+    disk_writes = [nodes = spec.local->directory](const NodeName& name) {
+      return DiskWrites(nodes + "/" + name.text + "/server.pid");
+    };
+  }
   if (!beater) {
-    beater = std::make_unique<Beater>(connect, clock, spec.database.detection.timeout);
+    beater = std::make_unique<Beater>(connect, clock, spec.database.detection.timeout, disk_writes);
   } else if (beaten != wanted || beat_within != spec.database.detection.timeout) {
-    beater->Change(connect, spec.database.detection.timeout);
+    beater->Change(connect, spec.database.detection.timeout, disk_writes);
   }
   beaten = std::move(wanted);
   beat_within = spec.database.detection.timeout;

@@ -29,8 +29,8 @@ constexpr Beater::Words Beater::kGuards{
     "lasts, look at the disk and the table pandora_ha_guards of the primary.",
     "What people asked for is written again."};
 
-Beater::Beater(Connect connect, const Clock& clock, Duration timeout)
-    : clock_(clock), way_{std::move(connect), timeout} {}
+Beater::Beater(Connect connect, const Clock& clock, Duration timeout, DiskWrites disk_writes)
+    : clock_(clock), way_{std::move(connect), timeout, std::move(disk_writes)} {}
 
 Beater::~Beater() {
   Stop();
@@ -45,9 +45,9 @@ void Beater::Stop() {
   asked_.notify_all();
 }
 
-void Beater::Change(Connect connect, Duration timeout) {
+void Beater::Change(Connect connect, Duration timeout, DiskWrites disk_writes) {
   const std::lock_guard lock(mutex_);
-  way_ = {std::move(connect), timeout};
+  way_ = {std::move(connect), timeout, std::move(disk_writes)};
   changed_ = true;
   wanted_.reset();
 }
@@ -85,15 +85,16 @@ void Beater::AskAfter(const Way& way) {
   const auto standing = nodes_.at(left.primary)->AskAfterMarker(Deadline(clock_, way.timeout));
   const TimePoint now = clock_.Now().mono;
   const bool over = standing.ok() && !standing->pending;
-  if (standing.ok() && standing->written != left.written) {
-    // The first answer is compared with nothing, and the write began before it.
-    if (!left.written.empty()) left.since = now;
-    left.written = standing->written;
+  std::string written = way.disk_writes ? way.disk_writes(left.primary) : "";
+  if (written != left.written) {
+    left.since = now;
+    left.written = std::move(written);
   }
   // No answer says nothing new: the last one keeps its date.
   if (standing.ok()) {
     left.stalled.reset();
-    if (standing->in_commit) left.stalled = StalledWrite{left.since, now, standing->doing};
+    if (standing->in_commit && !left.written.empty())
+      left.stalled = StalledWrite{left.since, now, standing->doing};
   }
   // A question that hangs holds a connection, too.
   left.unanswered = standing.ok() ? 0 : std::min(left.unanswered + 1, kMostDoublings);
@@ -117,6 +118,7 @@ void Beater::Carry(const BeatWanted& wanted, const Way& way) {
          kGuards);
   }
   if (!wanted.heartbeat || (left_ && left_->primary == wanted.primary)) return;
+  const std::string before = way.disk_writes ? way.disk_writes(wanted.primary) : "";
   const Instant sent = clock_.Now();
   const Status done =
       node->WriteMarker(wanted.epoch, wanted.primary, sent.wall, Deadline(clock_, way.timeout));
@@ -124,7 +126,7 @@ void Beater::Carry(const BeatWanted& wanted, const Way& way) {
   const std::lock_guard lock(mutex_);
   left_.reset();
   if (!done.ok() && done.error().code == ErrorCode::kTimeout)
-    left_.emplace(Left{wanted.primary, sent.mono, "", std::nullopt, 0, {}});
+    left_.emplace(Left{wanted.primary, sent.mono, before, std::nullopt, 0, {}});
 }
 
 void Beater::Loop() {

@@ -31,9 +31,13 @@ struct BeatWanted {
 class Beater {
  public:
   using Connect = std::function<std::unique_ptr<DatabaseNode>(const NodeName&)>;
+  // Something that is another value when anything of a node's server has reached a disk meanwhile;
+  // empty: not known.
+  using DiskWrites = std::function<std::string(const NodeName&)>;
 
-  // `connect` is called on the beater's thread, once for each node that is ever beaten.
-  Beater(Connect connect, const Clock& clock, Duration timeout);
+  // Both are called on the beater's thread, `connect` once for each node that is ever beaten.
+  // Without `disk_writes` no heartbeat is ever said to wait for its disk.
+  Beater(Connect connect, const Clock& clock, Duration timeout, DiskWrites disk_writes = {});
   // Waits for a beat under way, at most for its timeout.
   ~Beater();
   // Begins to end; the destructor waits.
@@ -41,7 +45,7 @@ class Beater {
 
   // Nodes are connected anew by this, from the next beat on; one that has not begun is dropped.
   // Does not wait.
-  void Change(Connect connect, Duration timeout);
+  void Change(Connect connect, Duration timeout, DiskWrites disk_writes = {});
 
   // Asks for one beat; does nothing while the last one is still under way.
   void Beat(BeatWanted wanted);
@@ -54,6 +58,7 @@ class Beater {
   struct Way {
     Connect connect;
     Duration timeout;
+    DiskWrites disk_writes;
   };
   struct Words;  // of a person who reads the log
   static const Words kHeartbeat, kGuards;
@@ -73,7 +78,7 @@ class Beater {
   struct Left {
     NodeName primary;
     TimePoint since;      // sent, or when something was last written there
-    std::string written;  // MarkerStanding
+    std::string written;  // DiskWrites, as first asked since
     std::optional<StalledWrite> stalled;
     int unanswered = 0;    // questions in a row
     TimePoint ask_from{};  // not before

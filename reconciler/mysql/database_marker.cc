@@ -73,7 +73,7 @@ Result<MarkerStanding> SqlDatabaseNode::AskAfterMarker(Deadline deadline) {
   PHA_TRY(Ready(deadline));
   PHA_ASSIGN_OR_RETURN(const ResultSets answers,
                        Ask(dialect_->AskAfterMarker(options_.session.user), deadline));
-  if (answers.tables.size() < 2) {
+  if (answers.tables.empty()) {
     return answers.stopped_by.value_or(
         Error{ErrorCode::kInternal, "the server at " + Where() + " did not tell of its writes"});
   }
@@ -91,10 +91,6 @@ Result<MarkerStanding> SqlDatabaseNode::AskAfterMarker(Deadline deadline) {
     standing.doing = doing;
   }
   standing.in_commit = standing.in_commit && !for_replica;
-  for (std::size_t table = 1; table < answers.tables.size(); ++table) {
-    for (std::size_t i = 0; i < answers.tables[table].size(); ++i)
-      standing.written += RowReader(answers.tables[table], i).Text("value") + " ";
-  }
   return standing;
 }
 

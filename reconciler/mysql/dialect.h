@@ -72,9 +72,8 @@ class Dialect {
   virtual std::string AskWritable() const = 0;
   virtual bool ReadWritable(const RowReader& row) const = 0;
 
-  // First the marker writes of `admin` and all who wait for a replica, as `ours`, `for_replica`,
-  // `commits` (1 or 0) and `doing`; then, as `value`, counters that move when anything is written
-  // or flushed. None of it opens a file, which a disk that stalls would hold up.
+  // The marker writes of `admin` and all who wait for a replica, as `ours`, `for_replica`,
+  // `commits` (1 or 0) and `doing`. Opens no file, which a disk that stalls would hold up.
   virtual std::string AskAfterMarker(const std::string& admin) const = 0;
 
   virtual std::string CloseForClients(Milliseconds within) const = 0;
@@ -154,7 +153,7 @@ Status ReadAccountsAndRows(const ResultSets& answers, std::size_t first, const W
 ReplicationSeen ReadChannelIn(const RowReader& row, const std::string& source,
                               const std::string& replica);
 
-// The first part of AskAfterMarker(), from a list of sessions with columns of these names.
+// AskAfterMarker() from a list of sessions with columns of these names.
 struct SessionColumns {
   std::string table, id, user, state, info;
 };

@@ -99,10 +99,7 @@ class MariaDbDialect final : public Dialect {
   }
 
   std::string AskAfterMarker(const std::string& admin) const override {
-    return MarkersIn({"information_schema.PROCESSLIST", "ID", "USER", "STATE", "INFO"}, admin) +
-           "; SELECT VARIABLE_VALUE AS value FROM information_schema.GLOBAL_STATUS WHERE "
-           "VARIABLE_NAME IN ('BINLOG_BYTES_WRITTEN','INNODB_DATA_FSYNCS','INNODB_DATA_WRITTEN',"
-           "'INNODB_OS_LOG_WRITTEN') ORDER BY VARIABLE_NAME";
+    return MarkersIn({"information_schema.PROCESSLIST", "ID", "USER", "STATE", "INFO"}, admin);
   }
 
   std::string CloseForClients(Milliseconds within) const override {

@@ -101,11 +101,7 @@ class MySqlDialect final : public Dialect {
   std::string AskAfterMarker(const std::string& admin) const override {
     return MarkersIn({"performance_schema.threads", "PROCESSLIST_ID", "PROCESSLIST_USER",
                       "PROCESSLIST_STATE", "PROCESSLIST_INFO"},
-                     admin) +
-           "; SELECT VARIABLE_VALUE AS value FROM performance_schema.global_status WHERE "
-           "VARIABLE_NAME IN ('Innodb_data_fsyncs','Innodb_data_written','Innodb_os_log_written') "
-           "ORDER BY VARIABLE_NAME; SELECT SUM(COUNT_STAR) AS value FROM "
-           "performance_schema.file_summary_by_event_name";
+                     admin);
   }
 
   std::string CloseForClients(Milliseconds within) const override {

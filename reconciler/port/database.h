@@ -62,7 +62,6 @@ struct MarkerStanding {
   bool pending = false;    // one of a manager is still there
   bool in_commit = false;  // and what it waits for is neither a lock nor an acknowledgement
   std::string doing;       // in the server's words: "Commit"
-  std::string written;     // another value later: something was written or flushed meanwhile
 };
 
 class DatabaseNode {

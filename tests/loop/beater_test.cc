@@ -64,7 +64,8 @@ class StallingNode : public FakeNode {
     std::mutex mutex;
     bool stalls = true;
     int beats = 0, guards = 0;
-    MarkerStanding standing{true, true, "Commit", "0"};
+    MarkerStanding standing{true, true, "Commit"};
+    std::string disk = "0";
   };
   explicit StallingNode(Server& server) : server_(server) {}
   Status WriteMarker(Epoch, const NodeName&, WallTime, Deadline) override {
@@ -91,7 +92,11 @@ TEST(BeaterTest, AHeartbeatThatStallsIsAskedAfterAndNotRepeated) {
   StallingNode::Server server;
   const NodeName node1("node1");
   Beater beater([&](const NodeName&) { return std::make_unique<StallingNode>(server); },
-                SystemClock(), Seconds(1));
+                SystemClock(), Seconds(1),
+                [&](const NodeName&) {
+                  const std::lock_guard lock(server.mutex);
+                  return server.disk;
+                });
   std::optional<GuardsCopy> guards;  // a manager repeats them until it sees them written
   const auto await = [&](const std::function<bool()>& met) {
     const Deadline deadline(SystemClock(), Seconds(10));
@@ -113,8 +118,12 @@ TEST(BeaterTest, AHeartbeatThatStallsIsAskedAfterAndNotRepeated) {
   EXPECT_EQ(beater.Stalled(node1)->since, since);
   set([&] { EXPECT_EQ(server.beats, 1) << "each would hold one more connection"; });
 
-  set([&] { server.standing.written = "1"; });  // the disk moves
+  set([&] { server.disk = "1"; });  // the disk moves
   ASSERT_TRUE(await([&] { return beater.Stalled(node1)->since > since; }));
+  set([&] { server.disk = ""; });  // nobody knows
+  ASSERT_TRUE(await([&] { return !beater.Stalled(node1); }));
+  set([&] { server.disk = "1"; });
+  ASSERT_TRUE(await([&] { return beater.Stalled(node1).has_value(); }));
   set([&] { server.standing.in_commit = false; });  // a lock
   ASSERT_TRUE(await([&] { return !beater.Stalled(node1); }));
 

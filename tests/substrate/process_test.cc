@@ -10,7 +10,10 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <vector>
+
+#include "reconciler/substrate/local/disk_writes.h"
 
 namespace pandora_ha {
 namespace {
@@ -101,6 +104,28 @@ TEST_F(ProcessTest, ALockIsHeldByNobodyByANamedProcessOrByOneThatCannotBeNamed) 
   ASSERT_FALSE(holder.ok());
   EXPECT_NE(holder.error().code, ErrorCode::kNotFound) << holder.error().message;
   std::filesystem::remove(path);
+}
+
+// On a filesystem without a device of its own nothing is known, and that is said, too.
+TEST(DiskWritesTest, WhatReachesADiskMoves) {
+  const std::string directory =
+      std::filesystem::temp_directory_path() / ("disk-writes-test-" + std::to_string(getpid()));
+  std::filesystem::create_directories(directory);
+  const std::string pid_file = directory + "/server.pid", data = directory + "/data";
+  EXPECT_EQ(DiskWrites(pid_file), "") << "there is no such file";
+  std::ofstream(pid_file) << getpid() << "\n";
+  const Descriptor file(open(data.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_TRUE(file.open());
+  const std::string before = DiskWrites(pid_file);
+  const std::string megabyte(1 << 20, 'x');
+  ASSERT_EQ(write(file.get(), megabyte.data(), megabyte.size()), 1 << 20);
+  ASSERT_EQ(fsync(file.get()), 0);
+  const std::string after = DiskWrites(pid_file);
+  std::ofstream(pid_file) << "4194305\n";
+  EXPECT_EQ(DiskWrites(pid_file), "") << "there is no such process";
+  std::filesystem::remove_all(directory);
+  if (before.empty()) GTEST_SKIP() << directory << " has no block device of its own";
+  EXPECT_NE(before, after);
 }
 
 }  // namespace
