@@ -281,7 +281,8 @@ Duration LookAgainIn(const Context& c) {
   }
   Duration wait = detection.interval;
   const DatabaseSeen* writes = c.memory.primary ? FindSeen(c.seen, *c.memory.primary) : nullptr;
-  if (writes != nullptr && writes->stalled_write) wait = std::min(wait, kUpkeepPause);
+  if (writes != nullptr && StalledFor(c.spec, c.seen, *writes) > Duration::zero())
+    wait = std::min(wait, kUpkeepPause);
   // A switchover waits for a calm moment. One that has just been taken up is looked at with other
   // eyes at once.
   const bool needs_help = PrimaryNeedsHelp(c);

@@ -83,9 +83,10 @@ void SayWhoStartsIt(const Situation& s, const DatabaseSeen& node) {
   s.Remedy("wait; when it does not answer for long, see its error log");
 }
 
-// Not long enough for a verdict.
+// Not long enough for a verdict. A disk that was busy a moment ago is only slow.
 void DiagnoseStalledWrite(const Situation& s, const DatabaseSeen& primary) {
-  if (!primary.stalled_write) return;
+  const Duration stalled = StalledFor(s.spec, s.seen, primary);
+  if (stalled == Duration::zero() || stalled < s.spec.database.detection.timeout) return;
   s.Add(FindingCode::kPrimaryStalled, primary.name,
         "A write to the primary " + primary.name.text + " stands in \"" +
             primary.stalled_write->doing + "\", and nothing reaches its disk.");

@@ -80,19 +80,18 @@ TimePoint RestartedUntil(const ClusterSpec& spec, const DatabaseSeen& node) {
   return restarted ? node.process->ended_at + spec.database.restart.allow : TimePoint{};
 }
 
-// Asked after many times within a timeout; an answer that is older says nothing of now.
-bool IsOld(const ClusterSpec& spec, const Observation& seen, const StalledWrite& write) {
-  return seen.taken_at.mono - write.seen_at > 2 * spec.database.detection.timeout;
-}
-
 }  // namespace
 
 bool MustBeReplaced(Life life) {
   return life == Life::kDead || life == Life::kCutOff || life == Life::kStalled;
 }
 
-Duration LooksTake(const DetectionSpec& detection) {
-  return (detection.connect_retries + 1) * detection.timeout;
+// Asked after many times within a timeout: what is older says nothing of now.
+Duration StalledFor(const ClusterSpec& spec, const Observation& seen, const DatabaseSeen& node) {
+  const auto& write = node.stalled_write;
+  if (!write || seen.taken_at.mono - write->seen_at > 2 * spec.database.detection.timeout)
+    return Duration::zero();
+  return write->seen_at - write->since;
 }
 
 bool ShowsLife(Contact contact) {
@@ -125,20 +124,20 @@ Evidence Judge(const ClusterSpec& spec, const Observation& seen, const Memory& m
     return {Life::kRestarting, "its process ended and is being restarted in place", back_by};
   // Outranks silence, too: a look that opens a file hangs with the disk, and replicas go on hearing
   // from such a server.
-  if (const auto& write = database->stalled_write;
-      write && memory.primary == node && !IsOld(spec, seen, *write) &&
-      write->seen_at - write->since >= LooksTake(spec.database.detection)) {
+  const DetectionSpec& detection = spec.database.detection;
+  const int needed = detection.connect_retries + 1;
+  const Duration stalled = StalledFor(spec, seen, *database);
+  if (memory.primary == node && stalled > Duration::zero() &&
+      stalled >= needed * detection.timeout) {
     return {Life::kStalled,
-            "a write of ours has stood in \"" + write->doing + "\" for " +
-                FormatDuration(write->seen_at - write->since) +
-                ", and nothing has reached its disk since",
+            "a write of ours has stood in \"" + database->stalled_write->doing + "\" for " +
+                FormatDuration(stalled) + ", and nothing has reached its disk since",
             std::nullopt};
   }
   if (database->contact == Contact::kAnswered) return {Life::kAlive, "it answers", std::nullopt};
   if (ShowsLife(database->contact))
     return {Life::kRefusesUs, "it refuses us: " + database->contact_error, std::nullopt};
   const NodeMemory& remembered = MemoryOf(memory, node);
-  const int needed = spec.database.detection.connect_retries + 1;
   const std::string contact(ToString(database->contact));
   const std::string count = std::to_string(remembered.failed_looks);
   const std::string looks =

@@ -37,11 +37,12 @@ struct Evidence {
 // brought nothing for so long is silent.
 inline constexpr Duration kChannelSilence = Milliseconds(1200);
 
+// How long nothing has reached the disk of this node while a write of ours stands there, by an
+// answer that is not old; zero: nothing stands.
+Duration StalledFor(const ClusterSpec& spec, const Observation& seen, const DatabaseSeen& node);
+
 // As far as it is the primary, and all else permits.
 bool MustBeReplaced(Life life);
-
-// The declared looks, without the interval before the first of them: how long something must last.
-Duration LooksTake(const DetectionSpec& detection);
 
 // It answered, or refused us: either way something lives there.
 bool ShowsLife(Contact contact);

@@ -26,9 +26,9 @@ const std::vector<FindingRow>& FindingTable() {
        "look at the host and the network; a failover follows as the policy says, or it is said why "
        "not"},
       {F::kPrimaryStalled, kCritical, "The primary answers, and nothing reaches its disk.",
-       "look at the disk of the primary; a failover follows by itself when that lasts as long as "
-       "the "
-       "declared looks, or it is said why not"},
+       "look at the primary's disk; a failover follows by itself when that lasts, or it is said "
+       "why "
+       "not"},
       {F::kPrimaryRefusesUs, kCritical, "The primary is alive and refuses us.",
        "correct the account, the certificate or max_connections; no failover is made for this"},
       {F::kEpochAhead, kCritical, "A node carries a higher epoch than this manager knows.",

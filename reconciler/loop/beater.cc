@@ -10,7 +10,9 @@ namespace pandora_ha {
 namespace {
 // Much less than any verdict that rests on the answers takes.
 constexpr Milliseconds kAskAfterEvery{100};
-constexpr int kMostDoublings = 6;  // of the pause after a question without an answer
+// Of the pause after a question without an answer. Meanwhile no heartbeat is sent, also when the
+// server is well again.
+constexpr int kMostDoublings = 3;
 }  // namespace
 
 struct Beater::Words {

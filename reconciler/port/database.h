@@ -50,13 +50,6 @@ struct Blocker {
   bool operator==(const Blocker&) const = default;
 };
 
-// All calls block until their deadline at the latest. One thread at a time per object, except for
-// WatchDescriptor(). A call that runs out of time gives ErrorCode::kTimeout: the outcome is
-// unknown, and the object opens a new connection for the next call.
-//
-// An implementation may be told to hold a lock on the server (the manager's lock). Then every call
-// below the line "Changes" is refused with kConflict unless the lock was taken on the connection
-// that the call uses and is still there; nothing reaches the server.
 // Where a marker write stands at its server.
 struct MarkerStanding {
   bool pending = false;    // one of a manager is still there
@@ -64,6 +57,13 @@ struct MarkerStanding {
   std::string doing;       // in the server's words: "Commit"
 };
 
+// All calls block until their deadline at the latest. One thread at a time per object, except for
+// WatchDescriptor(). A call that runs out of time gives ErrorCode::kTimeout: the outcome is
+// unknown, and the object opens a new connection for the next call.
+//
+// An implementation may be told to hold a lock on the server (the manager's lock). Then every call
+// below the line "Changes" is refused with kConflict unless the lock was taken on the connection
+// that the call uses and is still there; nothing reaches the server.
 class DatabaseNode {
  public:
   virtual ~DatabaseNode() = default;

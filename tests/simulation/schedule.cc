@@ -48,10 +48,19 @@ Fault RandomFault(Random& random, const WorldKind& kind) {
   return fault;
 }
 
+// Into a schedule that is drawn already: a seed's other faults stay what they were. All of a
+// schedule's faults wait for a healthy cluster, or none does.
+void AddApart(Random& random, Fault fault, Schedule* schedule) {
+  auto& all = schedule->faults;
+  fault.lasts = Milliseconds(random.Between(50, 20000));
+  fault.when_healthy = all.front().when_healthy;
+  fault.at = Milliseconds(fault.when_healthy ? random.Below(4000) : 8000 + random.Below(45000));
+  all.insert(all.begin() + random.Below(static_cast<int>(all.size()) + 1), fault);
+}
+
 void AddAsks(std::uint64_t seed, Schedule* schedule) {
   Random random(seed ^ 0x5eed);
   if (!random.Chance(40)) return;
-  const bool one_at_a_time = schedule->faults.front().when_healthy;
   const int count = random.Between(1, 3);
   for (int i = 0; i < count; ++i) {
     Fault ask;
@@ -59,44 +68,30 @@ void AddAsks(std::uint64_t seed, Schedule* schedule) {
     const int kind = random.Chance(60) ? 0 : random.Below(kAskKinds);
     ask.kind = static_cast<FaultKind>(kFaultKinds + kind);
     ask.node = random.Below(schedule->kind.nodes);
-    ask.lasts = Milliseconds(random.Between(50, 20000));
-    ask.when_healthy = one_at_a_time;
-    ask.at = Milliseconds(one_at_a_time ? random.Below(4000) : 8000 + random.Below(45000));
-    auto& all = schedule->faults;
-    all.insert(all.begin() + random.Below(static_cast<int>(all.size()) + 1), ask);
+    AddApart(random, ask, schedule);
   }
 }
 
 void AddClocks(std::uint64_t seed, Schedule* schedule) {
   Random random(seed ^ 0xc10c);
   if (!random.Chance(30)) return;
-  const bool one_at_a_time = schedule->faults.front().when_healthy;
   for (int count = random.Between(1, 3); count > 0; --count) {
     Fault fault;
     fault.kind = random.Chance(70) ? FaultKind::kClockJumps : FaultKind::kAskPauseFor;
     fault.node = random.Below(schedule->kind.managers);
     fault.other = random.Below(8);
-    fault.lasts = Milliseconds(random.Between(50, 20000));
-    fault.when_healthy = one_at_a_time;
-    fault.at = Milliseconds(one_at_a_time ? random.Below(4000) : 8000 + random.Below(45000));
-    auto& all = schedule->faults;
-    all.insert(all.begin() + random.Below(static_cast<int>(all.size()) + 1), fault);
+    AddApart(random, fault, schedule);
   }
 }
 
 void AddStalls(std::uint64_t seed, Schedule* schedule) {
   Random random(seed ^ 0xd15c);
   if (!random.Chance(25)) return;
-  const bool one_at_a_time = schedule->faults.front().when_healthy;
   for (int count = random.Between(1, 2); count > 0; --count) {
     Fault fault;
     fault.kind = FaultKind::kDiskStalls;
     fault.node = random.Below(schedule->kind.nodes);
-    fault.lasts = Milliseconds(random.Between(50, 20000));
-    fault.when_healthy = one_at_a_time;
-    fault.at = Milliseconds(one_at_a_time ? random.Below(4000) : 8000 + random.Below(45000));
-    auto& all = schedule->faults;
-    all.insert(all.begin() + random.Below(static_cast<int>(all.size()) + 1), fault);
+    AddApart(random, fault, schedule);
   }
 }
 

@@ -106,6 +106,11 @@ TEST_F(ProcessTest, ALockIsHeldByNobodyByANamedProcessOrByOneThatCannotBeNamed) 
   std::filesystem::remove(path);
 }
 
+TEST(KernelHoldsTest, NeitherOneThatRunsNorOneThatHasGone) {
+  EXPECT_FALSE(OnlyTheKernelHolds(getpid()));
+  EXPECT_FALSE(OnlyTheKernelHolds(4194305));
+}
+
 // On a filesystem without a device of its own nothing is known, and that is said, too.
 TEST(DiskWritesTest, WhatReachesADiskMoves) {
   const std::string directory =

@@ -17,8 +17,7 @@ namespace {
 
 struct OpenFiles {
   std::set<dev_t> devices;
-  std::int64_t written_ns =
-      0;  // the last write into one of them, into the kernel's memory at least
+  std::int64_t written_ns = 0;  // last, into the kernel's memory at least
 };
 
 // Standard output and error are logs, and a file without a name is a temporary one: neither is what
