@@ -77,7 +77,7 @@ TEST_P(StalledDisk, ThePrimaryIsReplaced) {
               FormatDuration(Budget()).c_str());
   // MariaDB's replica tries for two seconds to reach its source when it is told to stop, and the
   // kernel keeps the port of a server that cannot end.
-  EXPECT_LT(pause, Budget() + (mysql() ? Milliseconds(1500) : Milliseconds(3500)));
+  EXPECT_LT(pause, Budget() + (mysql() ? Milliseconds(2000) : Milliseconds(4000)));
 
   // What the disk held ends when it answers, and the node comes back.
   disk_->Thaw();

@@ -24,6 +24,8 @@ namespace fs = std::filesystem;
 constexpr int kRestartPlease = 16;
 // Less than a manager waits for its new supervisor.
 constexpr Duration kEndOfAStray = Seconds(5);
+// An ordinary end waits for the disk, too: for the last flush, for large files that go.
+constexpr Duration kHeldByItsDisk = Milliseconds(500);
 
 Status Move(const std::string& from, const std::string& to) {
   if (rename(from.c_str(), to.c_str()) == 0) return Ok();
@@ -463,11 +465,17 @@ void SupervisedServer::Fence() {
 }
 
 void SupervisedServer::LookAtFenced() {
-  if (!ending_fenced() || !OnlyTheKernelHolds(pid_)) return;
+  if (!ending_fenced() || !OnlyTheKernelHolds(pid_)) {
+    held_since_.reset();
+    return;
+  }
+  const TimePoint now = clock_.Now().mono;
+  if (!held_since_) held_since_ = now;
+  if (now - *held_since_ < kHeldByItsDisk) return;
   spent_ = true;
   state_.phase = ProcessState::Phase::kEnded;
   state_.how_ended = DescribeExit(SIGKILL) + "; its disk does not answer and holds what is left";
-  state_.ended_at = clock_.Now().mono;
+  state_.ended_at = now;
   state_.restart_inhibited = true;
   Log(LogLevel::kWarning, "The server is fenced; its disk holds its last threads.",
       {{"pid", std::to_string(pid_)}});

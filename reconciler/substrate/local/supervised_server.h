@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -81,6 +82,7 @@ class SupervisedServer {
   bool end_asked_ = false;  // by Stop() or Fence(): not a crash
   bool mark_unflushed_ = false;
   bool spent_ = false;
+  std::optional<TimePoint> held_since_;  // as each look since then found it
   bool make_anew_ = false;  // the copy begins when the server has ended
   bool restarted_ = false;
   TimePoint restarted_at_{};
