@@ -27,8 +27,7 @@ class FenceOnADisk : public ::testing::Test {
     SupervisorPid(*manager_, server_.Soon());
     SupervisorClient client({server_.directory(), {PANDORA_HA_TEST_SUPERVISOR}, {}}, SystemClock());
     SupervisorRequest start;
-    start.serve = start.serve_again = {"/bin/sh", "-c",
-                                       "while : > " + mount + "/file; do :; done"};
+    start.serve = start.serve_again = {"/bin/sh", "-c", "while : > " + mount + "/file; do :; done"};
     start.initialise.argv = {"/bin/false"};
     const Status started = client.Call(start, server_.Soon());
     ASSERT_TRUE(started.ok()) << started.error().message;

@@ -177,7 +177,12 @@ Result<Descriptor> SupervisedServer::SpawnServer(const std::vector<std::string>&
 }
 
 Status SupervisedServer::Start(const SupervisorRequest& request) {
-  if (busy() && end_asked_) return Error{ErrorCode::kConflict, "the server is being ended"};
+  if (busy() && end_asked_) {
+    return Error{ErrorCode::kConflict,
+                 spent_ ? "its disk holds what is left of the server before; it starts when the "
+                          "disk answers"
+                        : "the server is being ended"};
+  }
   const bool anew = !request.copy_id.empty();
   if (anew && state_.copy && state_.copy->id == request.copy_id) return Ok();  // asked twice
   if (running() && !anew) {

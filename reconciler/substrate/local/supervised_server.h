@@ -83,7 +83,7 @@ class SupervisedServer {
   bool mark_unflushed_ = false;
   bool spent_ = false;
   std::optional<TimePoint> held_since_;  // as each look since then found it
-  bool make_anew_ = false;  // the copy begins when the server has ended
+  bool make_anew_ = false;               // the copy begins when the server has ended
   bool restarted_ = false;
   TimePoint restarted_at_{};
 };
