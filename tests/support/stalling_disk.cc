@@ -4,8 +4,11 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <filesystem>
+#include <fstream>
 #include <vector>
 
 #include "reconciler/substrate/local/process.h"
@@ -43,6 +46,7 @@ Result<std::unique_ptr<StallingDisk>> StallingDisk::Mount(const std::string& fil
 
 StallingDisk::~StallingDisk() {
   Thaw();
+  if (limited_) (void)LimitWrites(0);  // the next device of this number would be slow
   root_ = Descriptor();
   umount2(at_.c_str(), MNT_DETACH);
 }
@@ -56,6 +60,16 @@ Status StallingDisk::Freeze() {
 void StallingDisk::Thaw() {
   if (frozen_) ioctl(root_.get(), kThaw, 0);
   frozen_ = false;
+}
+
+Status StallingDisk::LimitWrites(std::uint64_t bytes_per_second) {
+  struct stat file {};
+  if (fstat(root_.get(), &file) != 0) return SystemError("cannot look at " + at_, errno);
+  std::ofstream limit("/sys/fs/cgroup/blkio/blkio.throttle.write_bps_device");
+  limit << major(file.st_dev) << ':' << minor(file.st_dev) << ' ' << bytes_per_second << std::flush;
+  if (!limit) return Error{ErrorCode::kRefused, "writes to a disk cannot be limited here"};
+  limited_ = true;
+  return Ok();
 }
 
 }  // namespace pandora_ha

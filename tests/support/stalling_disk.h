@@ -2,6 +2,7 @@
 // that is gone. Needs root and a loop device.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -20,13 +21,16 @@ class StallingDisk {
   // Writes wait from now on, in a sleep that no signal ends; reads go on.
   Status Freeze();
   void Thaw();
+  // Bytes per second that are written at most from now on; 0: no limit. kRefused where the kernel
+  // has no such limit (it is that of version 1 of the control groups).
+  Status LimitWrites(std::uint64_t bytes_per_second);
 
  private:
   StallingDisk() = default;
 
   std::string at_;
   Descriptor root_;
-  bool frozen_ = false;
+  bool frozen_ = false, limited_ = false;
 };
 
 }  // namespace pandora_ha
