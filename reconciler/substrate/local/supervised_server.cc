@@ -1,7 +1,6 @@
 #include "reconciler/substrate/local/supervised_server.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,7 +8,6 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 #include <utility>
 
 #include "reconciler/base/log.h"
@@ -27,54 +25,6 @@ constexpr Duration kEndOfAStray = Seconds(5);
 // An ordinary end waits for the disk, too: for the last flush, for large files that go.
 constexpr Duration kHeldByItsDisk = Milliseconds(500);
 
-Status Move(const std::string& from, const std::string& to) {
-  if (rename(from.c_str(), to.c_str()) == 0) return Ok();
-  return SystemError("cannot rename " + from + " to " + to, errno);
-}
-
-constexpr char kGone[] = "data.gone-";
-
-// Gigabytes may take seconds, in which nobody could be fenced.
-void RemoveInBackground(std::vector<std::string> paths) {
-  if (paths.empty()) return;
-  try {
-    std::thread([paths = std::move(paths)] {
-      std::error_code ignored;
-      for (const std::string& path : paths) fs::remove_all(path, ignored);
-    }).detach();
-  } catch (const std::system_error&) {
-    Log(LogLevel::kWarning, "Old data is left for the next supervisor to delete.");
-  }
-}
-
-// Gone at once for everybody else; gives the name under which it waits to be deleted.
-Result<std::string> Rename(const std::string& directory, const std::string& name,
-                           const Clock& clock) {
-  const std::string gone =
-      directory + "/" + kGone + std::to_string(clock.Now().mono.time_since_epoch().count());
-  PHA_TRY(Move(directory + name, gone));
-  return gone;
-}
-
-Status Discard(const std::string& directory, const std::string& name, const Clock& clock) {
-  if (!fs::exists(directory + name)) return Ok();
-  PHA_ASSIGN_OR_RETURN(std::string gone, Rename(directory, name, clock));
-  RemoveInBackground({std::move(gone)});
-  return Ok();
-}
-
-// The id of the copy that a data directory is; empty: it is none, or not whole.
-std::string CopyIn(const std::string& data) {
-  std::string id;
-  std::getline(std::ifstream(data + kCopyMark), id);
-  return id;
-}
-
-void SyncDirectory(const std::string& directory) {
-  const Descriptor fd(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.open()) fsync(fd.get());
-}
-
 // The last lines of a log, for a sentence.
 std::string Tail(const std::string& path) {
   std::ifstream file(path);
@@ -87,9 +37,7 @@ std::string Tail(const std::string& path) {
   return error.empty() ? last : error;
 }
 
-constexpr char kData[] = "/data", kNewData[] = "/data.new", kOldData[] = "/data.old";
-constexpr char kSeedData[] = "/data.seed";  // of a server that only clones, see copier.cc
-constexpr char kStarted[] = "/started";     // there was a server; holds its program
+constexpr char kStarted[] = "/started";  // there was a server; holds its program
 
 std::string DefaultsFile(const std::string& directory) {
   return "--defaults-file=" + directory + "/my.cnf";
@@ -116,19 +64,27 @@ Result<std::vector<ProcessId>> ServersOf(const std::string& directory) {
 
 SupervisedServer::SupervisedServer(std::string directory, const Clock& clock,
                                    std::function<void()> changed)
-    : directory_(std::move(directory)), clock_(clock), changed_(std::move(changed)) {
-  state_.initialised = fs::exists(directory_ + kData);
+    : directory_(std::move(directory)),
+      data_(directory_, clock),
+      clock_(clock),
+      changed_(std::move(changed)) {
+  state_.initialised = data_.exists();
   state_.fenced = fs::exists(directory_ + "/fenced");
   state_.restart_inhibited = true;
 }
 
 // A process found is the server's own word; the file only tells that there was one.
 Status SupervisedServer::Adopt() {
-  for (const char* made : {kNewData, kSeedData}) {
-    // What a predecessor left half done: nobody else may write to what we make anew.
+  // What a predecessor left half done (the second: see copier.cc): nobody else may write to what we
+  // make anew.
+  for (const char* made : {"/data.new", "/data.seed"}) {
     PHA_TRY(EndProcesses("--datadir=" + directory_ + made, Deadline(clock_, kEndOfAStray)));
   }
-  PHA_TRY(FinishSwap());
+  PHA_TRY(data_.Recover());
+  state_.initialised = data_.exists();
+  state_.old_copy = data_.old_exists();
+  if (const std::string id = data_.copy_id(); !id.empty())
+    state_.copy = CopySeen{id, CopySeen::Phase::kInPlace, 0, 0, {}, ""};
   PHA_ASSIGN_OR_RETURN(const auto servers, ServersOf(directory_));
   for (const ProcessId& found : servers) {
     auto process = OpenProcess(found);
@@ -228,12 +184,9 @@ Status SupervisedServer::Start(const SupervisorRequest& request) {
 
 Status SupervisedServer::BeginInitialise() {
   std::error_code failed;
-  PHA_TRY(Discard(directory_, kNewData, clock_));
   fs::remove(directory_ + "/initialise.err", failed);
   ForgetCopyProgress(directory_);
-  if (mkdir((directory_ + "/data.new").c_str(), 0700) != 0) {
-    return SystemError("cannot make " + directory_ + "/data.new", errno);
-  }
+  PHA_TRY(data_.BeginNew());
   PHA_ASSIGN_OR_RETURN(const Descriptor input, InputFile(how_.initialise));
   PHA_ASSIGN_OR_RETURN(process_, SpawnServer(how_.initialise.argv, input.get(), "/initialise.out"));
   work_ = Work::kInitialising;
@@ -281,66 +234,9 @@ void SupervisedServer::OnProcessEnd() {
   }
 }
 
-// A crash between two renames leaves no `data`; FinishSwap() goes on from there. The oldest data is
-// kept: what replaces a copy that was never caught up replaces a copy.
-Status SupervisedServer::PutInPlace() {
-  const std::string& copy = how_.copy_id;
-  if (!copy.empty() && CopyIn(directory_ + kNewData) != copy) {
-    return Error{ErrorCode::kIo,
-                 "the copy in " + directory_ + kNewData + " is not marked as whole"};
-  }
-  const std::string data = directory_ + kData, made = directory_ + kNewData;
-  std::string old;  // where what is there goes; empty: nothing is there
-  if (fs::exists(data)) {
-    if (how_.set_aside) {
-      old = directory_ + "/data.aside-" + copy;
-      PHA_TRY(Move(data, old));
-    } else if (state_.old_copy) {
-      PHA_ASSIGN_OR_RETURN(old, Rename(directory_, kData, clock_));
-    } else {
-      old = directory_ + kOldData;
-      PHA_TRY(Move(data, old));
-    }
-  }
-  if (const Status moved = Move(made, data); !moved.ok()) {
-    if (!old.empty()) PHA_TRY(Move(old, data));
-    return moved;
-  }
-  if (state_.old_copy && !how_.set_aside && !old.empty()) RemoveInBackground({old});
-  SyncDirectory(directory_);
-  state_.old_copy = fs::exists(directory_ + kOldData);
-  return Ok();
-}
-
-// A whole copy is taken; without one the data of before comes back.
-Status SupervisedServer::FinishSwap() {
-  if (!fs::exists(directory_ + kData)) {
-    if (!CopyIn(directory_ + kNewData).empty()) {
-      PHA_TRY(Move(directory_ + kNewData, directory_ + kData));
-    } else if (fs::exists(directory_ + kOldData)) {
-      PHA_TRY(Move(directory_ + kOldData, directory_ + kData));
-    }
-    SyncDirectory(directory_);
-  }
-  state_.initialised = fs::exists(directory_ + kData);
-  state_.old_copy = fs::exists(directory_ + kOldData);
-  if (const std::string id = CopyIn(directory_ + kData); !id.empty())
-    state_.copy = CopySeen{id, CopySeen::Phase::kInPlace, 0, 0, {}, ""};
-  return Ok();
-}
-
-void SupervisedServer::DeleteLeftovers() {
-  std::vector<std::string> paths;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(directory_, ignored)) {
-    if (entry.path().filename().string().starts_with(kGone)) paths.push_back(entry.path().string());
-  }
-  RemoveInBackground(std::move(paths));
-}
-
 Status SupervisedServer::DiscardOld() {
   if (!state_.old_copy) return Ok();
-  PHA_TRY(Discard(directory_, kOldData, clock_));
+  PHA_TRY(data_.DiscardOld());
   state_.old_copy = false;
   changed_();
   return Ok();
@@ -364,10 +260,11 @@ void SupervisedServer::FinishInitialise(const std::string& how, bool succeeded) 
     return GiveUpStarting("making the data directory of " + directory_ + " failed (" + how +
                           "): " + Tail(directory_ + "/initialise.err"));
   }
-  if (const Status placed = PutInPlace(); !placed.ok()) {
+  if (const Status placed = data_.PutInPlace(how_.copy_id, how_.set_aside); !placed.ok()) {
     return GiveUpStarting(placed.error().message);
   }
   state_.initialised = true;
+  state_.old_copy = data_.old_exists();
   if (state_.copy && !how_.copy_id.empty()) state_.copy->phase = CopySeen::Phase::kInPlace;
   how_.copy_id.clear();
   if (const Status begun = BeginServe(how_.serve); !begun.ok()) {
@@ -382,7 +279,7 @@ void SupervisedServer::FailCopy(const std::string& why) {
   state_.copy->why = why;
   state_.starting = false;
   how_.copy_id.clear();
-  if (const Status gone = Discard(directory_, kNewData, clock_); !gone.ok())
+  if (const Status gone = data_.DiscardNew(); !gone.ok())
     Log(LogLevel::kWarning, "What is left of a copy stays.", {{"why", gone.error().message}});
 }
 

@@ -10,6 +10,7 @@
 
 #include "reconciler/base/clock.h"
 #include "reconciler/base/result.h"
+#include "reconciler/substrate/local/data_directory.h"
 #include "reconciler/substrate/local/process.h"
 #include "reconciler/substrate/local/supervisor_protocol.h"
 
@@ -46,9 +47,8 @@ class SupervisedServer {
   // Fenced, and only the kernel holds what is left: to others it has ended. Nothing can be started
   // before it really has.
   bool spent() const { return spent_; }
-  // Deletes, on a thread of its own, what a predecessor had begun to delete.
-  void DeleteLeftovers();
-  // Deletes the data directory of before the last copy, the slow part of it on a thread of its own.
+  void DeleteLeftovers() { data_.DeleteLeftovers(); }
+  // Deletes the data of before the last copy.
   Status DiscardOld();
   // A copy is under way; LookAtCopy() learns how far it is.
   bool copying() const { return work_ == Work::kInitialising && !how_.copy_id.empty(); }
@@ -60,8 +60,6 @@ class SupervisedServer {
   enum class Work { kNone, kInitialising, kServing };
 
   Status BeginInitialise();
-  Status PutInPlace();
-  Status FinishSwap();
   Status BeginServe(const std::vector<std::string>& argv);
   void FinishInitialise(const std::string& how, bool succeeded);
   void FinishServe(const std::string& how, int exit_code);
@@ -71,6 +69,7 @@ class SupervisedServer {
                                  const char* output);
 
   const std::string directory_;
+  DataDirectory data_;
   const Clock& clock_;
   const std::function<void()> changed_;
   ProcessState state_;
