@@ -1,4 +1,4 @@
-// The primary's data lies on a disk that stops answering: its looks go on, its commits do not.
+// The data of one node lies on a disk that stops answering: its looks go on, its writes do not.
 #include <filesystem>
 
 #include "reconciler/substrate/local/local_cluster.h"
@@ -12,8 +12,10 @@ namespace fs = std::filesystem;
 
 class StalledDisk : public OnServers {
  protected:
-  // node1's data moves to a disk of its own while nothing runs: a mount point cannot be renamed,
-  // which is how data is put in place.
+  explicit StalledDisk(NodeName node = kNode1) : node_(std::move(node)) {}
+
+  // Its data moves to a disk of its own while nothing runs: a mount point cannot be renamed, which
+  // is how data is put in place.
   void SetUp() override {
     OnServers::SetUp();
     if (IsSkipped()) return;
@@ -21,7 +23,8 @@ class StalledDisk : public OnServers {
     cluster_->StartManager();
     ASSERT_TRUE(WaitWhole(*cluster_));
     cluster_->StopManager();
-    const std::string nodes = cluster_->spec().local->directory, data = nodes + "/node1/data";
+    const std::string nodes = cluster_->spec().local->directory;
+    const std::string data = nodes + "/" + node_.text + "/data";
     ASSERT_TRUE(StopLocalServers(nodes, {PANDORA_HA_TEST_SUPERVISOR}, SystemClock(),
                                  Deadline(SystemClock(), Seconds(20)))
                     .ok());
@@ -57,6 +60,7 @@ class StalledDisk : public OnServers {
     return detection.interval + (detection.connect_retries + 1) * detection.timeout;
   }
 
+  const NodeName node_;
   std::unique_ptr<TestCluster> cluster_;
   std::unique_ptr<StallingDisk> disk_;
   std::unique_ptr<ClientWriter> writer_;
@@ -95,6 +99,30 @@ TEST_P(StalledDisk, AShortStallIsNoDeath) {
     const std::uint64_t rows = writer_->Count().acknowledged;
     ASSERT_TRUE(WaitUntil("rows", [&] { return writer_->Count().acknowledged > rows + 20; }));
   }
+  EXPECT_EQ(cluster_->Primary(), kNode1);
+  EXPECT_FALSE(HasEvent(*cluster_, "FailoverStarted"));
+  ExpectNoneLost();
+}
+
+class StalledReplica : public StalledDisk {
+ protected:
+  StalledReplica() : StalledDisk(kNode2) {}
+};
+ON_SERVERS(StalledReplica, "MariaDB", "MySQL");
+
+// It answers, and every commit waits for what it cannot write down.
+TEST_P(StalledReplica, WritesGoOnWithoutIt) {
+  const TimePoint frozen = SystemClock().Now().mono;
+  ASSERT_TRUE(disk_->Freeze().ok());
+  ASSERT_TRUE(WaitUntil("rows after a pause",
+                        [&] { return writer_->LongestPauseSince(frozen) > Milliseconds(500); }));
+  std::printf("%s: no row for %s\n", GetParam(),
+              FormatDuration(writer_->LongestPauseSince(frozen)).c_str());
+  // A manager that has just begun lets them wait for a lease.
+  EXPECT_LT(writer_->LongestPauseSince(frozen),
+            cluster_->spec().lease.duration + Budget() + Seconds(1));
+  disk_->Thaw();
+  ASSERT_TRUE(WaitWhole(*cluster_));
   EXPECT_EQ(cluster_->Primary(), kNode1);
   EXPECT_FALSE(HasEvent(*cluster_, "FailoverStarted"));
   ExpectNoneLost();
