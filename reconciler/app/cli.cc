@@ -23,6 +23,7 @@
 #include "reconciler/app/verify_verb.h"
 #include "reconciler/app/version.h"
 #include "reconciler/model/json.h"
+#include "reconciler/spec/problem.h"
 #include "reconciler/spec/validate_command.h"
 #include "reconciler/substrate/local/archiver.h"
 #include "reconciler/substrate/local/copier.h"
@@ -288,12 +289,17 @@ void AddSmall(CLI::App& app, Line* line) {
 bool KnowsCommand(const CLI::App& app, int argc, char** argv) {
   if (argc < 2 || argv[1][0] == '-') return true;
   std::string known;
+  std::vector<std::string> names;
   for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
     if (verb->get_name() == argv[1]) return true;
-    if (!verb->get_group().empty()) known += " " + verb->get_name();
+    if (verb->get_group().empty()) continue;
+    known += " " + verb->get_name();
+    names.push_back(verb->get_name());
   }
-  std::cerr << "pandora-ha: there is no command '" << argv[1] << "'; the commands are" << known
-            << "\n";
+  const std::string nearest = Nearest(argv[1], names);
+  std::cerr << "pandora-ha: there is no command '" << argv[1] << "'"
+            << (nearest.empty() ? "" : " (did you mean '" + nearest + "'?)") << "; the commands are"
+            << known << "\n";
   return false;
 }
 
@@ -303,6 +309,9 @@ int RunCli(int argc, char** argv) {
   CLI::App app{"Keeps a Pandora FMS database writable, replicated and published.", "pandora-ha"};
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "help of every verb");
+  app.set_version_flag(
+      "--version", [] { return VersionParts().front().second; },
+      "the version; `pandora-ha version` tells of all parts");
   Line line;
   line.ask.style = StyleFor(STDOUT_FILENO);
   AddQuestions(app, &line);

@@ -8,6 +8,7 @@
 #include "reconciler/app/ask.h"
 #include "reconciler/app/compat.h"
 #include "reconciler/app/stop_signals.h"
+#include "reconciler/base/environment.h"
 
 namespace pandora_ha {
 namespace {
@@ -210,8 +211,12 @@ void AddForm(CLI::App* verb, AskOptions* ask) {
 }
 
 void AddManager(CLI::App* verb, AskOptions* ask) {
-  verb->add_option("--socket", ask->socket_path, "the manager's socket")
-      ->envname("PANDORA_HA_SOCKET")
+  // Not CLI11's envname(): the verbs share the value, and those that were not asked for would set
+  // it again, over the option.
+  if (const auto named = GetEnvironment("PANDORA_HA_SOCKET"); named && !named->empty())
+    ask->socket_path = *named;
+  verb->add_option("--socket", ask->socket_path,
+                   "the manager's socket; PANDORA_HA_SOCKET says another default")
       ->capture_default_str();
   verb->add_option(
       "--cluster", ask->cluster,

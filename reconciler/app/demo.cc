@@ -156,7 +156,8 @@ void PrintGuide(const ClusterSpec& spec, const DemoOptions& options, std::ostrea
 std::string WriterLine(const DemoWriterCount& count) {
   return "writer: " + std::to_string(count.acknowledged) + " rows acknowledged, longest pause " +
          FormatDuration(count.longest_pause) + ", " + std::to_string(count.cut) + " cut, " +
-         std::to_string(count.refused) + " refused";
+         std::to_string(count.refused) + " refused" +
+         (count.silent_for < Seconds(1) ? "" : "; no row for " + FormatDuration(count.silent_for));
 }
 
 // A line whenever the verdict changes. On a terminal the writer's line below it is rewritten; it
@@ -261,7 +262,8 @@ int DemoCommand(const DemoOptions& asked, std::ostream& out, std::ostream& err) 
   } else if (stopped) {
     code = 0;
   }
-  err << "demo: stopping the servers; MySQL takes some seconds" << std::endl;
+  err << "demo: stopping the servers"
+      << (options.flavor == Flavor::kMySql ? "; MySQL takes some seconds" : "") << std::endl;
   const Status ended = service->clusters().StopServers(Deadline(SystemClock(), kStopWithin));
   if (!ended.ok()) return fail(ended.error().message, 1);
   service.reset();

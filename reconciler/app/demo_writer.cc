@@ -32,8 +32,11 @@ DemoWriter::~DemoWriter() {
 }
 
 DemoWriterCount DemoWriter::Count() const {
+  const TimePoint now = clock_.Now().mono;
   const std::lock_guard lock(mutex_);
-  return count_;
+  DemoWriterCount count = count_;
+  if (last_acknowledged_ != TimePoint{}) count.silent_for = now - last_acknowledged_;
+  return count;
 }
 
 void DemoWriter::Stop() {

@@ -30,6 +30,7 @@ struct DemoWriterCount {
   std::uint64_t refused = 0;  // statements or connections that got an error otherwise
   Duration longest_pause{};   // between two acknowledged rows
   Duration last_pause{};      // the latest one above 100 ms; zero: none yet
+  Duration silent_for{};      // since the last acknowledged row
   std::string last_error;
 };
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "reconciler/app/render.h"
@@ -42,6 +44,30 @@ std::string Guards(const json& document) {
   return out;
 }
 
+constexpr std::size_t kClosedShown = 5;
+
+// Those that are open, and the last of the others.
+std::string Intents(const json& document, const Style& style) {
+  const json& intents = Member(document, "intents");
+  if (!intents.is_array()) return "";
+  const auto open = [](const json& intent) { return TextOf(intent, "state") == "underWay"; };
+  const auto closed =
+      static_cast<std::size_t>(std::count_if(intents.begin(), intents.end(), std::not_fn(open)));
+  std::size_t hidden = closed - std::min(closed, kClosedShown);
+  std::string out;
+  if (hidden > 0)
+    out = "  " + std::to_string(hidden) + " earlier " + (hidden == 1 ? "one" : "ones") +
+          " (`-o json` shows all)\n";
+  for (const json& intent : intents) {
+    if (open(intent) || hidden == 0) {
+      out += "  " + RenderIntent(intent, style);
+    } else {
+      --hidden;
+    }
+  }
+  return out;
+}
+
 Colour ColourOf(const std::string& state) {
   if (state == "done") return Colour::kGood;
   const bool warns = state == "refused" || state == "takenBack" || state == "superseded";
@@ -68,15 +94,18 @@ std::string RenderIntent(const json& record, const Style& style) {
 }
 
 std::string RenderWishes(const json& document, const Style& style) {
-  std::string out = Guards(document);
+  std::string out = Guards(document) + Intents(document, style);
+  if (!out.empty()) out = style(Colour::kHeading, "What people asked for") + "\n" + out;
   const std::string failed_over = TextOf(document, "notAcknowledged");
-  if (!failed_over.empty())
-    out += "  the failover of " + ShortTime(failed_over) +
-           " is not acknowledged yet; `pandora-ha ack` says that a person has seen it\n";
-  if (const json& intents = Member(document, "intents"); intents.is_array()) {
-    for (const json& intent : intents) out += "  " + RenderIntent(intent, style);
-  }
-  return out.empty() ? "" : style(Colour::kHeading, "What people asked for") + "\n" + out;
+  if (failed_over.empty()) return out;
+  if (!out.empty()) out += "\n";
+  out += style(Colour::kHeading, "What waits for a person") + "\n  the failover of " +
+         ShortTime(failed_over) + " is not acknowledged yet";
+  const std::string until = TextOf(document, "coolDownUntil");
+  if (!until.empty())
+    out +=
+        ": until " + ShortTime(until) + " a primary that is only silent is not replaced by itself";
+  return out + "; `pandora-ha ack` says that a person has seen it\n";
 }
 
 }  // namespace pandora_ha

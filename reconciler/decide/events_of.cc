@@ -204,9 +204,10 @@ class Chronicle {
                          (decision_.memory.promotion || HasAny(before_, kPromotionUnderWay));
       if (lost != nullptr && !was_lost && !by_us) {
         Add("ReplicaLost", Severity::kWarning, node.name, lost->says);
-      } else if (was_lost && lost == nullptr && node.name != after_.primary &&
+      } else if (was_lost && lost == nullptr && after_.primary && node.name != after_.primary &&
                  node.replication == "running") {
-        Add("ReplicaBack", Severity::kInfo, node.name, node.name.text + " follows again.");
+        Add("ReplicaBack", Severity::kInfo, node.name,
+            node.name.text + " follows " + after_.primary->text + ".");
       }
     }
   }
@@ -366,7 +367,7 @@ const std::vector<EventRow>& EventTable() {
       {"PrimaryReopened", "The recorded primary was read-only and accepts writes again."},
       {"LossPossible", "A promotion may have lost acknowledged rows."},
       {"ReplicaLost", "A replica is down, unreachable, stopped or broken."},
-      {"ReplicaBack", "A lost replica follows again."},
+      {"ReplicaBack", "A replica that did not follow the primary does."},
       {"DurabilityDegraded", "semiSync is declared and commits do not wait for a replica now."},
       {"DurabilityRestored", "Commits wait for a replica again."},
       {"SplitBrain", "Two nodes accept writes and their histories differ."},

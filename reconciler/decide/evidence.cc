@@ -160,7 +160,7 @@ Evidence Judge(const ClusterSpec& spec, const Observation& seen, const Memory& m
             receiving->silent_at};
   }
   if (testimony.cut_off)
-    return {Life::kCutOff, looks + ", and no replica receives from it", std::nullopt};
+    return {Life::kCutOff, looks + ", and no replica hears from it", std::nullopt};
   if (testimony.stopped) {
     return {Life::kGathering,
             looks + "; replication of " + testimony.stopped->text +

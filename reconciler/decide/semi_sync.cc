@@ -141,6 +141,20 @@ void OutliveRights(Context& c) {
   if (c.memory.promotion) c.memory.promotion->lossless = false;
 }
 
+// It may acknowledge and only not answer us: whether a commit waits at the moment is not known.
+Finding MayWait(const Context& c, const NodeName& primary) {
+  const DetectionSpec& detection = c.spec.database.detection;
+  const Duration looks = detection.interval + (detection.connect_retries + 1) * detection.timeout;
+  Finding finding = MakeFinding(FindingCode::kWritesWait, primary,
+                                "Commits on " + primary.text +
+                                    " may wait: no replica is seen to acknowledge. They go on " +
+                                    "when one does, or without it " + FormatDuration(looks) +
+                                    " after its last sign at the latest.");
+  finding.severity = Severity::kWarning;
+  finding.remedy = "it ends by itself; look at the replica";
+  return finding;
+}
+
 }  // namespace
 
 void TakeRights(Context& c) {
@@ -195,6 +209,8 @@ void KeepSemiSync(Context& c, const DatabaseSeen& primary) {
                     "Commits on " + primary.name.text +
                         " wait, because no replica acknowledges and withoutReplica is block."));
   }
+  if (!blocks && semi_sync.source_waiting && any_right && !anybody_acknowledges)
+    c.decision.findings.push_back(MayWait(c, primary.name));
   c.memory.durability_in_force =
       any_right || blocks ? DurabilityMode::kSemiSync : DurabilityMode::kAsync;
   if (!semi_sync.source_waiting && (any_right || blocks || anybody_acknowledges)) {

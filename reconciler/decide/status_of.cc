@@ -375,9 +375,12 @@ ClusterStatus StatusOf(const ClusterSpec& spec, const Observation& seen, const D
   status.candidates = decision.candidates;
   status.intents = decision.memory.intents;
   status.paused = decision.memory.guards.paused;
-  if (const auto& at = decision.memory.failed_over_at)
+  if (const auto& at = decision.memory.failed_over_at) {
     status.failed_over_at =
         seen.taken_at.wall + std::chrono::round<Milliseconds>(*at - seen.taken_at.mono);
+    const WallTime until = *status.failed_over_at + spec.failover_cool_down;
+    if (until > seen.taken_at.wall) status.cool_down_until = until;
+  }
   status.publication = seen.publication;
   status.document_changes = seen.document_changes;
   status.observed_at = seen.taken_at.wall;

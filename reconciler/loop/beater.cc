@@ -21,15 +21,13 @@ struct Beater::Words {
 };
 
 constexpr Beater::Words Beater::kHeartbeat{
-    "The heartbeat could not be renewed; where that lasts, look at the disk and the heartbeat "
-    "table "
-    "of the primary.",
+    "The heartbeat could not be renewed; where that lasts, commits of the primary wait: for a "
+    "replica (status tells), for a lock on its heartbeat table, or for its disk.",
     "The heartbeat is renewed again."};
 constexpr Beater::Words Beater::kGuards{
-    "What people asked for (pauses, fences) could not be written for the other managers; where "
-    "that "
-    "lasts, look at the disk and the table pandora_ha_guards of the primary.",
-    "What people asked for is written again."};
+    "The guards (pauses, fences, acknowledgements) could not be written for the other managers; "
+    "where that lasts, look at the disk and the table pandora_ha_guards of the primary.",
+    "The guards are written again."};
 
 Beater::Beater(Connect connect, const Clock& clock, Duration timeout, DiskWrites disk_writes)
     : clock_(clock), way_{std::move(connect), timeout, std::move(disk_writes)} {}
@@ -65,6 +63,8 @@ void Beater::Beat(BeatWanted wanted) {
 }
 
 void Beater::Tell(const NodeName& primary, const Status& done, const Words& words) {
+  // That a server is gone, the looks tell.
+  if (!done.ok() && done.error().code == ErrorCode::kUnreachable) return;
   std::string problem = done.ok() ? "" : done.error().message;
   std::string& told = problems_[words.fails];
   if (problem == told) return;

@@ -309,6 +309,7 @@ json ToJson(const ClusterStatus& status) {
   if (status.primary) out["primary"] = status.primary->text;
   if (status.paused) out["paused"] = ToJson(*status.paused);
   if (status.failed_over_at) out["notAcknowledged"] = FormatWallTime(*status.failed_over_at);
+  if (status.cool_down_until) out["coolDownUntil"] = FormatWallTime(*status.cool_down_until);
   return out;
 }
 

@@ -79,6 +79,9 @@ struct ClusterStatus {
   std::optional<Guard> paused;
   // The last failover that no person asked for, until it is acknowledged.
   std::optional<WallTime> failed_over_at;
+  // Until then no primary that only is silent is replaced by itself; none: nothing keeps us from
+  // it.
+  std::optional<WallTime> cool_down_until;
   PublicationSeen publication;
   // What a changed document, taken up since the last look, changed.
   std::vector<std::string> document_changes;
