@@ -121,6 +121,9 @@ std::unique_ptr<Dialect> MakeDialect(const Capabilities& can);
 std::unique_ptr<Dialect> MakeMySqlDialect(const Capabilities& can);
 std::unique_ptr<Dialect> MakeMariaDbDialect(const Capabilities& can);
 
+// The last transaction of each domain, which is what MariaDB calls a position: "0-2-17".
+std::string MariaDbPosition(const GtidSet& set);
+
 // ---- For the two dialects. ----
 
 // Milliseconds of a semi-sync timeout that never comes: ten years. The type's own maximum overflows

@@ -14,8 +14,9 @@ constexpr char kThreadsBack[] =
     "CAST(GREATEST(@@global.slave_parallel_threads, COALESCE(@pandora_ha_threads, 0)) AS SIGNED); ";
 constexpr std::string_view kReadAll = "Slave has read all relay log";
 
-// The last transaction of each domain, which is what MariaDB calls a position.
-std::string Position(const GtidSet& set) {
+}  // namespace
+
+std::string MariaDbPosition(const GtidSet& set) {
   std::map<std::string, std::pair<std::uint64_t, std::string>> last;
   for (const auto& [source, ranges] : set.sources()) {
     auto& entry = last[source.substr(0, source.find('-'))];
@@ -26,6 +27,8 @@ std::string Position(const GtidSet& set) {
   for (const auto& [domain, entry] : last) text += (text.empty() ? "" : ",") + entry.second;
   return text;
 }
+
+namespace {
 
 class MariaDbDialect final : public Dialect {
  public:
@@ -114,7 +117,7 @@ class MariaDbDialect final : public Dialect {
   std::string StartBoth() const override { return "START SLAVE"; }
 
   std::string WaitForExecuted(const GtidSet& received, Milliseconds most) const override {
-    return "SELECT MASTER_GTID_WAIT(" + QuoteLiteral(Position(received)) + ", " +
+    return "SELECT MASTER_GTID_WAIT(" + QuoteLiteral(MariaDbPosition(received)) + ", " +
            SecondsText(most) + ")";
   }
 
@@ -138,7 +141,7 @@ class MariaDbDialect final : public Dialect {
                       "SET GLOBAL slave_net_timeout=" + std::to_string(kNetTimeoutSeconds);
     // A former primary executed what it wrote itself, which gtid_slave_pos does not know: without
     // this it would ask for its own transactions again.
-    sql += "; SET GLOBAL gtid_slave_pos=" + QuoteLiteral(Position(executed));
+    sql += "; SET GLOBAL gtid_slave_pos=" + QuoteLiteral(MariaDbPosition(executed));
     sql += "; CHANGE MASTER TO MASTER_HOST=" + QuoteLiteral(source.address.host) +
            ", MASTER_PORT=" + std::to_string(source.address.port) +
            ", MASTER_USER=" + QuoteLiteral(source.user) +

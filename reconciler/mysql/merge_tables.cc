@@ -192,6 +192,20 @@ Result<std::string> MergeTable::Update(const Row& row, const Replaced& replaced,
   return "UPDATE " + name_ + " SET " + sets + " WHERE " + where;
 }
 
+Result<std::string> MergeTable::Same(const Row& row) const {
+  PHA_ASSIGN_OR_RETURN(const auto assignments, Assignments(row, {}));
+  std::string same;
+  for (std::size_t i = 0; i < assignments.size(); ++i) {
+    const auto& [column, value] = assignments[i];
+    same += (same.empty() ? "" : " AND ") + column + "<=>" + value;
+    // A collation takes two texts for one.
+    const auto* text = std::get_if<std::string>(&*row[i]);
+    if (text != nullptr && !columns_[i].charset.empty())
+      same += " AND CAST(" + column + " AS BINARY)<=>" + HexLiteral(*text);
+  }
+  return same;
+}
+
 Result<std::map<std::string, MergeTable>> ReadMergeTables(Session& session,
                                                           const std::string& schema,
                                                           const std::vector<std::string>& names,

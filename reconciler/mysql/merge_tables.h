@@ -1,5 +1,5 @@
-// The tables of a merge: how their columns are named, and how a value of a binary log becomes SQL.
-// Internal to the merge.
+// The tables of a merge or a rewind: how their columns are named, and how a value of a binary log
+// becomes SQL. Internal to these two.
 #pragma once
 
 #include <map>
@@ -47,6 +47,9 @@ class MergeTable {
   // "UPDATE … SET …", of one row.
   Result<std::string> Update(const Row& row, const Replaced& replaced,
                              const std::string& where) const;
+
+  // A condition that holds for exactly these values (texts byte by byte), and that keys serve.
+  Result<std::string> Same(const Row& row) const;
 
   const std::string& name() const { return name_; }
   bool known() const { return !columns_.empty(); }
