@@ -137,6 +137,10 @@ struct Performer {
     PHA_ASSIGN_OR_RETURN(Host * host, HostOf(hands, a.node));
     return host->StopMerge(a.id, deadline);
   }
+  Status operator()(const RewindServer& a) const {
+    PHA_ASSIGN_OR_RETURN(Host * host, HostOf(hands, a.node));
+    return host->Rewind(a.id, a.place, deadline);
+  }
   Status operator()(const InjectEmpty& a) const {
     return OnNode(hands, a.node, deadline, [which = a.transactions](DatabaseNode& n, Deadline d) {
       return n.InjectEmpty(which, d);

@@ -16,6 +16,7 @@
 #include "reconciler/app/demo.h"
 #include "reconciler/app/merge_rows.h"
 #include "reconciler/app/merge_verb.h"
+#include "reconciler/app/rewind_rows.h"
 #include "reconciler/app/run_command.h"
 #include "reconciler/app/stop_signals.h"
 #include "reconciler/app/text.h"
@@ -283,6 +284,10 @@ void AddSmall(CLI::App& app, Line* line) {
   CLI::App* merge = app.add_subcommand("merge-job", "bring an archive into the primary")->group("");
   merge->add_option("--merge-of", line->directory, "the node's own")->required();
   merge->callback([line] { line->chosen = [] { return RunMerger(); }; });
+  CLI::App* rewind =
+      app.add_subcommand("rewind-job", "take back what a node committed by itself")->group("");
+  rewind->add_option("--rewind-of", line->directory, "the node's own")->required();
+  rewind->callback([line] { line->chosen = [] { return RunRewinder(); }; });
 }
 
 // CLI11 only says that a command is required.

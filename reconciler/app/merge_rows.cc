@@ -74,10 +74,7 @@ Status MergeAsOrdered(const MergeOrder& order, JobProgress& progress) {
   MergeInto what;
   what.archive = order.archive;
   what.primary = order.primary;
-  what.session.address = order.address;
-  what.session.user = order.user;
-  what.session.password = order.password;
-  what.session.tls = order.tls;
+  what.session = {order.login.address, order.login.user, order.login.password, order.login.tls};
   what.epoch = order.epoch;
   what.progress = [&](std::uint64_t done, std::uint64_t all) {
     progress.Tell(static_cast<std::int64_t>(done), static_cast<std::int64_t>(all));

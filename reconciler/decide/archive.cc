@@ -61,4 +61,10 @@ void ArchiveWhereDiverged(Context& c, const DatabaseSeen& node) {
        kStartStep, {IsReadOnly{node.name}});
 }
 
+bool HasArchive(const DatabaseSeen& node, const NodeMemory& remembered) {
+  const auto& archive = node.process->archive;
+  return archive && archive->id == remembered.archive->id &&
+         archive->phase == ArchiveSeen::Phase::kDone;
+}
+
 }  // namespace pandora_ha

@@ -13,4 +13,8 @@ bool IsArchived(const NodeMemory& node);
 // again after a failure. What the node committed since makes another archive.
 void ArchiveWhereDiverged(Context& c, const DatabaseSeen& node);
 
+// The owner of its process sees the archive that the memory speaks of. REQUIRES: IsArchived(), and
+// the process is known.
+bool HasArchive(const DatabaseSeen& node, const NodeMemory& remembered);
+
 }  // namespace pandora_ha

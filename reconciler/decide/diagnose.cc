@@ -250,6 +250,21 @@ void DiagnoseMerge(const Situation& s, const NodeName& name, const NodeMemory& n
   s.Add(FindingCode::kNodeMerging, name, what + "being merged into " + primary + how_far + ".");
 }
 
+void DiagnoseRewind(const Situation& s, const NodeName& name, const NodeMemory& node) {
+  if (!node.rewind || node.rewind->refused) return;
+  const DatabaseSeen* seen = FindSeen(s.seen, name);
+  const auto& work =
+      seen != nullptr && seen->process.known() ? seen->process->rewind : std::nullopt;
+  std::string how_far;
+  if (work && work->id == node.rewind->id && work->all > 0) {
+    how_far = ": " + std::to_string(work->done) + " of " + std::to_string(work->all) + " rows";
+  } else if (!node.rewind->why.empty()) {
+    how_far = "; a try has failed: " + node.rewind->why;
+  }
+  s.Add(FindingCode::kNodeRewinding, name,
+        "What " + name.text + " committed by itself is being taken back on it" + how_far + ".");
+}
+
 void DiagnoseDivergence(const Situation& s, const NodeName& name, const NodeMemory& node) {
   const bool archived = IsArchived(node);
   const std::uint64_t count = archived ? node.archive->divergence.transactions
@@ -260,6 +275,7 @@ void DiagnoseDivergence(const Situation& s, const NodeName& name, const NodeMemo
     says += "; " + Describe(node.archive->divergence) + ", kept in " + node.archive->place;
   if (IsMerged(s.memory, node))
     says += "; in " + s.memory.primary->text + ": " + Describe(node.merge->rows);
+  if (node.rewind && node.rewind->refused) says += "; only a copy helps: " + node.rewind->why;
   s.Add(FindingCode::kNodeDiverged, name, says + ".");
   if (archived && node.archive->divergence.OnlyMarks()) {
     s.out->back().severity = Severity::kWarning;
@@ -273,6 +289,7 @@ void DiagnoseDivergence(const Situation& s, const NodeName& name, const NodeMemo
               ".");
   }
   DiagnoseMerge(s, name, node);
+  DiagnoseRewind(s, name, node);
 }
 
 void DiagnoseReplica(const Situation& s, const DatabaseSeen& node, const DatabaseNodeSpec* source) {

@@ -43,6 +43,7 @@ class Chronicle {
     Rebuilds();
     Archives();
     Merges();
+    Rewinds();
     Replicas();
     Durability();
     Findings();
@@ -228,11 +229,11 @@ class Chronicle {
   // Told by an event of their own, or passing by in every start of a channel.
   static bool ToldElsewhere(FindingCode code) {
     static const FindingCode codes[] = {
-        kPromotionUnderWay, kFailoverBlocked,   kReplicaDown,       kReplicaUnreachable,
-        kReplicaBroken,     kReplicaStopped,    kReplicaConnecting, kReplicaLagUnknown,
-        kSuspended,         kSemiSyncDegraded,  kNodeRebuilding,    kRebuildFailed,
-        kArchiveFailed,     kNodeMerging,       kMergeFailed,       kNoPrimaryYet,
-        kPrimaryReadOnly,   kSemiSyncNotWaiting};
+        kPromotionUnderWay, kFailoverBlocked,  kReplicaDown,       kReplicaUnreachable,
+        kReplicaBroken,     kReplicaStopped,   kReplicaConnecting, kReplicaLagUnknown,
+        kSuspended,         kSemiSyncDegraded, kNodeRebuilding,    kRebuildFailed,
+        kArchiveFailed,     kNodeMerging,      kMergeFailed,       kNodeRewinding,
+        kNoPrimaryYet,      kPrimaryReadOnly,  kSemiSyncNotWaiting};
     return std::find(std::begin(codes), std::end(codes), code) != std::end(codes);
   }
 
@@ -285,6 +286,18 @@ class Chronicle {
       Add("RowsMerged", Severity::kWarning, node.name,
           "What " + node.name.text + " committed by itself, kept in " + node.archive + ": " +
               Describe(*node.merged) + ".");
+    }
+  }
+
+  void Rewinds() {
+    for (const NodeStatus& node : after_.nodes) {
+      if (Find(before_, kNodeRewinding, node.name) == nullptr ||
+          Find(after_, kNodeRewinding, node.name) != nullptr ||
+          Find(after_, kNodeDiverged, node.name) != nullptr || HasAny(after_, kAnotherManagerActs))
+        continue;
+      Add("NodeRewound", Severity::kWarning, node.name,
+          "What " + node.name.text +
+              " committed by itself was taken back on it; it stays archived.");
     }
   }
 
@@ -379,6 +392,9 @@ const std::vector<EventRow>& EventTable() {
       {"RowsMerged",
        "The primary was given what a node committed by itself; what it did not take is counted."},
       {"MergeFailed", "What a node committed by itself could not be merged; the message says why."},
+      {"NodeRewound",
+       "What a node committed by itself was taken back on it, in place of a copy; it stays in its "
+       "archive."},
       {"NodeDiverged", "A node has transactions that the primary lacks."},
       {"StepFailed", "A step of a plan failed, or its outcome is not known."},
       {"FindingRaised", "Something else worth a look appeared; the message begins with its code."},

@@ -51,6 +51,8 @@ const std::vector<FindingRow>& FindingTable() {
       {F::kMergeFailed, kCritical, "What a node committed by itself could not be merged.",
        "see the reason; given up, `pandora-ha merge NODE --config FILE` brings the rows into the "
        "primary, and `pandora-ha resync NODE` makes the node anew"},
+      {F::kNodeRewinding, kWarning, "A node's own transactions are being taken back on it.",
+       "wait; they stay in the archive, and the node follows when they are gone"},
       {F::kAccessDenied, kCritical, "A node refuses our account.",
        "correct user, password or grants"},
       {F::kTlsRefused, kCritical, "A node fails the TLS check.",

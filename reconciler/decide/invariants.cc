@@ -136,6 +136,16 @@ void CheckRebuild(Check& check, const RebuildServer& rebuild) {
                 8, rebuild.node.text + " is made anew over rows that may be nowhere else");
 }
 
+// Invariant 8: nothing is taken back that is nowhere else.
+void CheckRewind(Check& check, const RewindServer& rewind) {
+  const Memory& memory = check.decision.memory;
+  const NodeMemory& remembered = MemoryOf(memory, rewind.node);
+  check.Require(memory.primary != rewind.node && !memory.promotion && memory.primary_lost.empty() &&
+                    remembered.history == History::kDiverged && IsArchived(remembered) &&
+                    remembered.archive->place == rewind.place,
+                8, "rows of " + rewind.node.text + " are taken back that may be nowhere else");
+}
+
 // Invariant 8: what the primary is made to count as executed is nobody's row.
 void CheckInjection(Check& check, const InjectEmpty& inject) {
   const NodeMemory& from = MemoryOf(check.decision.memory, inject.of);
@@ -173,6 +183,7 @@ std::vector<Violation> CheckInvariants(const ClusterSpec& spec, const Observatio
     }
     if (const auto* rebuild = std::get_if<RebuildServer>(&step.action))
       CheckRebuild(check, *rebuild);
+    if (const auto* rewind = std::get_if<RewindServer>(&step.action)) CheckRewind(check, *rewind);
     if (const auto* inject = std::get_if<InjectEmpty>(&step.action)) CheckInjection(check, *inject);
   }
   // Invariant 2: the right goes before the waiting goes.

@@ -45,13 +45,6 @@ bool CanCopy(ResyncMethod method, Flavor flavor) {
   return false;
 }
 
-// The owner of its process sees the archive that the memory speaks of.
-bool HasArchive(const DatabaseSeen& node, const NodeMemory& remembered) {
-  const auto& archive = node.process->archive;
-  return archive && archive->id == remembered.archive->id &&
-         archive->phase == ArchiveSeen::Phase::kDone;
-}
-
 // What may be lost with the node's own data.
 std::string WhyNotOver(const DatabaseSeen& node, const Memory& memory) {
   const NodeMemory& remembered = MemoryOf(memory, node.name);
@@ -194,15 +187,6 @@ void Order(Context& c, const DatabaseSeen& node, IntentRecord* record) {
        {IsWritable{primary.name}});
 }
 
-// Its own rows are to stay in their archive only, or the primary was given them, or there are none.
-bool MayGoWithItsRows(const ClusterSpec& spec, const Memory& memory, const NodeMemory& node) {
-  const SplitBrainSpec& declared = spec.database.split_brain;
-  return node.history == History::kDiverged && IsArchived(node) &&
-         declared.rejoin != SplitBrainRejoin::kWait &&
-         (declared.rows == SplitBrainRows::kArchive || node.archive->divergence.OnlyMarks() ||
-          (declared.rows == SplitBrainRows::kMerge && IsMerged(memory, node)));
-}
-
 // No copy of the present attempt is seen.
 void OrderOrWait(Context& c, const DatabaseSeen& node, IntentRecord* record) {
   Rebuild& rebuild = *MemoryOf(c.memory, node.name).rebuild;
@@ -240,6 +224,14 @@ bool MayBeMadeAnew(const Context& c, const DatabaseSeen& node) {
 }
 
 }  // namespace
+
+bool MayGoWithItsRows(const ClusterSpec& spec, const Memory& memory, const NodeMemory& node) {
+  const SplitBrainSpec& declared = spec.database.split_brain;
+  return node.history == History::kDiverged && IsArchived(node) &&
+         declared.rejoin != SplitBrainRejoin::kWait &&
+         (declared.rows == SplitBrainRows::kArchive || node.archive->divergence.OnlyMarks() ||
+          (declared.rows == SplitBrainRows::kMerge && IsMerged(memory, node)));
+}
 
 std::string WhyNoRebuild(const ClusterSpec& spec, const Observation& seen, const Memory& memory,
                          const NodeName& node, bool set_aside) {

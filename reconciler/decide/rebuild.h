@@ -8,6 +8,9 @@
 
 namespace pandora_ha {
 
+// Its own rows are to stay in their archive only, or the primary was given them, or there are none.
+bool MayGoWithItsRows(const ClusterSpec& spec, const Memory& memory, const NodeMemory& node);
+
 // What keeps the node's data from being made anew now, a clause; empty: nothing does. Invariant 8:
 // only from the recorded primary, and never over rows that may be nowhere else, unless `set_aside`.
 std::string WhyNoRebuild(const ClusterSpec& spec, const Observation& seen, const Memory& memory,

@@ -11,6 +11,7 @@
 #include "reconciler/decide/marks.h"
 #include "reconciler/decide/merge.h"
 #include "reconciler/decide/rebuild.h"
+#include "reconciler/decide/rewind.h"
 #include "reconciler/decide/semi_sync.h"
 
 namespace pandora_ha {
@@ -61,7 +62,7 @@ void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& p
   ArchiveWhereDiverged(c, node);
   EnterMarks(c, node);
   MergeWhereDeclared(c, node);
-  RebuildWhereDeclared(c, node);
+  if (!RewindWhereDeclared(c, node)) RebuildWhereDeclared(c, node);
   if (remembered.history != History::kContained || WhyUnfit(c.spec, c.seen, node.name)) return;
   if (!state.semi_sync.source_enabled && state.replication &&
       FollowsWell(*state.replication, primary)) {

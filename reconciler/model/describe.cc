@@ -113,6 +113,9 @@ std::string Describe(const Action& action) {
           [](const StopMerge& a) {
             return "end the merge of what " + a.node.text + " committed by itself";
           },
+          [](const RewindServer& a) {
+            return "take back on " + a.node.text + " what it committed by itself";
+          },
           [](const InjectEmpty& a) {
             return "enter " + a.transactions.ToString() + " of " + a.of.text +
                    " into the history of " + a.node.text + " as empty transactions";

@@ -175,6 +175,12 @@ json ProcessToJson(const ProcessState& process, const Instant& now) {
     if (merge.phase == MergeSeen::Phase::kDone) out["merge"]["rows"] = ToJson(merge.rows);
     if (!merge.why.empty()) out["merge"]["why"] = merge.why;
   }
+  if (process.rewind) {
+    const JobSeen& rewind = *process.rewind;
+    out["rewind"] = {
+        {"phase", ToString(rewind.phase)}, {"rows", rewind.done}, {"allRows", rewind.all}};
+    if (!rewind.why.empty()) out["rewind"]["why"] = rewind.why;
+  }
   return out;
 }
 

@@ -95,6 +95,14 @@ json NodeToJson(const NodeMemory& node) {
                     {"waitsFor", node.merge->waits_for},
                     {"why", node.merge->why}};
   }
+  if (node.rewind) {
+    out["rewind"] = {{"id", node.rewind->id},
+                     {"archive", node.rewind->archive},
+                     {"failures", node.rewind->failures},
+                     {"refused", node.rewind->refused},
+                     {"notBefore", Count(node.rewind->not_before)},
+                     {"why", node.rewind->why}};
+  }
   if (!node.rebuild_failed.empty()) out["rebuildFailed"] = node.rebuild_failed;
   return out;
 }
@@ -223,6 +231,15 @@ static void ReadFields(Fields& fields, Merge* out) {
   fields.Need("why", &out->why);
 }
 
+static void ReadFields(Fields& fields, Rewind* out) {
+  fields.Need("id", &out->id);
+  fields.Need("archive", &out->archive);
+  fields.Need("failures", &out->failures);
+  fields.Need("refused", &out->refused);
+  fields.Need("notBefore", &out->not_before);
+  fields.Need("why", &out->why);
+}
+
 static void ReadFields(Fields& fields, NodeMemory* out) {
   fields.Need("failedLooks", &out->failed_looks);
   fields.Need("attemptsCounted", &out->attempts_counted);
@@ -248,6 +265,7 @@ static void ReadFields(Fields& fields, NodeMemory* out) {
   fields.May("rebuild", &out->rebuild);
   fields.May("archive", &out->archive);
   fields.May("merge", &out->merge);
+  fields.May("rewind", &out->rewind);
   fields.May("rebuildFailed", &out->rebuild_failed);
 }
 

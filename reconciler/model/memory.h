@@ -106,6 +106,18 @@ struct Merge {
   bool operator==(const Merge&) const = default;
 };
 
+// The archived rows being taken back on the node itself, in place of a copy.
+struct Rewind {
+  std::string id;       // of the present try
+  std::string archive;  // Archive::id
+  int failures = 0;
+  bool refused = false;    // only a copy helps
+  TimePoint not_before{};  // of the order; once it is given, of its repetition
+  std::string why;         // the last try failed
+
+  bool operator==(const Rewind&) const = default;
+};
+
 struct NodeMemory {
   // Failed looks since the last answer. A look that was never finished is not counted.
   int failed_looks = 0;
@@ -147,6 +159,7 @@ struct NodeMemory {
   std::optional<Rebuild> rebuild;
   std::optional<Archive> archive;  // the last one; its rows may have been merged or lost since
   std::optional<Merge> merge;
+  std::optional<Rewind> rewind;
   std::string rebuild_failed;  // why the last one was given up; empty: none was, or it was seen to
 
   bool operator==(const NodeMemory&) const = default;

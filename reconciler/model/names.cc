@@ -151,6 +151,8 @@ std::string_view ToString(FindingCode code) {
       return "NodeMerging";
     case FindingCode::kMergeFailed:
       return "MergeFailed";
+    case FindingCode::kNodeRewinding:
+      return "NodeRewinding";
     case FindingCode::kNodeRebuilding:
       return "NodeRebuilding";
     case FindingCode::kRebuildFailed:

@@ -185,6 +185,7 @@ struct JobSeen {
   std::int64_t done = 0, all = 0;  // so far, and the whole (0: not known yet)
   std::string why;                 // it failed
   bool not_now = false;            // it failed by what is in its way now, and may go later
+  bool never = false;              // it failed by what no repetition changes
 
   bool operator==(const JobSeen&) const = default;
 };
@@ -222,6 +223,7 @@ struct ProcessState {
   bool old_copy = false;                 // the data directory of before the copy is still there
   std::optional<ArchiveSeen> archive{};  // none: none was ordered, and none is there
   std::optional<MergeSeen> merge{};      // likewise
+  std::optional<JobSeen> rewind{};       // likewise (RewindServer); in rows
 
   bool operator==(const ProcessState&) const = default;
 };

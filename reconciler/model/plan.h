@@ -153,6 +153,15 @@ struct StopMerge {
   bool operator==(const StopMerge&) const = default;
 };
 
+// Takes back on the node what it committed by itself and is archived (docs/decisions/0021). Returns
+// when that has begun; DatabaseSeen::process tells the rest.
+struct RewindServer {
+  NodeName node;
+  std::string id;     // of this order; the same again changes nothing
+  std::string place;  // of the archive
+  bool operator==(const RewindServer&) const = default;
+};
+
 // MySQL: what only `of` executed, and nobody misses, gets an empty place in the history of `node`,
 // the primary; `of` can follow it then (docs/decisions/0018).
 struct InjectEmpty {
@@ -162,11 +171,11 @@ struct InjectEmpty {
   bool operator==(const InjectEmpty&) const = default;
 };
 
-using Action =
-    std::variant<StartServer, FenceServer, SetReadOnly, EndTransactions, DrainClients,
-                 WithdrawPublication, StopReceiving, ApplyReceived, LeaveReplication, SetSemiSync,
-                 Provision, OpenWritable, WriteMarker, Publish, ReplicateFrom, RebuildServer,
-                 DiscardOldCopy, ArchiveOwnRows, MergeOwnRows, StopMerge, InjectEmpty>;
+using Action = std::variant<StartServer, FenceServer, SetReadOnly, EndTransactions, DrainClients,
+                            WithdrawPublication, StopReceiving, ApplyReceived, LeaveReplication,
+                            SetSemiSync, Provision, OpenWritable, WriteMarker, Publish,
+                            ReplicateFrom, RebuildServer, DiscardOldCopy, ArchiveOwnRows,
+                            MergeOwnRows, StopMerge, RewindServer, InjectEmpty>;
 
 // ---- Conditions: asked again immediately before a step. -----------------------------------------
 
@@ -239,6 +248,7 @@ enum class FindingCode {
   kArchiveFailed,
   kNodeMerging,
   kMergeFailed,
+  kNodeRewinding,
   kNodeRebuilding,
   kRebuildFailed,
   kReceivedTailLost,

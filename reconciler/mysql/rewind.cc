@@ -119,18 +119,15 @@ Result<RewindReport> Rewinder::Run() {
 Status Rewinder::Prepare() {
   PHA_ASSIGN_OR_RETURN(
       const Rows rows,
-      node_.Query("SELECT @@global.read_only AS closed, (SELECT COUNT(*) FROM "
-                  "information_schema.PROCESSLIST WHERE COMMAND LIKE 'Slave%') AS threads, "
-                  "GET_LOCK('pandora_ha_rewind', 1) AS alone",
+      node_.Query("SELECT @@global.read_only AS closed, GET_LOCK('pandora_ha_rewind', 1) AS alone",
                   Soon()));
   const RowReader row(rows, 0);
   if (!row.True("closed")) return Error{ErrorCode::kConflict, "the node is not read-only"};
   if (!row.True("alone")) return Error{ErrorCode::kConflict, "it is being rewound already"};
-  if (row.Number("threads").value_or(1) > 0)
-    return Error{ErrorCode::kConflict, "the node replicates; it must be stopped first"};
   // Nothing of this is a transaction of the node. A value of 0 is one, not "the next number".
   return Write(
-      "SET SESSION sql_log_bin=0, foreign_key_checks=0, sql_mode='NO_AUTO_VALUE_ON_ZERO'; "
+      "STOP ALL SLAVES; SET SESSION sql_log_bin=0, foreign_key_checks=0, "
+      "sql_mode='NO_AUTO_VALUE_ON_ZERO'; "
       "CREATE TABLE IF NOT EXISTS " +
       ledger_ + " (archive VARCHAR(255) NOT NULL PRIMARY KEY) ENGINE=InnoDB");
 }
@@ -204,10 +201,11 @@ Status Rewinder::UndoPart(const std::string& sql, std::uint64_t rows) {
   return Error{ErrorCode::kUnsupported, "a row is not as its binary log left it"};
 }
 
-// The position first: a crash before the last statement then leaves a node that knows what it has,
-// or that still says that it diverged.
+// The channel has stopped at what is undone now, and would not go on by itself. The position first:
+// a crash before the last statement then leaves a node that knows what it has, or that still says
+// that it diverged.
 Status Rewinder::BeginLogsAnew(const GtidSet& kept) {
-  PHA_TRY(Write("SET GLOBAL gtid_strict_mode=0; SET GLOBAL gtid_slave_pos=" +
+  PHA_TRY(Write("RESET SLAVE ALL; SET GLOBAL gtid_strict_mode=0; SET GLOBAL gtid_slave_pos=" +
                 QuoteLiteral(MariaDbPosition(kept))));
   PHA_TRY(Write("RESET MASTER"));
   return Write("SET GLOBAL gtid_binlog_state=" + QuoteLiteral(kept.ToString()) +

@@ -21,7 +21,6 @@ constexpr Part kParts[] = {
     {"spec.database.splitBrain",
      "only on substrate local are a diverged node's own rows archived and merged, and it made "
      "anew"},
-    {"spec.database.splitBrain.rejoin", "a diverged node is made anew by a copy, not rewound"},
     {"spec.database.resync",
      "only substrate local makes a replica anew, and not by dump or script"},
     {"spec.database.virtualIP", "no address is moved; use the writer endpoint or the hosts file"},
@@ -69,9 +68,7 @@ std::vector<NotReconciledPart> FindNotReconciled(const ClusterSpec& spec, const 
     const bool reconciled =
         (local && path == "spec.database.configuration") ||
         (copies && path == "spec.database.resync") ||
-        (local && path == "spec.database.splitBrain") ||
-        (path == "spec.database.splitBrain.rejoin" &&
-         (!local || spec.database.split_brain.rejoin != SplitBrainRejoin::kRewind));
+        (local && path == "spec.database.splitBrain");
     if (!reconciled && Stated(root, part.path) != nullptr)
       parts.push_back({part.path, part.sentence});
   }

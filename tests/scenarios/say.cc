@@ -37,6 +37,15 @@ bool Script::SayOfProcess(const std::string& name, const Phrase& phrase) {
     archive.divergence.transactions = std::stoull(phrase.at(4)) + archive.divergence.marks;
     if (const std::uint64_t events = std::stoull(phrase.at(1)); events > 0)
       archive.divergence.tables["pandora.tevento"].inserted = events;
+  } else if (Starts(phrase, {"rewinding"})) {  // rewinding 3 of 12
+    node.process.rewind->done = std::stoll(phrase.at(1));
+    node.process.rewind->all = std::stoll(phrase.at(3));
+  } else if (Starts(phrase, {"rewind", "failed"}) || Starts(phrase, {"rewind", "refused"})) {
+    node.process.rewind->phase = JobSeen::Phase::kFailed;
+    node.process.rewind->never = phrase.at(1) == "refused";
+    node.process.rewind->why = phrase.at(2);
+  } else if (Starts(phrase, {"rewound"})) {
+    node.process.rewind->phase = JobSeen::Phase::kDone;
   } else if (Starts(phrase, {"merging"})) {  // merging 3 of 12
     node.process.merge->done = std::stoll(phrase.at(1));
     node.process.merge->all = std::stoll(phrase.at(3));

@@ -66,6 +66,11 @@ struct Performer {
     merge.why = "a manager ended it";
     return "";
   }
+  std::string operator()(const RewindServer& a) const {
+    world.nodes.at(name).process.rewind = JobSeen{};
+    world.nodes.at(name).process.rewind->id = a.id;
+    return "";
+  }
   std::string operator()(const InjectEmpty& a) const {
     state().executed = state().executed.Union(a.transactions);
     return "";

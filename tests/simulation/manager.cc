@@ -155,6 +155,7 @@ bool Perform(World& world, const Manager& manager, const Action& action,
           },
           [&](const MergeOwnRows&) { return false; },
           [&](const StopMerge&) { return false; },
+          [&](const RewindServer&) { return false; },
           [&](const FenceServer&) {
             if (!owned) return false;
             if (world.bad().without_fence) {

@@ -35,7 +35,8 @@ bool IsOfProcess(const Action& action) {
          std::holds_alternative<RebuildServer>(action) ||
          std::holds_alternative<DiscardOldCopy>(action) ||
          std::holds_alternative<ArchiveOwnRows>(action) ||
-         std::holds_alternative<MergeOwnRows>(action) || std::holds_alternative<StopMerge>(action);
+         std::holds_alternative<MergeOwnRows>(action) ||
+         std::holds_alternative<StopMerge>(action) || std::holds_alternative<RewindServer>(action);
 }
 
 }  // namespace

@@ -107,14 +107,16 @@ TEST_F(JobTest, TellsHowFarItIsAndWhyItFailed) {
   EXPECT_EQ(run_->Start("b", Does("true")).error().code, ErrorCode::kConflict);
   run_->Stop();
 
-  for (const bool in_its_way : {true, false}) {
-    const std::string id = in_its_way ? "b" : "c";
+  for (const ErrorCode code :
+       {ErrorCode::kConflict, ErrorCode::kInvalid, ErrorCode::kUnsupported}) {
+    const std::string id = std::to_string(static_cast<int>(code));
     ASSERT_TRUE(run_->Start(id, Does("read line; exit 1")).ok());
-    progress.Fail({in_its_way ? ErrorCode::kConflict : ErrorCode::kInvalid, "so it is", 0});
+    progress.Fail({code, "so it is", 0});
     WaitForEnd();
     EXPECT_EQ(run_->seen()->phase, Phase::kFailed);
     EXPECT_EQ(run_->seen()->why, "so it is");
-    EXPECT_EQ(run_->seen()->not_now, in_its_way);
+    EXPECT_EQ(run_->seen()->not_now, code == ErrorCode::kConflict);
+    EXPECT_EQ(run_->seen()->never, code == ErrorCode::kUnsupported);
     EXPECT_EQ(run_->seen()->done, 3);
   }
 }
@@ -139,7 +141,7 @@ TEST_F(JobTest, WhatCannotBeReadIsNeitherProgressNorAnAccount) {
   const auto account = ReadMergeAccount(directory_);
   ASSERT_TRUE(account.ok()) << account.error().message;
   EXPECT_EQ(account->rows, (MergedRows{1, 2, 3, 4}));
-  EXPECT_EQ(ArchiveOfMerge("a@1.0"), "a");
+  EXPECT_EQ(ArchiveOfOrder("a@1.0"), "a");
 }
 
 // The next supervisor: what runs is not its child, and what was made is there.

@@ -97,6 +97,7 @@ class FakeHost : public Host {
   Status Archive(const ArchiveOptions&, Deadline) override { return Ok(); }
   Status Merge(const MergeIntoPrimary&, Deadline) override { return Ok(); }
   Status StopMerge(const std::string&, Deadline) override { return Ok(); }
+  Status Rewind(const std::string&, const std::string&, Deadline) override { return Ok(); }
   Status Claim(Deadline) override {
     claimed = true;
     return Ok();

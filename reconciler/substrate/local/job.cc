@@ -32,6 +32,7 @@ void ReadProgress(const std::string& path, JobSeen* seen) {
     seen->all = json.at("all").get<std::int64_t>();
     seen->why = json.value("why", "");
     seen->not_now = json.value("notNow", false);
+    seen->never = json.value("never", false);
   } catch (const Json::exception&) {  // not there yet, or not ours
   }
 }
@@ -44,6 +45,31 @@ InitialiseCommand JobCommand(const std::string& program, const std::string& name
   command.argv = {program, name + "-job", "--" + name + "-of=" + directory};
   command.before = order;
   return command;
+}
+
+std::string ArchiveOfOrder(const std::string& id) {
+  return id.substr(0, id.find('@'));
+}
+
+Json ToJson(const JobLogin& login) {
+  return {{"host", login.address.host},
+          {"port", login.address.port},
+          {"user", login.user},
+          {"password", login.password.Reveal()},
+          {"tls",
+           {{"enabled", login.tls.enabled},
+            {"ca", login.tls.ca_file},
+            {"certificate", login.tls.certificate_file},
+            {"key", login.tls.key_file}}}};
+}
+
+JobLogin JobLoginFrom(const Json& json) {
+  const Json& tls = json.at("tls");
+  return {{json.at("host").get<std::string>(), json.at("port").get<std::uint16_t>()},
+          json.at("user").get<std::string>(),
+          Secret(json.at("password").get<std::string>()),
+          {tls.at("enabled").get<bool>(), tls.at("ca").get<std::string>(),
+           tls.at("certificate").get<std::string>(), tls.at("key").get<std::string>()}};
 }
 
 void JobProgress::Tell(std::int64_t done, std::int64_t all) {
@@ -64,6 +90,7 @@ void JobProgress::Write(const Error* error) const {
   if (error != nullptr) {
     json["why"] = error->message;
     json["notNow"] = error->code == ErrorCode::kConflict;
+    json["never"] = error->code == ErrorCode::kUnsupported;
   }
   [[maybe_unused]] const Status told =
       WritePrivateFile(path_, json.dump(-1, ' ', false, Json::error_handler_t::replace));

@@ -3,22 +3,39 @@
 
 #include <cstdint>
 #include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
 #include "reconciler/base/clock.h"
 #include "reconciler/base/descriptor.h"
 #include "reconciler/base/result.h"
+#include "reconciler/base/secret.h"
 #include "reconciler/model/observation.h"
+#include "reconciler/model/spec.h"
 #include "reconciler/substrate/local/server_program.h"
 
 namespace pandora_ha {
 
-// A kind of job, by its name: "archive", "merge". The process is `pandora-ha NAME-job
+// A kind of job, by its name: "archive", "merge", "rewind". The process is `pandora-ha NAME-job
 // --NAME-of=DIRECTORY` with the order on its standard input; it tells how far it is in
 // DIRECTORY/NAME.progress and writes its words into DIRECTORY/NAME.log.
 InitialiseCommand JobCommand(const std::string& program, const std::string& name,
                              const std::string& directory, const std::string& order);
+
+// The archive that an order's id speaks of: "ARCHIVE@…".
+std::string ArchiveOfOrder(const std::string& id);
+
+// Where and as whom a job reaches a database server.
+struct JobLogin {
+  Address address;
+  std::string user;
+  Secret password;
+  TlsSpec tls;
+};
+nlohmann::json ToJson(const JobLogin& login);
+// Throws what the JSON library throws.
+JobLogin JobLoginFrom(const nlohmann::json& json);
 
 // The process's side.
 class JobProgress {
@@ -28,7 +45,7 @@ class JobProgress {
 
   // Writes twice a second at most.
   void Tell(std::int64_t done, std::int64_t all);
-  // `error` ended it; kConflict: later it may go.
+  // `error` ended it; kConflict: later it may go; kUnsupported: it never will.
   void Fail(const Error& error);
 
  private:

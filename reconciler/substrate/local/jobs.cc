@@ -2,6 +2,7 @@
 
 #include "reconciler/substrate/local/archiver.h"
 #include "reconciler/substrate/local/merger.h"
+#include "reconciler/substrate/local/rewinder.h"
 
 namespace pandora_ha {
 namespace {
@@ -23,13 +24,18 @@ Jobs::Jobs(const std::string& directory, const std::function<void()>& changed)
       merge(
           "merge", directory, SystemClock(), [this](const auto& id) { return TakeMerge(id); },
           changed),
+      rewind(
+          "rewind", directory, SystemClock(), [this](const auto& id) { return TakeRewind(id); },
+          changed),
       directory_(directory) {}
 
 Status Jobs::Adopt() {
   const std::string newest = NewestArchive(directory_);
   PHA_TRY(archive.Adopt(newest));
   const auto account = ReadMergeAccount(ArchivePlace(directory_, newest));
-  return merge.Adopt(!newest.empty() && account.ok() ? account->id : "");
+  PHA_TRY(merge.Adopt(!newest.empty() && account.ok() ? account->id : ""));
+  const auto rewound = ReadRewindAccount(ArchivePlace(directory_, newest));
+  return rewind.Adopt(!newest.empty() && rewound.ok() ? rewound->id : "");
 }
 
 std::optional<ArchiveSeen> Jobs::Archive() const {
@@ -53,10 +59,16 @@ std::optional<std::int64_t> Jobs::TakeArchive(const std::string& id) {
 }
 
 std::optional<std::int64_t> Jobs::TakeMerge(const std::string& id) {
-  const auto account = ReadMergeAccount(ArchivePlace(directory_, ArchiveOfMerge(id)));
+  const auto account = ReadMergeAccount(ArchivePlace(directory_, ArchiveOfOrder(id)));
   if (!account.ok() || account->id != id) return std::nullopt;
   merged_.rows = account->rows;
   return account->transactions;
+}
+
+std::optional<std::int64_t> Jobs::TakeRewind(const std::string& id) {
+  const auto account = ReadRewindAccount(ArchivePlace(directory_, ArchiveOfOrder(id)));
+  if (!account.ok() || account->id != id) return std::nullopt;
+  return account->rows;
 }
 
 }  // namespace pandora_ha

@@ -15,16 +15,17 @@ class Jobs {
   // `changed` is called on every change of what is seen.
   Jobs(const std::string& directory, const std::function<void()>& changed);
 
-  // Ends what a predecessor began, and learns of the newest archive and its merge.
+  // Ends what a predecessor began, and learns of the newest archive, its merge and its rewind.
   Status Adopt();
   std::optional<ArchiveSeen> Archive() const;
   std::optional<MergeSeen> Merge() const;
 
-  JobRun archive, merge;
+  JobRun archive, merge, rewind;
 
  private:
   std::optional<std::int64_t> TakeArchive(const std::string& id);
   std::optional<std::int64_t> TakeMerge(const std::string& id);
+  std::optional<std::int64_t> TakeRewind(const std::string& id);
 
   const std::string directory_;
   ArchiveSeen archived_;  // the results of what is done

@@ -8,6 +8,7 @@
 #include "reconciler/substrate/local/copier.h"
 #include "reconciler/substrate/local/merger.h"
 #include "reconciler/substrate/local/process.h"
+#include "reconciler/substrate/local/rewinder.h"
 
 namespace pandora_ha {
 namespace {
@@ -129,8 +130,26 @@ Status LocalHost::Merge(const MergeIntoPrimary& order, Deadline deadline) {
   request.job_id = order.id;
   request.job =
       MergeCommand(options.supervisor_command.front(),
-                   {order.id, directory_, order.archive, order.primary, order.address,
-                    options.admin_user, options.admin_password, options.tls, order.epoch});
+                   {order.id,
+                    directory_,
+                    order.archive,
+                    order.primary,
+                    {order.address, options.admin_user, options.admin_password, options.tls},
+                    order.epoch});
+  return client_.Call(std::move(request), deadline.Within(kAcceptWithin));
+}
+
+Status LocalHost::Rewind(const std::string& id, const std::string& archive, Deadline deadline) {
+  const LocalHostOptions options = Options();
+  SupervisorRequest request;
+  request.verb = SupervisorVerb::kRewind;
+  request.job_id = id;
+  request.job = RewindCommand(
+      options.supervisor_command.front(),
+      {id,
+       directory_,
+       archive,
+       {options.settings.address, options.admin_user, options.admin_password, options.tls}});
   return client_.Call(std::move(request), deadline.Within(kAcceptWithin));
 }
 

@@ -46,6 +46,7 @@ class LocalHost final : public Host {
   Status Archive(const ArchiveOptions& options, Deadline deadline) override;
   Status Merge(const MergeIntoPrimary& order, Deadline deadline) override;
   Status StopMerge(const std::string& id, Deadline deadline) override;
+  Status Rewind(const std::string& id, const std::string& archive, Deadline deadline) override;
   Status Claim(Deadline deadline) override;
   bool Claimed() const override;
 

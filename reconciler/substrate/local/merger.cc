@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "reconciler/model/json.h"
-#include "reconciler/substrate/local/job.h"
 
 namespace pandora_ha {
 
@@ -15,15 +14,7 @@ InitialiseCommand MergeCommand(const std::string& program, const MergeOrder& ord
                      {"directory", order.directory},
                      {"archive", order.archive},
                      {"primary", order.primary.text},
-                     {"host", order.address.host},
-                     {"port", order.address.port},
-                     {"user", order.user},
-                     {"password", order.password.Reveal()},
-                     {"tls",
-                      {{"enabled", order.tls.enabled},
-                       {"ca", order.tls.ca_file},
-                       {"certificate", order.tls.certificate_file},
-                       {"key", order.tls.key_file}}},
+                     {"login", ToJson(order.login)},
                      {"epoch", order.epoch.number}};
   return JobCommand(program, "merge", order.directory, json.dump());
 }
@@ -36,21 +27,12 @@ Result<MergeOrder> ParseMergeOrder(std::string_view text) {
     order.directory = json.at("directory").get<std::string>();
     order.archive = json.at("archive").get<std::string>();
     order.primary = NodeName(json.at("primary").get<std::string>());
-    order.address = {json.at("host").get<std::string>(), json.at("port").get<std::uint16_t>()};
-    order.user = json.at("user").get<std::string>();
-    order.password = Secret(json.at("password").get<std::string>());
-    const Json& tls = json.at("tls");
-    order.tls = {tls.at("enabled").get<bool>(), tls.at("ca").get<std::string>(),
-                 tls.at("certificate").get<std::string>(), tls.at("key").get<std::string>()};
+    order.login = JobLoginFrom(json.at("login"));
     order.epoch.number = json.at("epoch").get<std::uint64_t>();
     return order;
   } catch (const std::exception& thrown) {
     return Error{ErrorCode::kInvalid, std::string("the order is not understood: ") + thrown.what()};
   }
-}
-
-std::string ArchiveOfMerge(const std::string& id) {
-  return id.substr(0, id.find('@'));
 }
 
 Result<MergeAccount> ReadMergeAccount(const std::string& archive) {

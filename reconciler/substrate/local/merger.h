@@ -7,31 +7,23 @@
 #include <string_view>
 
 #include "reconciler/base/result.h"
-#include "reconciler/base/secret.h"
 #include "reconciler/model/divergence.h"
 #include "reconciler/model/ids.h"
-#include "reconciler/model/spec.h"
-#include "reconciler/substrate/local/server_program.h"
+#include "reconciler/substrate/local/job.h"
 
 namespace pandora_ha {
 
 struct MergeOrder {
-  std::string id;         // see ArchiveOfMerge()
+  std::string id;         // see ArchiveOfOrder()
   std::string directory;  // of the node whose rows they are
   std::string archive;
   NodeName primary;
-  Address address;
-  std::string user;
-  Secret password;
-  TlsSpec tls;
-  Epoch epoch;  // of the primary
+  JobLogin login;  // at the primary
+  Epoch epoch;     // of the primary
 };
 
 InitialiseCommand MergeCommand(const std::string& program, const MergeOrder& order);
 Result<MergeOrder> ParseMergeOrder(std::string_view text);
-
-// The archive that an order's id speaks of: "ARCHIVE@…".
-std::string ArchiveOfMerge(const std::string& id);
 
 // The account of the last merge lies in the archive, for people too.
 constexpr char kMergeAccount[] = "/merged.json";

@@ -74,6 +74,7 @@ class Supervisor {
     ProcessState state = server_.state();
     state.archive = jobs_.Archive();
     state.merge = jobs_.Merge();
+    state.rewind = jobs_.rewind.seen();
     return state;
   }
   void PushState();
@@ -94,12 +95,14 @@ void Supervisor::Turn() {
                                {signals_.get(), POLLIN, 0},
                                {clients_.size() < kMostClients ? listener_.get() : -1, POLLIN, 0},
                                {jobs_.archive.watch_descriptor(), POLLIN, 0},
-                               {jobs_.merge.watch_descriptor(), POLLIN, 0}};
+                               {jobs_.merge.watch_descriptor(), POLLIN, 0},
+                               {jobs_.rewind.watch_descriptor(), POLLIN, 0}};
   for (const Client& client : clients_) {
     const int events = POLLIN | (client.out.empty() ? 0 : POLLOUT);
     waits.push_back({client.socket.get(), static_cast<short>(events), 0});
   }
-  const bool working = server_.copying() || jobs_.archive.busy() || jobs_.merge.busy();
+  const bool working =
+      server_.copying() || jobs_.archive.busy() || jobs_.merge.busy() || jobs_.rewind.busy();
   const int look = server_.ending_fenced() ? kLookAtFencedMilliseconds
                    : working               ? kLookMilliseconds
                                            : -1;
@@ -116,7 +119,8 @@ void Supervisor::Turn() {
   }
   if (waits[3].revents != 0) jobs_.archive.OnProcessEnd();
   if (waits[4].revents != 0) jobs_.merge.OnProcessEnd();
-  std::size_t index = 5;
+  if (waits[5].revents != 0) jobs_.rewind.OnProcessEnd();
+  std::size_t index = 6;
   for (Client& client : clients_) {  // Accept() comes after, so the indices still fit
     const short events = waits[index++].revents;
     if ((events & POLLOUT) != 0) Flush(client);
@@ -128,6 +132,7 @@ void Supervisor::Turn() {
   server_.LookAtCopy();
   jobs_.archive.LookAtProgress();
   jobs_.merge.LookAtProgress();
+  jobs_.rewind.LookAtProgress();
   server_.MakeFenceDurable();
   DropGone();
 }
@@ -213,6 +218,9 @@ void Supervisor::Begin(Client& client, const SupervisorRequest& request) {
       jobs_.merge.End(request.job_id);
       Send(client, PrintAnswer(request.id, Ok()));
       return;
+    case SupervisorVerb::kRewind:
+      Send(client, PrintAnswer(request.id, jobs_.rewind.Start(request.job_id, request.job)));
+      return;
     case SupervisorVerb::kQuit:
       quitting_ = !server_.busy();
       break;
@@ -229,6 +237,7 @@ std::optional<Status> Supervisor::Outcome(const Pending& request) const {
     case SupervisorVerb::kArchive:
     case SupervisorVerb::kMerge:
     case SupervisorVerb::kStopMerge:
+    case SupervisorVerb::kRewind:
       return Ok();
     case SupervisorVerb::kFence:
       if (server_.spent()) return Ok();

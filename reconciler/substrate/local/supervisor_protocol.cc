@@ -11,9 +11,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array<std::string_view, 10> kVerbs = {"start", "stop",     "kill",       "fence",
-                                                     "quit",  "claim",    "discardOld", "archive",
-                                                     "merge", "stopMerge"};
+constexpr std::array<std::string_view, 11> kVerbs = {"start", "stop",      "kill",       "fence",
+                                                     "quit",  "claim",     "discardOld", "archive",
+                                                     "merge", "stopMerge", "rewind"};
 constexpr std::array<std::string_view, 3> kPhases = {"running", "ended", "neverStarted"};
 
 template <std::size_t N>
@@ -83,13 +83,15 @@ JobSeen JobFrom(const Json& json) {
   job.all = Whole(json.at(json.contains("all") ? "all" : "expected"), kMost);
   job.why = json.at("why").get<std::string>();
   job.not_now = json.value("notNow", false);
+  job.never = json.value("never", false);
   return job;
 }
 
 Json JobTo(const JobSeen& job) {
-  return {{"id", job.id},     {"phase", kJobPhases[static_cast<std::size_t>(job.phase)]},
-          {"done", job.done}, {"all", job.all},
-          {"why", job.why},   {"notNow", job.not_now}};
+  return {{"id", job.id},      {"phase", kJobPhases[static_cast<std::size_t>(job.phase)]},
+          {"done", job.done},  {"all", job.all},
+          {"why", job.why},    {"notNow", job.not_now},
+          {"never", job.never}};
 }
 
 template <class T>
@@ -121,7 +123,8 @@ Json MergeTo(const MergeSeen& merge) {
 }
 
 bool IsJob(SupervisorVerb verb) {
-  return verb == SupervisorVerb::kArchive || verb == SupervisorVerb::kMerge;
+  return verb == SupervisorVerb::kArchive || verb == SupervisorVerb::kMerge ||
+         verb == SupervisorVerb::kRewind;
 }
 
 InitialiseCommand CommandFrom(const Json& json) {
@@ -160,6 +163,7 @@ SupervisorState StateFrom(const Json& json) {
   if (json.contains("copy")) process.copy = CopyFrom(json.at("copy"));
   if (json.contains("archive")) process.archive = ArchiveFrom(json.at("archive"));
   if (json.contains("merge")) process.merge = MergeFrom(json.at("merge"));
+  if (json.contains("rewind")) process.rewind = JobFrom(json.at("rewind"));
   return state;
 }
 
@@ -226,6 +230,7 @@ std::string PrintState(const SupervisorState& state) {
   if (process.copy) json["copy"] = CopyTo(*process.copy);
   if (process.archive) json["archive"] = ArchiveTo(*process.archive);
   if (process.merge) json["merge"] = MergeTo(*process.merge);
+  if (process.rewind) json["rewind"] = JobTo(*process.rewind);
   return Line({{"state", std::move(json)}});
 }
 

@@ -32,6 +32,7 @@ constexpr std::size_t kLongestSupervisorLine = 64 * 1024;
 //               answered when it has begun, and the state tells the rest. The server is left alone
 //   merge       likewise, one that brings an archive into the primary
 //   stopMerge   end the process of that merge; answered when it has ended
+//   rewind      likewise, one that takes an archive's transactions back on the server
 //   quit        end the supervisor; refused while the server runs
 //   claim       from now on whoever is connected now, and is not the asker, is refused all of the
 //               above until it claims, too: a manager that was frozen and replaced orders nothing
@@ -45,7 +46,8 @@ enum class SupervisorVerb {
   kDiscardOld,
   kArchive,
   kMerge,
-  kStopMerge
+  kStopMerge,
+  kRewind
 };
 
 struct SupervisorRequest {
@@ -61,9 +63,9 @@ struct SupervisorRequest {
   // any case, under this name (CopySeen::id). The same order again changes nothing.
   std::string copy_id;
   bool set_aside = false;  // what was there before is never deleted by discardOld
-  // archive, merge, stopMerge:
+  // archive, merge, stopMerge, rewind:
   std::string job_id;     // the same order again changes nothing
-  InitialiseCommand job;  // archive, merge
+  InitialiseCommand job;  // archive, merge, rewind
 };
 
 struct SupervisorState {

@@ -1,0 +1,76 @@
+#include "reconciler/decide/rewind.h"
+
+#include "reconciler/decide/archive.h"
+#include "reconciler/decide/marks.h"
+#include "reconciler/decide/rebuild.h"
+
+namespace pandora_ha {
+namespace {
+
+constexpr Seconds kSeenWithin{10};  // that an order was taken up; after it, that it shows
+constexpr Seconds kAgainAfter{10};
+constexpr int kMostTries = 3;  // what keeps failing, a copy does not
+
+bool MayBeRewound(const Context& c, const DatabaseSeen& node, const NodeMemory& remembered) {
+  const SplitBrainSpec& declared = c.spec.database.split_brain;
+  return declared.autofix && declared.rejoin == SplitBrainRejoin::kRewind && !remembered.rebuild &&
+         c.memory.primary_lost.empty() && node.process.known() && node.state.known() &&
+         !node.state->writable && node.state->version.flavor == Flavor::kMariaDb &&
+         MayGoWithItsRows(c.spec, c.memory, remembered) && HasArchive(node, remembered) &&
+         !AreMarksToEnter(c, node);
+}
+
+std::string IdOf(const Rewind& rewind) {
+  return rewind.archive + "@" + std::to_string(rewind.failures);
+}
+
+// What was known of its history is over: it holds less than it had received.
+void Finish(NodeMemory& remembered) {
+  remembered.history = History::kUnjudged;
+  remembered.received = remembered.received.Subtract(remembered.errant);
+  remembered.errant = remembered.executed = {};
+  remembered.archive.reset();
+  remembered.merge.reset();
+  remembered.rewind.reset();
+}
+
+}  // namespace
+
+bool RewindWhereDeclared(Context& c, const DatabaseSeen& node) {
+  NodeMemory& remembered = MemoryOf(c.memory, node.name);
+  if (!MayBeRewound(c, node, remembered)) {
+    remembered.rewind.reset();
+    return false;
+  }
+  if (!remembered.rewind || remembered.rewind->archive != remembered.archive->id) {
+    Rewind& begun = remembered.rewind.emplace();
+    begun.archive = remembered.archive->id;
+    begun.id = IdOf(begun);
+  }
+  Rewind& rewind = *remembered.rewind;
+  if (rewind.refused) return false;
+  if (const auto& seen = node.process->rewind; seen && seen->id == rewind.id) {
+    switch (seen->phase) {
+      case JobSeen::Phase::kWorking:
+        return true;
+      case JobSeen::Phase::kDone:
+        Finish(remembered);
+        return true;
+      case JobSeen::Phase::kFailed:
+        rewind.refused = ++rewind.failures >= kMostTries || seen->never;
+        rewind.id = IdOf(rewind);
+        rewind.why = seen->why;
+        rewind.not_before = c.now() + kAgainAfter;
+        break;
+    }
+  }
+  if (rewind.refused) return false;
+  if (c.now() < rewind.not_before) return true;
+  rewind.not_before = c.now() + kSeenWithin;
+  c.Do(RewindServer{node.name, rewind.id, remembered.archive->place},
+       "its rows are kept, and it can follow " + c.memory.primary->text + " without them",
+       kStartStep, {IsReadOnly{node.name}});
+  return true;
+}
+
+}  // namespace pandora_ha
