@@ -3,8 +3,8 @@
 //
 // Source: an archive (binlog/archive.h) with rows in full. The changes are undone in reverse order
 // in one transaction; then the node's binary logs are begun anew, without the transactions that it
-// has no longer. What interrupts it, running it again completes it. Why so, and what is refused:
-// docs/decisions/0021-rewind-from-the-archive.md.
+// has no longer, and it follows nobody. What interrupts it, running it again completes it. Why so,
+// and what is refused: docs/decisions/0021-rewind-from-the-archive.md.
 #pragma once
 
 #include <cstddef>

@@ -65,10 +65,9 @@ std::vector<NotReconciledPart> FindNotReconciled(const ClusterSpec& spec, const 
   const bool copies = local && method != ResyncMethod::kDump && method != ResyncMethod::kScript;
   for (const Part& part : kParts) {
     const std::string_view path = part.path;
-    const bool reconciled =
-        (local && path == "spec.database.configuration") ||
-        (copies && path == "spec.database.resync") ||
-        (local && path == "spec.database.splitBrain");
+    const bool reconciled = (local && path == "spec.database.configuration") ||
+                            (copies && path == "spec.database.resync") ||
+                            (local && path == "spec.database.splitBrain");
     if (!reconciled && Stated(root, part.path) != nullptr)
       parts.push_back({part.path, part.sentence});
   }

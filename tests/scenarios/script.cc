@@ -73,10 +73,9 @@ void Script::Option(const std::string& key, const std::string& value) {
                                      : value == "ask"   ? SplitBrainRows::kAsk
                                                         : SplitBrainRows::kMerge;
   } else if (key == "rejoin") {
-    spec.database.split_brain.rejoin =
-        value == "wait"     ? SplitBrainRejoin::kWait
-        : value == "rewind" ? SplitBrainRejoin::kRewind
-                            : SplitBrainRejoin::kClone;
+    spec.database.split_brain.rejoin = value == "wait"     ? SplitBrainRejoin::kWait
+                                       : value == "rewind" ? SplitBrainRejoin::kRewind
+                                                           : SplitBrainRejoin::kClone;
   } else if (key == "maxRetries") {
     spec.database.split_brain.max_retries = std::stoi(value);
   } else if (key == "coolDown") {
