@@ -1,7 +1,6 @@
 #include "reconciler/decide/rewind.h"
 
 #include "reconciler/decide/archive.h"
-#include "reconciler/decide/marks.h"
 #include "reconciler/decide/rebuild.h"
 
 namespace pandora_ha {
@@ -11,13 +10,20 @@ constexpr Seconds kSeenWithin{10};  // that an order was taken up; after it, tha
 constexpr Seconds kAgainAfter{10};
 constexpr int kMostTries = 3;  // what keeps failing, a copy does not
 
-bool MayBeRewound(const Context& c, const DatabaseSeen& node, const NodeMemory& remembered) {
+// Its own transactions are kept and may go. A manager's marks are nobody's rows: for them nobody
+// has to ask.
+bool MayLoseThem(const Context& c, const NodeMemory& remembered) {
   const SplitBrainSpec& declared = c.spec.database.split_brain;
-  return declared.autofix && declared.rejoin == SplitBrainRejoin::kRewind && !remembered.rebuild &&
-         c.memory.primary_lost.empty() && node.process.known() && node.state.known() &&
-         !node.state->writable && node.state->version.flavor == Flavor::kMariaDb &&
-         MayGoWithItsRows(c.spec, c.memory, remembered) && HasArchive(node, remembered) &&
-         !AreMarksToEnter(c, node);
+  if (remembered.history != History::kDiverged || !IsArchived(remembered)) return false;
+  return remembered.archive->divergence.OnlyMarks() ||
+         (declared.autofix && declared.rejoin == SplitBrainRejoin::kRewind &&
+          MayGoWithItsRows(c.spec, c.memory, remembered));
+}
+
+bool MayBeRewound(const Context& c, const DatabaseSeen& node, const NodeMemory& remembered) {
+  return MayLoseThem(c, remembered) && !remembered.rebuild && c.memory.primary_lost.empty() &&
+         node.process.known() && HasArchive(node, remembered) && node.state.known() &&
+         !node.state->writable && node.state->version.flavor == Flavor::kMariaDb;
 }
 
 std::string IdOf(const Rewind& rewind) {
@@ -68,7 +74,10 @@ bool RewindWhereDeclared(Context& c, const DatabaseSeen& node) {
   if (c.now() < rewind.not_before) return true;
   rewind.not_before = c.now() + kSeenWithin;
   c.Do(RewindServer{node.name, rewind.id, remembered.archive->place},
-       "its rows are kept, and it can follow " + c.memory.primary->text + " without them",
+       (remembered.archive->divergence.OnlyMarks()
+            ? "they are marks of a manager, which nobody misses, and it can follow "
+            : "its rows are kept, and it can follow ") +
+           c.memory.primary->text + " without them",
        kStartStep, {IsReadOnly{node.name}});
   return true;
 }

@@ -1,6 +1,7 @@
-// Taking back on a diverged node what it committed by itself, in place of a copy, where the
-// document says so (splitBrain: autofix and rejoin: rewind). Internal to decide/. The work itself
-// is the substrate's, from the archive (docs/decisions/0021).
+// Taking back on a diverged node what it committed by itself, in place of a copy: where the
+// document says so (splitBrain: autofix and rejoin: rewind), and where it is only a manager's
+// marks. Internal to decide/. The work itself is the substrate's, from the archive
+// (docs/decisions/0021).
 #pragma once
 
 #include "reconciler/decide/context.h"
