@@ -228,6 +228,8 @@ TEST_P(RewindTest, WhatNoRowsUndoIsRefused) {
       {"DO 1", "CREATE TABLE more (i INT)", "statement that no row change undoes: CREATE TABLE"},
       {"DO 1", "SET SESSION binlog_format=STATEMENT; UPDATE tagente SET nombre='x'",
        "statement that no row change undoes: UPDATE"},
+      {"CREATE TABLE v (i INT) WITH SYSTEM VERSIONING", "INSERT INTO v VALUES (1)",
+       "its columns are not those of the log"},
       {"CREATE TABLE old (i INT) ENGINE=MyISAM", "INSERT INTO old VALUES (1)",
        "its engine is MyISAM"},
       {"CREATE TABLE t (i INT); CREATE TRIGGER also AFTER INSERT ON t FOR EACH ROW UPDATE tagente "
