@@ -23,7 +23,11 @@ class Authority {
          "-CAkey", at_ + "/ca.key", "-CAcreateserial", "-copy_extensions", "copy", "-out",
          at_ + "/cert.pem"});
   }
-  ~Authority() { std::filesystem::remove_all(at_); }
+  ~Authority() {
+    std::filesystem::remove_all(at_);
+    std::error_code not_empty;
+    std::filesystem::remove(std::filesystem::path(at_).parent_path(), not_empty);
+  }
   std::vector<std::string> ServerArguments() const {
     return {"--ssl-ca=" + ca(), "--ssl-cert=" + at_ + "/cert.pem", "--ssl-key=" + at_ + "/key.pem"};
   }
