@@ -136,7 +136,10 @@ TEST_P(CutOff, AHungPrimaryThatNobodyOwnsIsReplacedAndClosedAfterItsThaw) {
       Seconds(60)));
   if (!judged(*cluster_->Last())) {
     std::printf("%s: a commit of node1 waits, and it is killed\n", GetParam());
+    const pid_t killed = cluster_->ServerPid(kNode1);
     cluster_->Signal(kNode1, SIGKILL);
+    // To start one that seems to run would change nothing.
+    ASSERT_TRUE(WaitUntil("its end", [&] { return kill(killed, 0) != 0; }));
     StartServer(kNode1);
     ASSERT_TRUE(cluster_->WaitFor("node1 is closed and judged", judged, Seconds(60)));
   }
