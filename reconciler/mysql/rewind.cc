@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -91,7 +90,7 @@ class Rewinder {
   Session& node_;
   const RewindOptions& options_;
   const ArchiveManifest& manifest_;
-  std::string ledger_;  // the table that says which archive is undone already
+  std::string ledger_;  // the table that says which transactions are undone already
 };
 
 Result<RewindReport> Rewinder::Run() {
@@ -129,7 +128,7 @@ Status Rewinder::Prepare() {
       "STOP ALL SLAVES; SET SESSION sql_log_bin=0, foreign_key_checks=0, "
       "sql_mode='NO_AUTO_VALUE_ON_ZERO'; "
       "CREATE TABLE IF NOT EXISTS " +
-      ledger_ + " (archive VARCHAR(255) NOT NULL PRIMARY KEY) ENGINE=InnoDB");
+      ledger_ + " (own TEXT NOT NULL) ENGINE=InnoDB");
 }
 
 Result<GtidSet> Rewinder::Executed() {
@@ -142,12 +141,14 @@ Result<GtidSet> Rewinder::Executed() {
   return logged.Union(applied);
 }
 
+// By the transactions, not by the archive: another archive may hold the same ones, and of rows that
+// are there twice a second undoing would take one too many.
 Result<bool> Rewinder::IsUndone() {
-  PHA_ASSIGN_OR_RETURN(
-      const Rows rows,
-      node_.Query("SELECT 1 FROM " + ledger_ + " WHERE archive=" + QuoteLiteral(manifest_.id),
-                  Soon()));
-  return !rows.empty();
+  PHA_ASSIGN_OR_RETURN(const Rows rows, node_.Query("SELECT own FROM " + ledger_, Soon()));
+  if (rows.empty()) return false;
+  if (rows.size() == 1 && RowReader(rows, 0).Text("own") == manifest_.own.ToString()) return true;
+  return Error{ErrorCode::kUnsupported,
+               "an earlier rewind of other transactions was not completed"};
 }
 
 Result<RewindReport> Rewinder::Undo() {
@@ -162,8 +163,8 @@ Result<RewindReport> Rewinder::Undo() {
   PHA_TRY(Write("BEGIN"));
   Status undone = UndoAll(own, tables);
   if (undone.ok())
-    undone =
-        Write("REPLACE INTO " + ledger_ + " VALUES (" + QuoteLiteral(manifest_.id) + "); COMMIT");
+    undone = Write("INSERT INTO " + ledger_ + " VALUES (" + QuoteLiteral(manifest_.own.ToString()) +
+                   "); COMMIT");
   if (!undone.ok()) {
     if (!node_.broken()) (void)Write("ROLLBACK");
     return undone.error();

@@ -36,9 +36,9 @@ struct RewindReport {
 
 // `node` is a session with the node, of an account that may write to a read-only server; it is not
 // usable for anything else afterwards. kUnsupported: only a copy helps, the message says why, and
-// nothing has changed. kInvalid: the archive is not what was archived. kConflict: the node is not
-// read-only, or it has executed more than the archive knows. kTimeout,
-// kUnreachable: interrupted; run it again.
+// nothing has changed but that its replication is stopped. kInvalid: the archive is not what was
+// archived. kConflict: the node is not read-only, or it has executed more than the archive knows.
+// kTimeout, kUnreachable: interrupted; run it again.
 Result<RewindReport> RewindNode(Session& node, const RewindOptions& options);
 
 }  // namespace pandora_ha
