@@ -60,13 +60,25 @@ class HttpSession : public std::enable_shared_from_this<HttpSession<Protocol>> {
     parser_->header_limit(kMostHeaderBytes);
     parser_->body_limit(kMostBodyBytes);
     stream_.expires_after(shared_.options.read_deadline);
+    http::async_read_header(stream_, buffer_, *parser_,
+                            [self = this->shared_from_this()](ErrorNumber error, std::size_t) {
+                              error ? self->Refuse(error) : self->ReadBody();
+                            });
+  }
+
+ private:
+  // A body comes with its length or not at all: no client of ours chunks one, and Beast's reader of
+  // chunks asserts on a last chunk that arrives in pieces, which would end the program.
+  void ReadBody() {
+    if (parser_->chunked())
+      return Write(Failure(411, "A body needs a Content-Length; chunks are not read."), 11, false,
+                   parser_->get().method() == http::verb::head);
     http::async_read(stream_, buffer_, *parser_,
                      [self = this->shared_from_this()](ErrorNumber error, std::size_t) {
                        error ? self->Refuse(error) : self->Reply();
                      });
   }
 
- private:
   void Refuse(const ErrorNumber& error) {
     const int status = StatusOfUnreadable(error);
     if (status == 0) return Close();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "reconciler/model/own_tables.h"
+
 namespace pandora_ha {
 namespace {
 
@@ -23,8 +25,8 @@ bool OwnTransactions::Holds(const TransactionHead& head) const {
   return !lacking.empty() && (!own || own->Contains(lacking));
 }
 
-Accountant::Accountant(OwnTransactions which, std::string schema, std::string ours)
-    : which_(std::move(which)), schema_(std::move(schema)), ours_(std::move(ours)) {}
+Accountant::Accountant(OwnTransactions which, std::string schema)
+    : which_(std::move(which)), schema_(std::move(schema)) {}
 
 Result<bool> Accountant::Begin(const TransactionHead& head) {
   if (!which_.Holds(head)) return false;
@@ -35,7 +37,7 @@ Result<bool> Accountant::Begin(const TransactionHead& head) {
 }
 
 Status Accountant::Changed(const TableMap& table, const RowChange& change) {
-  if (table.schema == schema_ && table.table.starts_with(ours_)) return Ok();
+  if (table.schema == schema_ && IsOwnTable(table.table)) return Ok();
   RowCounts& counts = changed_[table.schema + "." + table.table];
   switch (change.kind) {
     case RowChange::Kind::kInsert:

@@ -21,8 +21,8 @@ struct OwnTransactions {
 
 class Accountant final : public HistoryVisitor {
  public:
-  // Tables of `schema` whose names begin with `ours` hold marks.
-  Accountant(OwnTransactions which, std::string schema, std::string ours = "pandora_ha_");
+  // Our own tables of `schema` hold marks.
+  Accountant(OwnTransactions which, std::string schema);
 
   Result<bool> Begin(const TransactionHead& head) override;
   Status Changed(const TableMap& table, const RowChange& change) override;
@@ -38,7 +38,7 @@ class Accountant final : public HistoryVisitor {
 
  private:
   const OwnTransactions which_;
-  const std::string schema_, ours_;
+  const std::string schema_;
   Divergence sum_;
   std::map<std::string, RowCounts> tables_;
   GtidSet counted_;

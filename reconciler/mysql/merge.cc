@@ -7,6 +7,7 @@
 
 #include "reconciler/binlog/account.h"
 #include "reconciler/binlog/archive.h"
+#include "reconciler/model/own_tables.h"
 #include "reconciler/mysql/merge_identity.h"
 #include "reconciler/mysql/merge_ledger.h"
 #include "reconciler/mysql/merge_tables.h"
@@ -168,9 +169,8 @@ Result<bool> Merger::Begin(const TransactionHead& head) {
 }
 
 Status Merger::Changed(const TableMap& table, const RowChange& change) {
-  const bool ours = table.schema == manifest_.schema && table.table.starts_with("pandora_ha_");
-  if (ours) {
-    brought_ = brought_ || table.table == "pandora_ha_merged";
+  if (table.schema == manifest_.schema && IsOwnTable(table.table)) {
+    brought_ = brought_ || table.table == kMergedTable;
     return Ok();
   }
   const auto found = tables_.find(table.table);

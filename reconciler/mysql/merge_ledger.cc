@@ -73,8 +73,8 @@ Status MergeLedger::Open() {
       const Rows there,
       writing_.session.Query(
           "SELECT COUNT(*) AS c FROM information_schema.TABLES WHERE TABLE_SCHEMA=" +
-              QuoteLiteral(name_) +
-              " AND TABLE_NAME IN ('pandora_ha_merged','pandora_ha_merged_event')",
+              QuoteLiteral(name_) + " AND TABLE_NAME IN (" + QuoteLiteral(kMergedTable) + "," +
+              QuoteLiteral(kMergedEventTable) + ")",
           writing_.Soon()));
   if (RowReader(there, 0).Number("c") != 2) {
     const std::string key =

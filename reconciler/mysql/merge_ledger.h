@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "reconciler/binlog/history.h"
+#include "reconciler/model/own_tables.h"
 #include "reconciler/mysql/merge_writers.h"
 
 namespace pandora_ha {
@@ -51,10 +52,10 @@ class MergeLedger {
 
   // The transaction's name in both tables: "'gtid',second".
   static std::string Key(const TransactionHead& head);
-  std::string events_table() const { return schema_ + ".`pandora_ha_merged_event`"; }
+  std::string events_table() const { return schema_ + ".`" + kMergedEventTable + "`"; }
 
  private:
-  std::string table() const { return schema_ + ".`pandora_ha_merged`"; }
+  std::string table() const { return schema_ + ".`" + kMergedTable + "`"; }
   Status Read();
 
   const MergeWriting& writing_;

@@ -1,6 +1,7 @@
 #include "reconciler/mysql/provision.h"
 
 #include "reconciler/model/guards.h"
+#include "reconciler/model/own_tables.h"
 #include "reconciler/mysql/quote.h"
 
 namespace pandora_ha {
@@ -17,12 +18,12 @@ std::string AccountStatements(const std::string& account, const std::string& pas
 
 Result<std::string> HeartbeatTable(const std::string& schema) {
   PHA_ASSIGN_OR_RETURN(const std::string quoted, QuoteIdentifier(schema));
-  return quoted + ".`pandora_ha_heartbeat`";
+  return quoted + ".`" + kHeartbeatTable + "`";
 }
 
 Result<std::string> GuardsTable(const std::string& schema) {
   PHA_ASSIGN_OR_RETURN(const std::string quoted, QuoteIdentifier(schema));
-  return quoted + ".`pandora_ha_guards`";
+  return quoted + ".`" + kGuardsTable + "`";
 }
 
 Result<std::string> ProvisionStatements(const Dialect& dialect, const ClusterSpec& spec,

@@ -7,6 +7,7 @@
 
 #include "reconciler/binlog/account.h"
 #include "reconciler/binlog/archive.h"
+#include "reconciler/model/own_tables.h"
 #include "reconciler/mysql/dialect.h"
 #include "reconciler/mysql/merge_tables.h"
 #include "reconciler/mysql/quote.h"
@@ -95,7 +96,7 @@ class Rewinder {
 
 Result<RewindReport> Rewinder::Run() {
   PHA_ASSIGN_OR_RETURN(const std::string schema, QuoteIdentifier(manifest_.schema));
-  ledger_ = schema + ".`pandora_ha_rewound`";
+  ledger_ = schema + ".`" + kRewoundTable + "`";
   PHA_TRY(Prepare());
   PHA_ASSIGN_OR_RETURN(const GtidSet executed, Executed());
   const GtidSet kept = executed.Subtract(manifest_.own);

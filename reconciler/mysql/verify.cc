@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "reconciler/model/own_tables.h"
 #include "reconciler/mysql/quote.h"
 #include "reconciler/mysql/verify_table.h"
 
@@ -70,7 +71,7 @@ class Verifier {
 bool Verifier::IsWanted(const std::string& name) const {
   const auto& tables = options_.tables;
   if (!tables.empty()) return std::find(tables.begin(), tables.end(), name) != tables.end();
-  return !name.starts_with("pandora_ha_");
+  return !IsOwnTable(name);
 }
 
 Status Verifier::EstimateRows() {
