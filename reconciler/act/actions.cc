@@ -118,7 +118,8 @@ struct Performer {
   Status operator()(const RebuildServer& a) const {
     PHA_ASSIGN_OR_RETURN(Host * host, HostOf(hands, a.node));
     PHA_ASSIGN_OR_RETURN(const Address source, AddressOf(hands, a.source));
-    return host->Rebuild({a.id, a.source, source, a.source_history, a.set_aside}, deadline);
+    return host->Rebuild(
+        {a.id, a.source, source, a.source_history, a.method, a.script, a.set_aside}, deadline);
   }
   Status operator()(const DiscardOldCopy& a) const {
     PHA_ASSIGN_OR_RETURN(Host * host, HostOf(hands, a.node));

@@ -32,17 +32,15 @@ std::string Bytes(double bytes) {
 
 bool CanCopy(ResyncMethod method, Flavor flavor) {
   switch (method) {
-    case ResyncMethod::kAuto:
-      return true;
     case ResyncMethod::kClone:
       return flavor == Flavor::kMySql;
+    case ResyncMethod::kAuto:
     case ResyncMethod::kBackupStream:
-      return flavor == Flavor::kMariaDb;
     case ResyncMethod::kDump:
     case ResyncMethod::kScript:
       break;
   }
-  return false;
+  return true;
 }
 
 // What may be lost with the node's own data.
@@ -181,8 +179,9 @@ void Order(Context& c, const DatabaseSeen& node, IntentRecord* record) {
   rebuild.ordered = true;
   rebuild.not_before = c.now() + kSeenWithin;
   Say(record, node.name.text + " is about to be made anew from " + primary.name.text + ".");
-  c.Do(RebuildServer{node.name, primary.name, rebuild.id, primary.state->executed,
-                     rebuild.set_aside},
+  const ResyncSpec& how = c.spec.database.resync;
+  c.Do(RebuildServer{node.name, primary.name, rebuild.id, primary.state->executed, how.method,
+                     how.script, rebuild.set_aside},
        record != nullptr ? record->intent.by + " asked for it" : "only a copy helps it", kStartStep,
        {IsWritable{primary.name}});
 }
@@ -246,8 +245,8 @@ std::string WhyNoRebuild(const ClusterSpec& spec, const Observation& seen, const
   if (target == nullptr || !target->process.known())
     return "nobody owns its server's process for us, or its owner does not answer";
   if (!CanCopy(spec.database.resync.method, primary->state->version.flavor)) {
-    return "spec.database.resync.method is not one that this version knows for " +
-           std::string(ToString(primary->state->version.flavor)) + "; say auto";
+    return "spec.database.resync.method is one that " +
+           std::string(ToString(primary->state->version.flavor)) + " does not have; say auto";
   }
   if (const std::string waits = WhyCommitsWait(spec, *primary, *target); !waits.empty())
     return waits;
@@ -286,7 +285,9 @@ bool AdvanceRebuild(Context& c, const DatabaseSeen& node) {
   switch (copy->phase) {
     case CopySeen::Phase::kCopying:
       remembered.rebuild->give_up_at = c.now() + kPatience;
-      Say(record, node.name.text + " is being made anew: " + Progress(*copy, c.now()) + ".");
+      Say(record, node.name.text + " is being made anew" +
+                      (copy->how.empty() ? "" : " " + copy->how) + ": " + Progress(*copy, c.now()) +
+                      ".");
       return true;
     case CopySeen::Phase::kInPlace:
       FollowUp(c, node, record);

@@ -24,6 +24,22 @@ std::string Describe(const RowCounts& rows) {
   return says;
 }
 
+std::string How(const RebuildServer& rebuild) {
+  switch (rebuild.method) {
+    case ResyncMethod::kAuto:
+      break;
+    case ResyncMethod::kClone:
+      return " by CLONE";
+    case ResyncMethod::kBackupStream:
+      return " by a streamed backup";
+    case ResyncMethod::kDump:
+      return " by a dump";
+    case ResyncMethod::kScript:
+      return " by " + rebuild.script;
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string Describe(const MergedRows& rows) {
@@ -100,7 +116,7 @@ std::string Describe(const Action& action) {
           },
           [](const Publish& a) { return "send clients to " + a.node.text + InEpoch(a.epoch); },
           [](const RebuildServer& a) {
-            return "make the data of " + a.node.text + " anew from " + a.source.text +
+            return "make the data of " + a.node.text + " anew from " + a.source.text + How(a) +
                    (a.set_aside ? ", setting the old aside" : "");
           },
           [](const DiscardOldCopy& a) { return "delete the old data of " + a.node.text; },

@@ -156,6 +156,7 @@ json ProcessToJson(const ProcessState& process, const Instant& now) {
     out["copy"] = {
         {"phase", ToString(copy.phase)}, {"bytes", copy.bytes}, {"expectedBytes", copy.expected}};
     if (copy.phase == CopySeen::Phase::kCopying) out["copy"]["beganAt"] = Dated(copy.began, now);
+    if (!copy.how.empty()) out["copy"]["how"] = copy.how;
     if (!copy.why.empty()) out["copy"]["why"] = copy.why;
   }
   if (process.old_copy) out["oldCopy"] = true;

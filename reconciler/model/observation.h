@@ -172,6 +172,7 @@ struct CopySeen {
   // Copying: written so far, and the whole as estimated at the beginning (0: not known yet).
   std::int64_t bytes = 0, expected = 0;
   TimePoint began{};
+  std::string how;  // "by CLONE, the fastest way here"; empty: not told yet
   std::string why;  // it failed
 
   bool operator==(const CopySeen&) const = default;

@@ -116,6 +116,8 @@ struct RebuildServer {
   NodeName source;
   std::string id;          // of this order; the same again changes nothing
   GtidSet source_history;  // what `source` had executed; what the copy holds goes beyond it
+  ResyncMethod method = ResyncMethod::kAuto;
+  std::string script;      // method: script
   bool set_aside = false;  // the old directory is never deleted by us
   bool operator==(const RebuildServer&) const = default;
 };

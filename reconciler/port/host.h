@@ -4,6 +4,7 @@
 #include "reconciler/base/clock.h"
 #include "reconciler/base/result.h"
 #include "reconciler/model/observation.h"
+#include "reconciler/model/spec.h"
 
 namespace pandora_ha {
 
@@ -17,6 +18,8 @@ struct CopyOptions {
   NodeName source;
   Address source_address;
   GtidSet source_history;
+  ResyncMethod method = ResyncMethod::kAuto;
+  std::string script;
   bool set_aside = false;
 };
 

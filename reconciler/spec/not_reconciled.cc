@@ -61,12 +61,10 @@ std::vector<NotReconciledPart> FindNotReconciled(const ClusterSpec& spec, const 
     parts.push_back({ChildPath(ItemPath("spec.database.nodes", i), "ssh"),
                      "the node's machine is not reached by SSH yet"});
   }
-  const ResyncMethod method = spec.database.resync.method;
-  const bool copies = local && method != ResyncMethod::kDump && method != ResyncMethod::kScript;
   for (const Part& part : kParts) {
     const std::string_view path = part.path;
     const bool reconciled = (local && path == "spec.database.configuration") ||
-                            (copies && path == "spec.database.resync") ||
+                            (local && path == "spec.database.resync") ||
                             (local && path == "spec.database.splitBrain");
     if (!reconciled && Stated(root, part.path) != nullptr)
       parts.push_back({part.path, part.sentence});

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "reconciler/substrate/local/copy_work.h"
 #include "reconciler/substrate/local/process.h"
 #include "tests/integration/on_servers.h"
 
@@ -16,8 +17,9 @@ namespace fs = std::filesystem;
 
 class Resyncing : public OnServers {
  protected:
-  void StartWhole() {
-    cluster_.emplace(*flavor_, 2, [](ClusterSpec& spec) {
+  void StartWhole(const ResyncSpec& declared = {}) {
+    cluster_.emplace(*flavor_, 2, [&](ClusterSpec& spec) {
+      spec.database.resync = declared;
       spec.database.resync.sleep = Seconds(1);
       spec.database.resync.wait_retries = 3;
     });
@@ -92,6 +94,84 @@ TEST_P(Resyncing, APurgedReplicaIsMadeAnewAndCanBePromoted) {
   // It has the right to a lossless promotion again, and the old primary follows it.
   EXPECT_EQ(Ask(Switchover{kNode2}), IntentState::kDone) << says_;
   ExpectWholeAndNothingLost();
+}
+
+// With its accounts and routines, and whatever its names and texts say.
+TEST_P(Resyncing, ADumpBringsEverythingAndObeysNothing) {
+  ResyncSpec declared;
+  declared.method = ResyncMethod::kDump;
+  StartWhole(declared);
+  if (HasFatalFailure()) return;
+  const std::string victim = "/tmp/pha-obeyed-" + std::to_string(getpid());
+  const std::string command = "\n\\! touch " + victim + "\n";
+  const std::string table = "pandora.`a" + command + "b`";
+  const auto on_primary = [&](const std::string& sql) {
+    const auto done = cluster_->Ask(kNode1, sql);
+    EXPECT_TRUE(done.ok()) << sql << ": " << (done.ok() ? "" : done.error().message);
+  };
+  on_primary("CREATE TABLE " + table + " (id INT PRIMARY KEY, t TEXT)");
+  on_primary("INSERT INTO " + table + " VALUES (1, CONCAT('" + command +
+             "', 'it''s (\"quoted\");')), (2, NULL), (3, CONVERT(0xF09F9880 USING utf8mb4))");
+  on_primary("CREATE FUNCTION pandora.twice(x INT) RETURNS INT DETERMINISTIC RETURN 2*x");
+  on_primary("CREATE USER site@localhost IDENTIFIED BY 'Secret-1'");
+  on_primary("GRANT SELECT ON pandora.* TO site@localhost");
+  Purge();
+  if (HasFatalFailure()) return;
+  EXPECT_EQ(Ask(Resync{kNode2}), IntentState::kDone) << says_;
+  ASSERT_TRUE(WaitWhole(*cluster_));
+  EXPECT_FALSE(fs::exists(victim)) << "a command of the dump was run";
+  for (const std::string& sql :
+       {"SELECT SHA2(GROUP_CONCAT(COALESCE(t, 'none') ORDER BY id), 256) FROM " + table,
+        std::string("SELECT pandora.twice(21)"),
+        std::string("SELECT COUNT(*) FROM mysql.user WHERE user='site'"),
+        std::string("SELECT COUNT(*) FROM mysql.db WHERE user='site'")}) {
+    EXPECT_EQ(cluster_->Value(kNode2, sql), cluster_->Value(kNode1, sql)) << sql;
+  }
+  EXPECT_EQ(cluster_->Value(kNode2, "SELECT pandora.twice(21)"), "42");
+  // It knows what it has: it can lead, and the old primary follows it.
+  EXPECT_EQ(Ask(Switchover{kNode2}), IntentState::kDone) << says_;
+  ExpectWholeAndNothingLost();
+}
+
+// A site's own way: here the same tools as ours, called by a shell script.
+TEST_P(Resyncing, AScriptOfTheSiteMakesTheCopy) {
+  const auto program = FindServerProgram(flavor_->flavor, flavor_->server_root,
+                                         Deadline(SystemClock(), Seconds(10)));
+  ASSERT_TRUE(program.ok());
+  const auto tool = FindTool(*program, mysql() ? "mysql" : "mariadb-backup");
+  ASSERT_TRUE(tool.ok()) << tool.error().message;
+  std::string call;
+  for (const std::string& word : tool->argv) call += word + " ";
+  const std::string copies =
+      mysql() ? "rmdir $PANDORA_HA_DATA\n" + call +
+                    "--no-defaults -u$user -p$pass -S $PANDORA_HA_SOURCE_SOCKET -e \"CLONE LOCAL "
+                    "DATA DIRECTORY = '$PANDORA_HA_DATA'\"\n"
+              : call +
+                    "--backup --user=$user --password=$pass "
+                    "--socket=$PANDORA_HA_SOURCE_SOCKET --datadir=$PANDORA_HA_SOURCE_DATA "
+                    "--target-dir=$PANDORA_HA_DATA\n" +
+                    call + "--prepare --target-dir=$PANDORA_HA_DATA\n";
+  ResyncSpec declared;
+  declared.method = ResyncMethod::kScript;
+  std::string folder = ::testing::TempDir() + "pandora-ha-script.XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  declared.script = folder + "/resync";
+  std::ofstream(declared.script) << "#!/bin/sh -e\necho $# $2 $3 >>" << folder << "/calls\n"
+                                 << "user=$(sed -n 's/^dbuser //p' $1)\n"
+                                 << "pass=$(sed -n 's/^dbpass //p' $1)\n"
+                                 << copies;
+  fs::permissions(declared.script, fs::perms::owner_all);
+  StartWhole(declared);
+  if (HasFatalFailure()) return;
+  Purge();
+  if (HasFatalFailure()) return;
+  EXPECT_EQ(Ask(Resync{kNode2}), IntentState::kDone) << says_;
+  const auto& nodes = cluster_->spec().database.nodes;
+  EXPECT_EQ(FileText(folder + "/calls"), "3 " + nodes[0].address + " " + nodes[1].address + "\n");
+  ASSERT_TRUE(WaitWhole(*cluster_));
+  EXPECT_EQ(Ask(Switchover{kNode2}), IntentState::kDone) << says_;
+  ExpectWholeAndNothingLost();
+  fs::remove_all(folder);
 }
 
 TEST_P(Resyncing, WhoeverDiesTheOldDataStaysUntilTheNewIsWhole) {

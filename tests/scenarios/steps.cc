@@ -46,7 +46,7 @@ struct Performer {
     ProcessState& process = world.nodes.at(name).process;
     process.starting = true;
     process.restart_inhibited = false;
-    process.copy = CopySeen{a.id, CopySeen::Phase::kCopying, 0, 0, world.now, ""};
+    process.copy = CopySeen{a.id, CopySeen::Phase::kCopying, 0, 0, world.now, "", ""};
     return "";
   }
   std::string operator()(const ArchiveOwnRows& a) const {

@@ -15,7 +15,7 @@ TEST(SupervisorProtocol, StateSurvivesTheWire) {
                    true,
                    true,
                    true};
-  state.process.copy = CopySeen{"c", CopySeen::Phase::kFailed, 1, 2, TimePoint(Seconds(3)), "no"};
+  state.process.copy = CopySeen{"c", CopySeen::Phase::kFailed, 1, 2, TimePoint(Seconds(3)), "how", "no"};
   state.process.archive = ArchiveSeen{{"a", JobSeen::Phase::kDone, 4, 4, "", false}, "/place", {}};
   state.process.archive->divergence.tables["t"] = {1, 2, 3};
   state.process.merge =

@@ -90,14 +90,20 @@ Status LocalHost::Rebuild(const CopyOptions& copy, Deadline deadline) {
   const LocalHostOptions options = Options();
   PHA_ASSIGN_OR_RETURN(SupervisorRequest request, StartRequest(options, false));
   const std::filesystem::path beside = std::filesystem::path(directory_).parent_path();
-  const CopyJob job{copy.id,
-                    options.program,
-                    directory_,
-                    (beside / copy.source.text).string(),
-                    copy.source_address,
-                    copy.source_history,
-                    options.admin_user,
-                    options.admin_password};
+  CopyJob job;
+  job.id = copy.id;
+  job.method = copy.method;
+  job.script = copy.script;
+  job.program = options.program;
+  job.directory = directory_;
+  job.source_directory = (beside / copy.source.text).string();
+  job.source = copy.source_address;
+  job.target = options.settings.address;
+  job.schema = options.schema;
+  job.source_history = copy.source_history;
+  job.admin_user = options.admin_user;
+  job.admin_password = options.admin_password;
+  ChooseMethod(&job);
   if (job.source_directory == directory_)
     return Error{ErrorCode::kRefused, "a node is not copied onto itself"};
   PHA_TRY(CheckCopy(job));

@@ -84,7 +84,7 @@ Status SupervisedServer::Adopt() {
   state_.initialised = data_.exists();
   state_.old_copy = data_.old_exists();
   if (const std::string id = data_.copy_id(); !id.empty())
-    state_.copy = CopySeen{id, CopySeen::Phase::kInPlace, 0, 0, {}, ""};
+    state_.copy = CopySeen{id, CopySeen::Phase::kInPlace, 0, 0, {}, "", ""};
   PHA_ASSIGN_OR_RETURN(const auto servers, ServersOf(directory_));
   for (const ProcessId& found : servers) {
     auto process = OpenProcess(found);
@@ -167,7 +167,7 @@ Status SupervisedServer::Start(const SupervisorRequest& request) {
     state_.fenced = false;
   }
   if (anew) {
-    state_.copy = CopySeen{how_.copy_id, CopySeen::Phase::kCopying, 0, 0, clock_.Now().mono, ""};
+    state_.copy = CopySeen{how_.copy_id, CopySeen::Phase::kCopying, 0, 0, clock_.Now().mono, "", ""};
     state_.starting = true;
   }
   if (running()) {
@@ -245,7 +245,11 @@ Status SupervisedServer::DiscardOld() {
 void SupervisedServer::LookAtCopy() {
   if (!copying()) return;
   const CopyProgress now = ReadCopyProgress(directory_);
-  if (now.bytes == state_.copy->bytes && now.expected == state_.copy->expected) return;
+  if (now.bytes == state_.copy->bytes && now.expected == state_.copy->expected &&
+      now.how == state_.copy->how) {
+    return;
+  }
+  state_.copy->how = now.how;
   state_.copy->bytes = now.bytes;
   state_.copy->expected = now.expected;
   changed_();

@@ -59,6 +59,7 @@ CopySeen CopyFrom(const Json& json) {
   copy.bytes = Whole(json.at("bytes"), kMost);
   copy.expected = Whole(json.at("expected"), kMost);
   copy.began = TimePoint(Duration(Whole(json.at("beganMicroseconds"), kMost)));
+  copy.how = json.value("how", "");
   copy.why = json.at("why").get<std::string>();
   return copy;
 }
@@ -69,6 +70,7 @@ Json CopyTo(const CopySeen& copy) {
           {"bytes", copy.bytes},
           {"expected", copy.expected},
           {"beganMicroseconds", copy.began.time_since_epoch().count()},
+          {"how", copy.how},
           {"why", copy.why}};
 }
 
