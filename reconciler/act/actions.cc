@@ -142,6 +142,11 @@ struct Performer {
     PHA_ASSIGN_OR_RETURN(Host * host, HostOf(hands, a.node));
     return host->Rewind(a.id, a.place, deadline);
   }
+  Status operator()(const VerifyServer& a) const {
+    PHA_ASSIGN_OR_RETURN(Host * host, HostOf(hands, a.node));
+    PHA_ASSIGN_OR_RETURN(const Address address, AddressOf(hands, a.primary));
+    return host->Verify(a.id, a.primary, address, deadline);
+  }
   Status operator()(const InjectEmpty& a) const {
     return OnNode(hands, a.node, deadline, [which = a.transactions](DatabaseNode& n, Deadline d) {
       return n.InjectEmpty(which, d);

@@ -17,6 +17,16 @@ std::string Now(const json& node) {
   return role == "unknown" ? TextOf(node, "contact") : role;
 }
 
+// What a promotion that may lose rows would lose, as of the last look.
+std::string WithoutWhat(const json& node, const Wish& wish) {
+  const auto* failover = std::get_if<ForcedFailover>(&wish);
+  const std::string behind = TextOf(node, "behind");
+  if (failover == nullptr || !failover->allow_data_loss || behind.empty() || behind == "0")
+    return "";
+  return ", without the last " + behind + (behind == "1" ? " transaction" : " transactions") +
+         " or more";
+}
+
 // Of a pair, only the other one is left.
 std::string OnlyOther(const json& nodes, const std::string& primary) {
   if (nodes.size() != 2) return "";
@@ -46,7 +56,7 @@ std::string RenderChange(const json& status, const Wish& wish, std::string next,
     const std::string name = TextOf(node, "name");
     std::string after = "replica of " + source;
     if (!another) after = name == primary ? "primary" : "replica of " + primary;
-    if (another && name == next) after = "primary";
+    if (another && name == next) after = "primary" + WithoutWhat(node, wish);
     if (another && next.empty() && name != primary)
       after = "primary, or replica of the new primary";
     if (fence != nullptr && name == fence->node.text)

@@ -21,6 +21,7 @@
 #include "reconciler/app/stop_signals.h"
 #include "reconciler/app/text.h"
 #include "reconciler/app/verbs.h"
+#include "reconciler/app/verify_rows.h"
 #include "reconciler/app/verify_verb.h"
 #include "reconciler/app/version.h"
 #include "reconciler/model/json.h"
@@ -288,6 +289,10 @@ void AddSmall(CLI::App& app, Line* line) {
       app.add_subcommand("rewind-job", "take back what a node committed by itself")->group("");
   rewind->add_option("--rewind-of", line->directory, "the node's own")->required();
   rewind->callback([line] { line->chosen = [] { return RunRewinder(); }; });
+  CLI::App* verify =
+      app.add_subcommand("verify-job", "compare a node's rows with the primary's")->group("");
+  verify->add_option("--verify-of", line->directory, "the node's own")->required();
+  verify->callback([line] { line->chosen = [] { return RunVerifier(); }; });
 }
 
 // CLI11 only says that a command is required.

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "reconciler/app/demo_writer.h"
 #include "reconciler/app/passwords.h"
@@ -22,6 +23,7 @@ namespace fs = std::filesystem;
 constexpr char kDocument[] = "pandora-ha.yaml";
 constexpr char kMark[] = ".pandora-ha-demo";  // only a directory with this file is ever removed
 constexpr Duration kStartWithin = Seconds(120);
+constexpr Duration kUsualStart = Seconds(20);  // of servers that are made, too
 constexpr Duration kStopWithin = Seconds(30);
 
 // A place of its own in 127.0.0.0/8, so that no port of the machine's own servers is in the way.
@@ -113,11 +115,18 @@ Status PrepareDirectory(const DemoOptions& options) {
   return fs::exists(document) ? Ok() : WriteFile(document, DocumentText(options), 0644);
 }
 
-bool WaitUntilHealthy(const Service& service, const std::string& cluster, std::ostream& err,
-                      bool* stopped) {
-  const Deadline deadline(SystemClock(), kStartWithin);
+// Data of before may need a person: a node that diverged, for one.
+bool WaitUntilHealthy(const Service& service, const DemoOptions& options,
+                      const std::string& cluster, std::ostream& err, bool* stopped) {
+  const Deadline deadline(SystemClock(), kStartWithin), usual(SystemClock(), kUsualStart);
   std::string said;
+  bool hinted = false;
   while (!deadline.passed()) {
+    if (usual.passed() && !std::exchange(hinted, true)) {
+      err << "demo: not healthy yet; this says why, and what to do:  "
+          << SupervisorCommand().front() << " explain --socket " << options.directory << "/api.sock"
+          << std::endl;
+    }
     if (const auto last = service.noticeboard().Last(cluster)) {
       if (last->status.state == ClusterState::kHealthy) return true;
       if (last->status.verdict != said) {
@@ -147,6 +156,8 @@ void PrintGuide(const ClusterSpec& spec, const DemoOptions& options, std::ostrea
       << "Try:  kill -9 $(cat " << primary_pid << ")     and watch the writer's line\n"
       << "      kill -9 $(cat " << dir << "/nodes/node2/server.pid)     the other one\n"
       << "      " << self << " history --socket " << dir << "/api.sock\n"
+      << "      mariadb -u root -p\"$(cat " << dir << "/admin.password)\" -S " << dir
+      << "/nodes/node1/server.sock\n"
       << "Ctrl-C ends it"
       << (options.keep ? " and keeps the data." : " and removes the data (--keep leaves it).")
       << "\n\n"
@@ -154,9 +165,10 @@ void PrintGuide(const ClusterSpec& spec, const DemoOptions& options, std::ostrea
 }
 
 std::string WriterLine(const DemoWriterCount& count) {
-  return "writer: " + std::to_string(count.acknowledged) + " rows acknowledged, longest pause " +
-         FormatDuration(count.longest_pause) + ", " + std::to_string(count.cut) + " cut, " +
-         std::to_string(count.refused) + " refused" +
+  return "writer: " + std::to_string(count.acknowledged) + " rows, longest pause " +
+         FormatDuration(count.longest_pause) +
+         (count.last_pause == Duration{} ? "" : ", latest " + FormatDuration(count.last_pause)) +
+         ", " + std::to_string(count.cut) + " cut, " + std::to_string(count.refused) + " refused" +
          (count.silent_for < Seconds(1) ? "" : "; no row for " + FormatDuration(count.silent_for));
 }
 
@@ -252,7 +264,7 @@ int DemoCommand(const DemoOptions& asked, std::ostream& out, std::ostream& err) 
 
   int code = 1;
   bool stopped = false;
-  if (WaitUntilHealthy(*service, spec.name, err, &stopped)) {
+  if (WaitUntilHealthy(*service, options, spec.name, err, &stopped)) {
     DemoWriter writer({*spec.endpoint.listen, spec.database.credentials.application.user,
                        application, spec.database.schema, Milliseconds(5)},
                       SystemClock());

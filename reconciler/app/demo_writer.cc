@@ -10,7 +10,8 @@ namespace pandora_ha {
 namespace {
 
 constexpr Duration kStatement = Seconds(15);
-constexpr Duration kNoticeable = Milliseconds(100);
+constexpr Duration kNoticeable = Milliseconds(20);
+constexpr Duration kTryAgain = Milliseconds(100);
 
 std::string Table(const DemoWriterOptions& options) {
   return "`" + options.schema + "`.`pandora_ha_demo`";
@@ -70,6 +71,14 @@ void DemoWriter::Note(const Status& status, std::uint64_t id) {
   acknowledged_.push_back(id);
 }
 
+// No statement was under way: one that was held and let go is no cut.
+void DemoWriter::NoteUnconnected(const Error& error) {
+  const std::lock_guard lock(mutex_);
+  const bool waited = error.code == ErrorCode::kTimeout || error.code == ErrorCode::kUnreachable;
+  if (!waited) ++count_.refused;
+  count_.last_error = error.message;
+}
+
 void DemoWriter::Loop(std::stop_token stop) {
   std::unique_ptr<Session> session;
   // Ids of different runs over kept data must not meet.
@@ -79,8 +88,8 @@ void DemoWriter::Loop(std::stop_token stop) {
     if (!session || session->broken()) {
       auto made = Connect(options_, deadline);
       if (!made.ok()) {
-        Note(made.error(), 0);
-        if (!Pause(stop, kNoticeable)) return;
+        NoteUnconnected(made.error());
+        if (!Pause(stop, kTryAgain)) return;
         continue;
       }
       session = *std::move(made);
@@ -91,7 +100,7 @@ void DemoWriter::Loop(std::stop_token stop) {
       if (!prepared.ok()) {
         Note(prepared, 0);
         session.reset();
-        if (!Pause(stop, kNoticeable)) return;
+        if (!Pause(stop, kTryAgain)) return;
         continue;
       }
     }

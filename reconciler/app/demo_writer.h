@@ -29,7 +29,7 @@ struct DemoWriterCount {
   std::uint64_t cut = 0;      // statements whose outcome the writer does not know
   std::uint64_t refused = 0;  // statements or connections that got an error otherwise
   Duration longest_pause{};   // between two acknowledged rows
-  Duration last_pause{};      // the latest one above 100 ms; zero: none yet
+  Duration last_pause{};      // the latest one above 20 ms; zero: none yet
   Duration silent_for{};      // since the last acknowledged row
   std::string last_error;
 };
@@ -48,6 +48,7 @@ class DemoWriter {
  private:
   void Loop(std::stop_token stop);
   void Note(const Status& status, std::uint64_t id);
+  void NoteUnconnected(const Error& error);
   bool Pause(std::stop_token stop, Duration duration);
 
   const DemoWriterOptions options_;

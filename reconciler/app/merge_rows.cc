@@ -1,14 +1,10 @@
 #include "reconciler/app/merge_rows.h"
 
-#include <sys/stat.h>
-
-#include <iostream>
-#include <iterator>
 #include <utility>
 
+#include "reconciler/app/run_job.h"
 #include "reconciler/binlog/archive.h"
 #include "reconciler/model/json.h"
-#include "reconciler/substrate/local/job.h"
 #include "reconciler/substrate/local/merger.h"
 #include "reconciler/substrate/local/process.h"
 
@@ -92,19 +88,7 @@ Status MergeAsOrdered(const MergeOrder& order, JobProgress& progress) {
 }  // namespace
 
 int RunMerger() {
-  umask(0077);
-  const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
-  const auto order = ParseMergeOrder(text);
-  if (!order.ok()) {
-    std::cerr << order.error().message << std::endl;
-    return 1;
-  }
-  JobProgress progress("merge", order->directory);
-  const Status merged = MergeAsOrdered(*order, progress);
-  if (merged.ok()) return 0;
-  progress.Fail(merged.error());
-  std::cerr << merged.error().message << std::endl;
-  return 1;
+  return RunJob("merge", &ParseMergeOrder, &MergeAsOrdered);
 }
 
 }  // namespace pandora_ha

@@ -1,11 +1,6 @@
 #include "reconciler/app/rewind_rows.h"
 
-#include <sys/stat.h>
-
-#include <iostream>
-#include <iterator>
-#include <string>
-
+#include "reconciler/app/run_job.h"
 #include "reconciler/mysql/rewind.h"
 #include "reconciler/substrate/local/rewinder.h"
 
@@ -33,19 +28,7 @@ Status RewindAsOrdered(const RewindOrder& order, JobProgress& progress) {
 }  // namespace
 
 int RunRewinder() {
-  umask(0077);
-  const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
-  const auto order = ParseRewindOrder(text);
-  if (!order.ok()) {
-    std::cerr << order.error().message << std::endl;
-    return 1;
-  }
-  JobProgress progress("rewind", order->directory);
-  const Status rewound = RewindAsOrdered(*order, progress);
-  if (rewound.ok()) return 0;
-  progress.Fail(rewound.error());
-  std::cerr << rewound.error().message << std::endl;
-  return 1;
+  return RunJob("rewind", &ParseRewindOrder, &RewindAsOrdered);
 }
 
 }  // namespace pandora_ha

@@ -8,6 +8,7 @@
 #include "reconciler/app/ask.h"
 #include "reconciler/app/reach.h"
 #include "reconciler/app/text.h"
+#include "reconciler/app/verify_rows.h"
 #include "reconciler/mysql/verify.h"
 #include "reconciler/spec/load_spec.h"
 #include "reconciler/spec/problem.h"
@@ -20,26 +21,13 @@ using Verdict = VerifyReport::Verdict;
 
 constexpr Seconds kAtLeast{60};  // for one piece
 
-struct Sides {
-  NodeName primary, node;
-};
-
-std::string Rows(std::uint64_t count, const char* what) {
-  return std::to_string(count) + (count == 1 ? " row " : " rows ") + what;
-}
-
 std::string Says(const PieceDifference& one, const Sides& sides) {
   if (!one.settled) {
     return "not settled: " + std::to_string(one.on_primary) + " rows on " + sides.primary.text +
            ", " + std::to_string(one.on_node) + " on " + sides.node.text +
            ", and it was changed meanwhile; ask again";
   }
-  std::string says;
-  for (const auto& [count, what] : {std::pair{one.not_the_same, std::string("not the same")},
-                                    std::pair{one.only_primary, "only on " + sides.primary.text},
-                                    std::pair{one.only_node, "only on " + sides.node.text}}) {
-    if (count > 0) says += (says.empty() ? "" : ", ") + Rows(count, what.c_str());
-  }
+  std::string says = Counts(one, sides);
   for (const std::string& example : one.examples) says += "\n      " + Printable(example);
   return says;
 }
@@ -81,32 +69,6 @@ std::string ToText(const VerifyReport& report, const Sides& sides, const Style& 
   }
   return text + sides.node.text + " is not the same as " + sides.primary.text + ", the primary: `" +
          "pandora-ha resync " + sides.node.text + "` makes it anew.\n";
-}
-
-json ToJson(const VerifyReport& report, const Sides& sides) {
-  json tables = json::object();
-  for (const auto& [name, one] : report.tables) {
-    json differences = json::array();
-    for (const PieceDifference& d : one.differences) {
-      differences.push_back({{"where", d.where},
-                             {"settled", d.settled},
-                             {"onPrimary", d.on_primary},
-                             {"onNode", d.on_node},
-                             {"onlyPrimary", d.only_primary},
-                             {"onlyNode", d.only_node},
-                             {"notTheSame", d.not_the_same},
-                             {"examples", d.examples}});
-    }
-    tables[name] = {{"rows", one.rows}, {"pieces", one.pieces}, {"differences", differences}};
-    if (!one.why_not.empty()) tables[name]["whyNot"] = one.why_not;
-  }
-  const Verdict verdict = report.verdict();
-  return {{"primary", sides.primary.text},
-          {"node", sides.node.text},
-          {"verdict", verdict == Verdict::kSame         ? "same"
-                      : verdict == Verdict::kNotSettled ? "notSettled"
-                                                        : "different"},
-          {"tables", std::move(tables)}};
 }
 
 std::function<void(const VerifyProgress&)> ShowProgress(std::ostream& err) {

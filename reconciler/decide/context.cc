@@ -16,6 +16,14 @@ SemiSyncRole OpeningRole(const Context& c) {
                                                                    : SemiSyncRole::kSourceDegraded;
 }
 
+// Only MariaDB takes back at its start what no replica acknowledged; MySQL comes back with it.
+bool TakesBack(const Context& c, const NodeMemory& node) {
+  const auto& all = c.seen.databases;
+  return node.deposed && node.discard && std::none_of(all.begin(), all.end(), [](const auto& any) {
+           return any.state.known() && any.state->version.flavor == Flavor::kMySql;
+         });
+}
+
 }  // namespace
 
 bool StartIfEnded(Context& c, const NodeName& node, const std::string& because) {
@@ -31,7 +39,7 @@ bool StartIfEnded(Context& c, const NodeName& node, const std::string& because) 
   ++remembered.starts;
   remembered.start_not_before =
       c.now() + std::min<Duration>(Seconds(60), Seconds(1) * (1 << std::min(remembered.starts, 6)));
-  c.Do(StartServer{node, remembered.deposed && remembered.discard}, because, kStartStep);
+  c.Do(StartServer{node, TakesBack(c, remembered)}, because, kStartStep);
   return true;
 }
 

@@ -218,6 +218,7 @@ void DiagnoseReplica(const Situation& s, const DatabaseSeen& node, const Databas
               " lost transactions that it had received, in a restart; it cannot be promoted "
               "before it has received them again.");
   }
+  DiagnoseVerification(s, node);
   DiagnoseChannel(s, node, source);
 }
 

@@ -82,6 +82,32 @@ bool DiagnoseRebuild(const Situation& s, const DatabaseSeen& node) {
   return copying;
 }
 
+void DiagnoseVerification(const Situation& s, const DatabaseSeen& node) {
+  const auto& owed = MemoryOf(s.memory, node.name).verification;
+  if (!owed || owed->epoch != s.memory.epoch || !s.memory.primary) return;
+  const std::string pair = node.name.text + " and " + s.memory.primary->text;
+  const std::optional<VerificationSeen> work =
+      node.process.known() ? node.process->verification : std::nullopt;
+  const bool working = work && work->id == owed->id && work->phase == JobSeen::Phase::kWorking;
+  if (!owed->differs.empty()) {
+    s.Add(FindingCode::kRowsDiffer, node.name,
+          "The rows of " + pair + " are not the same: " + owed->differs + ".");
+  } else if (owed->given_up()) {
+    s.Add(FindingCode::kNotVerified, node.name,
+          "Whether " + pair + " have the same rows is not known: " + owed->why + ".");
+  } else {
+    std::string how_far;
+    if (working && work->all > 0) {
+      how_far = ": " + std::to_string(work->done) + " of about " + std::to_string(work->all);
+    } else if (!owed->why.empty()) {
+      how_far = "; a try has failed: " + owed->why;
+    }
+    s.Add(FindingCode::kNodeVerifying, node.name,
+          "The rows of " + pair + (working ? " are being compared" : " are to be compared") +
+              how_far + ".");
+  }
+}
+
 void DiagnoseDivergence(const Situation& s, const NodeName& name, const NodeMemory& node) {
   const bool archived = IsArchived(node);
   const std::uint64_t count = archived ? node.archive->divergence.transactions
@@ -92,6 +118,8 @@ void DiagnoseDivergence(const Situation& s, const NodeName& name, const NodeMemo
     says += "; " + Describe(node.archive->divergence) + ", kept in " + node.archive->place;
   if (IsMerged(s.memory, node))
     says += "; in " + s.memory.primary->text + ": " + Describe(node.merge->rows);
+  if (node.deposed && node.discard)
+    says += "; what it held when it was replaced had been acknowledged to nobody";
   if (node.rewind && node.rewind->refused) says += "; only a copy helps: " + node.rewind->why;
   s.Add(FindingCode::kNodeDiverged, name, says + ".");
   if (archived && node.archive->divergence.OnlyMarks()) {

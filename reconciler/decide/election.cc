@@ -141,9 +141,15 @@ void AssessLoss(const ClusterSpec& spec, const Observation& seen, const Memory& 
       unseen
           ? unseen->text + ", which may have acknowledged commits, does not answer or has diverged"
           : winner.node.text + " did not acknowledge the last commits of " + old_primary->text;
+  const std::uint64_t lost = election->possibly_lost.value_or(0);
+  const std::string at_least = lost == 0 ? ""
+                                         : " (at least " + std::to_string(lost) +
+                                               (lost == 1 ? " transaction" : " transactions") +
+                                               ", by the last look at " + old_primary->text + ")";
   election->winner.reset();
   Block(election, BlockReason::kMayLoseRows,
-        "Promoting " + winner.node.text + " may lose acknowledged rows: " + why + ".");
+        "Promoting " + winner.node.text + " may lose acknowledged rows" + at_least + ": " + why +
+            ".");
 }
 
 }  // namespace

@@ -65,7 +65,8 @@ Evidence JudgeEndedProcess(const ClusterSpec& spec, const Observation& seen,
                            const ProcessState& process) {
   const std::string how = process.phase == ProcessState::Phase::kNeverStarted
                               ? "its server has not been started"
-                              : "its process ended: " + process.how_ended;
+                              : "its process ended: " + process.how_ended +
+                                    (process.fenced ? ", by a manager's fence" : "");
   const TimePoint back_by = process.ended_at + spec.database.restart.allow;
   if (!process.restart_inhibited && seen.taken_at.mono < back_by) {
     return {Life::kRestarting, how + ", and it may be restarted in place", back_by};

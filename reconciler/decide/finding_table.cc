@@ -41,8 +41,8 @@ const std::vector<FindingRow>& FindingTable() {
        "see the reason and the node's copy.log, then `pandora-ha resync` again"},
       {F::kNodeDiverged, kCritical, "A node has transactions that the primary lacks.",
        "it stays read-only and out of replication, and its rows are archived; then `pandora-ha "
-       "merge NODE --config FILE` brings them into the primary, and `pandora-ha resync NODE` makes "
-       "it anew"},
+       "merge NODE --config FILE` brings its data and events into the primary and lists what stays "
+       "in the archive, and `pandora-ha resync NODE` makes it anew"},
       {F::kArchiveFailed, kCritical, "What a node committed by itself could not be archived.",
        "see the reason; it is tried again, and `pandora-ha resync NODE --set-aside` "
        "keeps all of its data instead"},
@@ -53,6 +53,12 @@ const std::vector<FindingRow>& FindingTable() {
        "primary, and `pandora-ha resync NODE` makes the node anew"},
       {F::kNodeRewinding, kWarning, "A node's own transactions are being taken back on it.",
        "wait; they stay in the archive, and the node follows when they are gone"},
+      {F::kNodeVerifying, kInfo, "A node's rows are being compared with the primary's.",
+       "nothing has to be done; both serve meanwhile"},
+      {F::kNotVerified, kWarning, "A node's rows could not be compared with the primary's.",
+       "see the reason; it is tried again every hour, or `pandora-ha verify NODE --config FILE`"},
+      {F::kRowsDiffer, kCritical, "A node that was put right does not have the primary's rows.",
+       "see verified.json in the node's directory; `pandora-ha resync NODE` makes it anew"},
       {F::kAccessDenied, kCritical, "A node refuses our account.",
        "correct user, password or grants"},
       {F::kTlsRefused, kCritical, "A node fails the TLS check.",

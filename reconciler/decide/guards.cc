@@ -213,7 +213,9 @@ void DiagnoseGuards(Context& c) {
       add(FindingCode::kFenced, node.name, node.name.text + " is fenced by " + Why(*fenced) + ".");
     if (const Guard* paused = PausedOf(c.memory, node.name)) {
       add(FindingCode::kPaused, node.name,
-          node.name.text + " is paused by " + Why(*paused) + "; it is not touched.");
+          node.name.text + " is paused by " + Why(*paused) + "; it is not touched" +
+              (c.memory.primary == node.name ? ", and it is the primary: nothing fails over."
+                                             : "."));
     }
   }
   for (const DatabaseSeen& node : c.seen.databases) {

@@ -148,7 +148,10 @@ struct Taker {
     }
     Guard guard = MakeGuard(c, record.intent, wish.lasts);
     const std::string what = wish.node ? wish.node->text : "The cluster";
-    Shared(what + " is paused by " + Why(guard) + ".");
+    Shared(what + " is paused by " + Why(guard) + "." +
+           (wish.node && wish.node == c.memory.primary
+                ? " It is the primary: nothing fails over meanwhile."
+                : ""));
     if (wish.node) {
       c.memory.guards.paused_nodes[*wish.node] = std::move(guard);
     } else {

@@ -12,6 +12,7 @@
 #include "reconciler/decide/intents.h"
 #include "reconciler/decide/marks.h"
 #include "reconciler/decide/merge.h"
+#include "reconciler/decide/verification.h"
 
 namespace pandora_ha {
 namespace {
@@ -85,16 +86,6 @@ std::string WhyCommitsWait(const ClusterSpec& spec, const DatabaseSeen& primary,
          " and hold up the copy; `withoutReplica: degrade` lets them go on";
 }
 
-bool CaughtUp(const Context& c, const DatabaseSeen& node) {
-  if (!node.state.known() || !node.state->replication || node.state->writable) return false;
-  const ReplicationSeen& channel = *node.state->replication;
-  const DatabaseNodeSpec* primary = FindNode(c.spec, *c.memory.primary);
-  return channel.source.host == primary->address && channel.io == ThreadState::kRunning &&
-         channel.sql == ThreadState::kRunning && channel.applied_all && channel.lag &&
-         *channel.lag <= c.spec.database.replication.max_lag &&
-         MemoryOf(std::as_const(c.memory), node.name).history == History::kContained;
-}
-
 // The copy is the node's data, and will not serve.
 std::string WhyUseless(const Context& c, const DatabaseSeen& node, const Rebuild& rebuild) {
   if (MemoryOf(std::as_const(c.memory), node.name).history == History::kDiverged)
@@ -166,7 +157,7 @@ void FollowUp(Context& c, const DatabaseSeen& node, IntentRecord* record) {
     remembered.deposed = remembered.discard = false;
     rebuild.give_up_at = c.now() + kStartWithin;
   }
-  if (CaughtUp(c, node)) return Finish(c, node, record);
+  if (HasCaughtUp(c, node)) return Finish(c, node, record);
   if (const std::string why = WhyUseless(c, node, rebuild); !why.empty())
     return Fail(c, node, record, why);
   if (node.state.known()) rebuild.give_up_at = c.now() + kStartWithin;
@@ -257,6 +248,8 @@ void BeginRebuild(Context& c, const NodeName& node, const std::string& id,
                   const std::string& intent, bool set_aside) {
   NodeMemory& remembered = MemoryOf(c.memory, node);
   remembered.rebuild_failed.clear();
+  remembered.verification.reset();
+  if (IsMerged(c.memory, remembered)) OweVerification(c, remembered);
   Rebuild& rebuild = remembered.rebuild.emplace();
   rebuild.id = id;
   rebuild.intent = intent;
@@ -264,6 +257,16 @@ void BeginRebuild(Context& c, const NodeName& node, const std::string& id,
   rebuild.epoch = c.memory.epoch;
   rebuild.set_aside = set_aside;
   rebuild.give_up_at = c.now() + kPatience;
+}
+
+bool HasCaughtUp(const Context& c, const DatabaseSeen& node) {
+  if (!node.state.known() || !node.state->replication || node.state->writable) return false;
+  const ReplicationSeen& channel = *node.state->replication;
+  const DatabaseNodeSpec* primary = FindNode(c.spec, *c.memory.primary);
+  return channel.source.host == primary->address && channel.io == ThreadState::kRunning &&
+         channel.sql == ThreadState::kRunning && channel.applied_all && channel.lag &&
+         *channel.lag <= c.spec.database.replication.max_lag &&
+         MemoryOf(std::as_const(c.memory), node.name).history == History::kContained;
 }
 
 bool IsCopying(const Observation& seen, const NodeName& node) {
@@ -352,7 +355,7 @@ void RebuildWhereDeclared(Context& c, const DatabaseSeen& node) {
 
 void DiscardOldCopyOf(Context& c, const DatabaseSeen& node) {
   const bool there = node.process.known() && node.process->old_copy;
-  if (!there || MemoryOf(c.memory, node.name).rebuild || !CaughtUp(c, node)) return;
+  if (!there || MemoryOf(c.memory, node.name).rebuild || !HasCaughtUp(c, node)) return;
   c.Do(DiscardOldCopy{node.name}, node.name.text + " has caught up on its new data", kQuickStep);
 }
 

@@ -19,6 +19,9 @@ std::string WhyNoRebuild(const ClusterSpec& spec, const Observation& seen, const
 // REQUIRES: WhyNoRebuild() says nothing. One that is under way and does not copy is replaced.
 void BeginRebuild(Context& c, const NodeName& node, const std::string& id,
                   const std::string& intent, bool set_aside);
+// The node follows the primary, has applied what it received, and lacks and has nothing.
+bool HasCaughtUp(const Context& c, const DatabaseSeen& node);
+
 bool IsCopying(const Observation& seen, const NodeName& node);
 
 // Goes on with the rebuild of a replica that the memory knows of: orders it, follows it, tries it

@@ -2,6 +2,7 @@
 
 #include "reconciler/decide/archive.h"
 #include "reconciler/decide/rebuild.h"
+#include "reconciler/decide/verification.h"
 
 namespace pandora_ha {
 namespace {
@@ -31,7 +32,9 @@ std::string IdOf(const Rewind& rewind) {
 }
 
 // What was known of its history is over: it holds less than it had received.
-void Finish(NodeMemory& remembered) {
+void Finish(const Context& c, NodeMemory& remembered) {
+  if (!remembered.archive || !remembered.archive->divergence.OnlyMarks())
+    OweVerification(c, remembered);
   remembered.history = History::kUnjudged;
   remembered.received = remembered.received.Subtract(remembered.errant);
   remembered.errant = remembered.executed = {};
@@ -44,6 +47,13 @@ void Finish(NodeMemory& remembered) {
 
 bool RewindWhereDeclared(Context& c, const DatabaseSeen& node) {
   NodeMemory& remembered = MemoryOf(c.memory, node.name);
+  // Perhaps it is seen to lack nothing and have nothing already.
+  if (remembered.rewind && node.process.known() && node.process->rewind &&
+      node.process->rewind->id == remembered.rewind->id &&
+      node.process->rewind->phase == JobSeen::Phase::kDone) {
+    Finish(c, remembered);
+    return true;
+  }
   if (!MayBeRewound(c, node, remembered)) {
     remembered.rewind.reset();
     return false;
@@ -58,9 +68,7 @@ bool RewindWhereDeclared(Context& c, const DatabaseSeen& node) {
   if (const auto& seen = node.process->rewind; seen && seen->id == rewind.id) {
     switch (seen->phase) {
       case JobSeen::Phase::kWorking:
-        return true;
-      case JobSeen::Phase::kDone:
-        Finish(remembered);
+      case JobSeen::Phase::kDone:  // above
         return true;
       case JobSeen::Phase::kFailed:
         rewind.refused = ++rewind.failures >= kMostTries || seen->never;

@@ -13,6 +13,7 @@
 #include "reconciler/decide/rebuild.h"
 #include "reconciler/decide/rewind.h"
 #include "reconciler/decide/semi_sync.h"
+#include "reconciler/decide/verification.h"
 
 namespace pandora_ha {
 namespace {
@@ -71,6 +72,7 @@ void KeepReplica(Context& c, const DatabaseSeen& node, const DatabaseNodeSpec& p
       remembered.rebuild_failed.clear();
     }
     DiscardOldCopyOf(c, node);
+    VerifyWhereOwed(c, node);
     return;
   }
   // It was a primary: its own source side would hold its applier until somebody acknowledges. It is

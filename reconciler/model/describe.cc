@@ -132,6 +132,9 @@ std::string Describe(const Action& action) {
           [](const RewindServer& a) {
             return "take back on " + a.node.text + " what it committed by itself";
           },
+          [](const VerifyServer& a) {
+            return "compare the rows of " + a.node.text + " with those of " + a.primary.text;
+          },
           [](const InjectEmpty& a) {
             return "enter " + a.transactions.ToString() + " of " + a.of.text +
                    " into the history of " + a.node.text + " as empty transactions";

@@ -45,8 +45,8 @@ struct Divergence {
     }
     return sum;
   }
-  // Nobody would miss anything of it.
-  bool OnlyMarks() const { return marks == transactions; }
+  // Nobody would miss anything of it. What was not found in the logs is not known to be a mark.
+  bool OnlyMarks() const { return transactions > 0 && marks == transactions; }
   bool operator==(const Divergence&) const = default;
 };
 

@@ -182,6 +182,18 @@ json ProcessToJson(const ProcessState& process, const Instant& now) {
         {"phase", ToString(rewind.phase)}, {"rows", rewind.done}, {"allRows", rewind.all}};
     if (!rewind.why.empty()) out["rewind"]["why"] = rewind.why;
   }
+  if (process.verification) {
+    const VerificationSeen& verification = *process.verification;
+    json& told = out["verification"];
+    told = {{"phase", ToString(verification.phase)},
+            {"rows", verification.done},
+            {"expectedRows", verification.all}};
+    if (verification.phase == JobSeen::Phase::kDone) {
+      told["differs"] = verification.differs;
+      told["settled"] = verification.settled;
+    }
+    if (!verification.why.empty()) told["why"] = verification.why;
+  }
   return out;
 }
 

@@ -103,6 +103,15 @@ json NodeToJson(const NodeMemory& node) {
                      {"notBefore", Count(node.rewind->not_before)},
                      {"why", node.rewind->why}};
   }
+  if (node.verification) {
+    out["verification"] = {{"id", node.verification->id},
+                           {"epoch", node.verification->epoch.number},
+                           {"tries", node.verification->tries},
+                           {"failures", node.verification->failures},
+                           {"notBefore", Count(node.verification->not_before)},
+                           {"differs", node.verification->differs},
+                           {"why", node.verification->why}};
+  }
   if (!node.rebuild_failed.empty()) out["rebuildFailed"] = node.rebuild_failed;
   return out;
 }
@@ -240,6 +249,16 @@ static void ReadFields(Fields& fields, Rewind* out) {
   fields.Need("why", &out->why);
 }
 
+static void ReadFields(Fields& fields, Verification* out) {
+  fields.Need("id", &out->id);
+  fields.Need("epoch", &out->epoch);
+  fields.Need("tries", &out->tries);
+  fields.Need("failures", &out->failures);
+  fields.Need("notBefore", &out->not_before);
+  fields.Need("differs", &out->differs);
+  fields.Need("why", &out->why);
+}
+
 static void ReadFields(Fields& fields, NodeMemory* out) {
   fields.Need("failedLooks", &out->failed_looks);
   fields.Need("attemptsCounted", &out->attempts_counted);
@@ -266,6 +285,7 @@ static void ReadFields(Fields& fields, NodeMemory* out) {
   fields.May("archive", &out->archive);
   fields.May("merge", &out->merge);
   fields.May("rewind", &out->rewind);
+  fields.May("verification", &out->verification);
   fields.May("rebuildFailed", &out->rebuild_failed);
 }
 

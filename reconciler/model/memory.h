@@ -118,6 +118,21 @@ struct Rewind {
   bool operator==(const Rewind&) const = default;
 };
 
+// Its rows are to be compared with the primary's (see decide/verification.h).
+struct Verification {
+  std::string id;  // of the present try
+  Epoch epoch;     // of the primary that it is compared with
+  int tries = 0, failures = 0;
+  TimePoint not_before{};  // of the order; once it is given, of its repetition
+  std::string differs;     // the last try's result; empty: none yet
+  std::string why;         // the last try failed
+
+  static constexpr int kMostFailures = 3;
+  // A person is told; it is tried again now and then.
+  bool given_up() const { return failures >= kMostFailures; }
+  bool operator==(const Verification&) const = default;
+};
+
 struct NodeMemory {
   // Failed looks since the last answer. A look that was never finished is not counted.
   int failed_looks = 0;
@@ -160,6 +175,7 @@ struct NodeMemory {
   std::optional<Archive> archive;  // the last one; its rows may have been merged or lost since
   std::optional<Merge> merge;
   std::optional<Rewind> rewind;
+  std::optional<Verification> verification;  // none: nothing is owed
   std::string rebuild_failed;  // why the last one was given up; empty: none was, or it was seen to
 
   bool operator==(const NodeMemory&) const = default;

@@ -153,6 +153,12 @@ std::string_view ToString(FindingCode code) {
       return "MergeFailed";
     case FindingCode::kNodeRewinding:
       return "NodeRewinding";
+    case FindingCode::kNodeVerifying:
+      return "NodeVerifying";
+    case FindingCode::kNotVerified:
+      return "NotVerified";
+    case FindingCode::kRowsDiffer:
+      return "RowsDiffer";
     case FindingCode::kNodeRebuilding:
       return "NodeRebuilding";
     case FindingCode::kRebuildFailed:

@@ -206,6 +206,16 @@ struct MergeSeen : JobSeen {
   bool operator==(const MergeSeen&) const = default;
 };
 
+// The last comparison of the node's rows with the primary's (VerifyServer); in rows.
+struct VerificationSeen : JobSeen {
+  // Done: what is not the same ("tevento: 3 rows only on node1"); empty: nothing that could be
+  // settled.
+  std::string differs;
+  bool settled = true;  // false: something changed too often to be compared
+
+  bool operator==(const VerificationSeen&) const = default;
+};
+
 // What the owner of the server's process (local supervisor, agent) says.
 struct ProcessState {
   enum class Phase { kRunning, kEnded, kNeverStarted };
@@ -225,6 +235,7 @@ struct ProcessState {
   std::optional<ArchiveSeen> archive{};  // none: none was ordered, and none is there
   std::optional<MergeSeen> merge{};      // likewise
   std::optional<JobSeen> rewind{};       // likewise (RewindServer); in rows
+  std::optional<VerificationSeen> verification{};  // likewise
 
   bool operator==(const ProcessState&) const = default;
 };

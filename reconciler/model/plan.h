@@ -164,6 +164,15 @@ struct RewindServer {
   bool operator==(const RewindServer&) const = default;
 };
 
+// The node's rows are compared with the primary's, while both serve (docs/decisions/0019). Returns
+// when that has begun; DatabaseSeen::process tells the rest.
+struct VerifyServer {
+  NodeName node;
+  NodeName primary;
+  std::string id;  // of this order; the same again changes nothing
+  bool operator==(const VerifyServer&) const = default;
+};
+
 // MySQL: what only `of` executed, and nobody misses, gets an empty place in the history of `node`,
 // the primary; `of` can follow it then (docs/decisions/0018).
 struct InjectEmpty {
@@ -177,7 +186,7 @@ using Action = std::variant<StartServer, FenceServer, SetReadOnly, EndTransactio
                             WithdrawPublication, StopReceiving, ApplyReceived, LeaveReplication,
                             SetSemiSync, Provision, OpenWritable, WriteMarker, Publish,
                             ReplicateFrom, RebuildServer, DiscardOldCopy, ArchiveOwnRows,
-                            MergeOwnRows, StopMerge, RewindServer, InjectEmpty>;
+                            MergeOwnRows, StopMerge, RewindServer, VerifyServer, InjectEmpty>;
 
 // ---- Conditions: asked again immediately before a step. -----------------------------------------
 
@@ -251,6 +260,9 @@ enum class FindingCode {
   kNodeMerging,
   kMergeFailed,
   kNodeRewinding,
+  kNodeVerifying,
+  kNotVerified,
+  kRowsDiffer,
   kNodeRebuilding,
   kRebuildFailed,
   kReceivedTailLost,

@@ -75,7 +75,7 @@ Result<Identity> Identities::Agent(std::int64_t id) {
   } else if (own == own_.made_agents.end()) {
     PHA_ASSIGN_OR_RETURN(identity.id, Ask("SELECT id_agente AS id FROM " + agents_.name() +
                                           " WHERE id_agente=" + std::to_string(id)));
-    if (identity.id == 0) identity.why_none = "its agent was deleted on the primary";
+    if (identity.id == 0) identity.why_none = "its agent is not on the primary";
   } else {
     PHA_ASSIGN_OR_RETURN(identity.id, Ask("SELECT MIN(id_agente) AS id FROM " + agents_.name() +
                                           " WHERE " + Named(own->second)));
@@ -98,7 +98,7 @@ Result<Identity> Identities::Module(std::int64_t id) {
   } else if (own == own_.made_modules.end()) {
     PHA_ASSIGN_OR_RETURN(identity.id, Ask("SELECT id_agente_modulo AS id FROM " + modules_.name() +
                                           " WHERE id_agente_modulo=" + std::to_string(id)));
-    if (identity.id == 0) identity.why_none = "its module was deleted on the primary";
+    if (identity.id == 0) identity.why_none = "its module is not on the primary";
   } else {
     PHA_ASSIGN_OR_RETURN(const Identity agent, Agent(own->second.agent));
     if (agent.id != 0) {

@@ -1,5 +1,6 @@
 // The class behind MakeDatabaseNode(). Internal to this folder; its functions are in
-// database_node.cc (looking, replicating, the marker) and database_closing.cc (lock, read-only).
+// database_node.cc (looking, replicating), database_applying.cc, database_marker.cc and
+// database_closing.cc (lock, read-only).
 #pragma once
 
 #include <algorithm>

@@ -70,6 +70,11 @@ class Host {
   // Orders what RewindServer says, and returns when the owner has accepted it.
   virtual Status Rewind(const std::string& id, const std::string& archive, Deadline deadline) = 0;
 
+  // Orders what VerifyServer says, and returns when the owner has accepted it. `address`: the
+  // primary's.
+  virtual Status Verify(const std::string& id, const NodeName& primary, const Address& address,
+                        Deadline deadline) = 0;
+
   // From now on the owner takes orders from this manager only; a connection that somebody else has
   // opened before is refused until it claims, too.
   virtual Status Claim(Deadline deadline) = 0;

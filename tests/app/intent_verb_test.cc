@@ -95,6 +95,17 @@ TEST_F(IntentVerbs, ATerminalIsShownWhatWillBeAndAsked) {
   EXPECT_EQ(Run(), kExitHealthy);
 }
 
+TEST(ChangeOfRoles, APromotionThatMayLoseRowsSaysHowMany) {
+  const nlohmann::json status = {
+      {"primary", "node1"},
+      {"nodes",
+       {{{"name", "node1"}, {"role", "unknown"}, {"contact", "silent"}},
+        {{"name", "node2"}, {"role", "replica"}, {"lagSeconds", 0}, {"behind", 2926}}}}};
+  const std::string counted = "primary, without the last 2926 transactions or more";
+  EXPECT_THAT(RenderChange(status, ForcedFailover{{}, true}, "node2", Style()), HasSubstr(counted));
+  EXPECT_THAT(RenderChange(status, ForcedFailover{}, "node2", Style()), Not(HasSubstr("without")));
+}
+
 TEST_F(IntentVerbs, ARefusalIsToldBeforeTheQuestion) {
   options_.terminal = true;
   running_.would = [](const Intent& intent) {

@@ -173,6 +173,52 @@ TEST_P(Archiving, WhereRowsAreToBeMergedThePrimaryGetsThemAndTheNodeComesBackByI
   const auto account = ReadMergeAccount(archive);
   ASSERT_TRUE(account.ok()) << account.error().message;
   EXPECT_EQ(account->rows, (MergedRows{2, 0, 1, 0}));
+  EXPECT_TRUE(WaitUntil("NodeVerified", [&] { return HasEvent(*cluster_, "NodeVerified"); }));
+  EXPECT_FALSE(HasFinding(*cluster_->Last(), FindingCode::kRowsDiffer, kNode2));
+  ExpectWhole();
+}
+
+class Rewound : public Archiving {};
+ON_SERVERS(Rewound, "MariaDB");
+
+// A row that node2 lost long before, without a trace in any log.
+TEST_P(Rewound, ANodeWhoseRowsDifferIsToldUntilItIsMadeAnew) {
+  SplitBrainSpec declared;
+  declared.autofix = true;
+  declared.rows = SplitBrainRows::kArchive;
+  StartWhole(declared);
+  const auto schema = cluster_->spec().database.schema;
+  const std::string use = "USE " + schema + "; ";
+  ASSERT_TRUE(cluster_->Ask(kNode1, use + kPandoraTables).ok());
+  ASSERT_TRUE(WaitUntil("node2 has them", [&] {
+    const auto found = cluster_->Ask(kNode2, "SELECT 1 FROM " + schema + ".tevento");
+    return found.ok() && !found->empty();
+  }));
+  ASSERT_TRUE(
+      cluster_
+          ->Ask(kNode2, use + "SET SESSION sql_log_bin=0; DELETE FROM tevento WHERE id_evento=1")
+          .ok());
+  ASSERT_TRUE(WaitUntil("node2 writes by itself", [&] {
+    return cluster_
+        ->Ask(kNode2, use +
+                          "SET GLOBAL read_only=0; INSERT INTO tagente_datos VALUES "
+                          "(10,1.5,1700000001)")
+        .ok();
+  }));
+  std::string says;
+  ASSERT_TRUE(cluster_->WaitFor("RowsDiffer", [&](const Snapshot& s) {
+    for (const Finding& finding : s.status.findings) {
+      if (finding.code == FindingCode::kRowsDiffer) says = finding.says;
+    }
+    return !says.empty();
+  }));
+  EXPECT_THAT(says, HasSubstr("tevento: 1 row only on node1"));
+  EXPECT_TRUE(HasEvent(*cluster_, "NodeRewound"));
+  EXPECT_FALSE(HasEvent(*cluster_, "NodeVerified"));
+  const auto record = cluster_->WaitForEnd(cluster_->HandIn(Resync{kNode2}), Seconds(120));
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record->state, IntentState::kDone) << record->says;
+  ASSERT_TRUE(WaitWhole(*cluster_));
   ExpectWhole();
 }
 

@@ -37,6 +37,42 @@ class Resyncing : public OnServers {
     says_ = record->says;
     return record->state;
   }
+  // The same tools as ours, called by a shell script. It waits while Hold() is in force.
+  ResyncSpec ByScript() {
+    ResyncSpec declared;
+    const auto program = FindServerProgram(flavor_->flavor, flavor_->server_root,
+                                           Deadline(SystemClock(), Seconds(10)));
+    const auto tool = FindTool(*program, mysql() ? "mysql" : "mariadb-backup");
+    EXPECT_TRUE(tool.ok()) << (tool.ok() ? "" : tool.error().message);
+    std::string call;
+    for (const std::string& word : tool->argv) call += word + " ";
+    const std::string copies =
+        mysql() ? "rmdir $PANDORA_HA_DATA\n" + call +
+                      "--no-defaults -u$user -p$pass -S $PANDORA_HA_SOURCE_SOCKET -e \"CLONE LOCAL "
+                      "DATA DIRECTORY = '$PANDORA_HA_DATA'\"\n"
+                : call +
+                      "--backup --user=$user --password=$pass "
+                      "--socket=$PANDORA_HA_SOURCE_SOCKET --datadir=$PANDORA_HA_SOURCE_DATA "
+                      "--target-dir=$PANDORA_HA_DATA\n" +
+                      call + "--prepare --target-dir=$PANDORA_HA_DATA\n";
+    folder_ = ::testing::TempDir() + "pandora-ha-script.XXXXXX";
+    EXPECT_NE(mkdtemp(folder_.data()), nullptr);
+    declared.method = ResyncMethod::kScript;
+    declared.script = folder_ + "/resync";
+    std::ofstream(declared.script) << "#!/bin/sh -e\ncd " << folder_ << "\n"
+                                   << "while [ -e hold ]; do sleep 0.1; done\n"
+                                   << "echo $# $2 $3 >>calls\n"
+                                   << "user=$(sed -n 's/^dbuser //p' $1)\n"
+                                   << "pass=$(sed -n 's/^dbpass //p' $1)\n"
+                                   << copies;
+    fs::permissions(declared.script, fs::perms::owner_all);
+    return declared;
+  }
+  void Hold() const { std::ofstream(folder_ + "/hold") << "no copy yet"; }
+  void LetGo() const { fs::remove(folder_ + "/hold"); }
+  void TearDown() override {
+    if (!folder_.empty()) fs::remove_all(folder_);
+  }
   // node2 misses what node1 has purged.
   void Purge() {
     ASSERT_EQ(Ask(Fence{kNode2}), IntentState::kDone);
@@ -76,7 +112,7 @@ class Resyncing : public OnServers {
 
   std::optional<TestCluster> cluster_;
   std::unique_ptr<DemoWriter> writer_;
-  std::string says_;
+  std::string says_, folder_;
 };
 ON_SERVERS(Resyncing, "MariaDB", "MariaDB118", "MySQL");
 
@@ -135,43 +171,16 @@ TEST_P(Resyncing, ADumpBringsEverythingAndObeysNothing) {
 
 // A site's own way: here the same tools as ours, called by a shell script.
 TEST_P(Resyncing, AScriptOfTheSiteMakesTheCopy) {
-  const auto program = FindServerProgram(flavor_->flavor, flavor_->server_root,
-                                         Deadline(SystemClock(), Seconds(10)));
-  ASSERT_TRUE(program.ok());
-  const auto tool = FindTool(*program, mysql() ? "mysql" : "mariadb-backup");
-  ASSERT_TRUE(tool.ok()) << tool.error().message;
-  std::string call;
-  for (const std::string& word : tool->argv) call += word + " ";
-  const std::string copies =
-      mysql() ? "rmdir $PANDORA_HA_DATA\n" + call +
-                    "--no-defaults -u$user -p$pass -S $PANDORA_HA_SOURCE_SOCKET -e \"CLONE LOCAL "
-                    "DATA DIRECTORY = '$PANDORA_HA_DATA'\"\n"
-              : call +
-                    "--backup --user=$user --password=$pass "
-                    "--socket=$PANDORA_HA_SOURCE_SOCKET --datadir=$PANDORA_HA_SOURCE_DATA "
-                    "--target-dir=$PANDORA_HA_DATA\n" +
-                    call + "--prepare --target-dir=$PANDORA_HA_DATA\n";
-  ResyncSpec declared;
-  declared.method = ResyncMethod::kScript;
-  std::string folder = ::testing::TempDir() + "pandora-ha-script.XXXXXX";
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
-  declared.script = folder + "/resync";
-  std::ofstream(declared.script) << "#!/bin/sh -e\necho $# $2 $3 >>" << folder << "/calls\n"
-                                 << "user=$(sed -n 's/^dbuser //p' $1)\n"
-                                 << "pass=$(sed -n 's/^dbpass //p' $1)\n"
-                                 << copies;
-  fs::permissions(declared.script, fs::perms::owner_all);
-  StartWhole(declared);
+  StartWhole(ByScript());
   if (HasFatalFailure()) return;
   Purge();
   if (HasFatalFailure()) return;
   EXPECT_EQ(Ask(Resync{kNode2}), IntentState::kDone) << says_;
   const auto& nodes = cluster_->spec().database.nodes;
-  EXPECT_EQ(FileText(folder + "/calls"), "3 " + nodes[0].address + " " + nodes[1].address + "\n");
+  EXPECT_EQ(FileText(folder_ + "/calls"), "3 " + nodes[0].address + " " + nodes[1].address + "\n");
   ASSERT_TRUE(WaitWhole(*cluster_));
   EXPECT_EQ(Ask(Switchover{kNode2}), IntentState::kDone) << says_;
   ExpectWholeAndNothingLost();
-  fs::remove_all(folder);
 }
 
 TEST_P(Resyncing, WhoeverDiesTheOldDataStaysUntilTheNewIsWhole) {
@@ -198,9 +207,10 @@ TEST_P(Resyncing, WhoeverDiesTheOldDataStaysUntilTheNewIsWhole) {
 }
 
 TEST_P(Resyncing, ItIsGivenUpAndTheOldDataServesWhenNoAttemptSucceeds) {
-  StartWhole();
+  StartWhole(ByScript());
   Purge();
   if (HasFatalFailure()) return;
+  Hold();
   const std::string id = cluster_->HandIn(Resync{kNode2});
   for (int attempt = 1; attempt <= 4; ++attempt) {
     ASSERT_TRUE(WaitUntil("the copier", [&] { return CopierPid() > 0; }));
@@ -218,6 +228,7 @@ TEST_P(Resyncing, ItIsGivenUpAndTheOldDataServesWhenNoAttemptSucceeds) {
            HasFinding(s, FindingCode::kReplicaBroken, kNode2);
   }));
   // A person asks again.
+  LetGo();
   EXPECT_EQ(Ask(Resync{kNode2}), IntentState::kDone) << says_;
   ExpectWholeAndNothingLost();
 }

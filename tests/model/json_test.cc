@@ -169,6 +169,9 @@ class Maker {
       node.merge = Merge{Text(), Text(), Epoch(Number()), Coin(), {Number(), Number(), Number(), 1},
                          5,      2,      Time(),          Text(), Text()};
     }
+    if (Coin()) node.rewind = Rewind{Text(), Text(), 2, Coin(), Time(), Text()};
+    if (Coin())
+      node.verification = Verification{Text(), Epoch(Number()), 4, 2, Time(), Text(), Text()};
     node.rebuild_failed = Text();
     return node;
   }

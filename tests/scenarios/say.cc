@@ -46,6 +46,15 @@ bool Script::SayOfProcess(const std::string& name, const Phrase& phrase) {
     node.process.rewind->why = phrase.at(2);
   } else if (Starts(phrase, {"rewound"})) {
     node.process.rewind->phase = JobSeen::Phase::kDone;
+  } else if (Starts(phrase, {"comparing"})) {  // comparing 3 of 12
+    node.process.verification->done = std::stoll(phrase.at(1));
+    node.process.verification->all = std::stoll(phrase.at(3));
+  } else if (Starts(phrase, {"comparison", "failed"})) {
+    node.process.verification->phase = JobSeen::Phase::kFailed;
+    node.process.verification->why = phrase.at(2);
+  } else if (Starts(phrase, {"compared"})) {  // compared; compared "tevento: 1 row only on node1"
+    node.process.verification->phase = JobSeen::Phase::kDone;
+    if (phrase.size() > 1) node.process.verification->differs = phrase.at(1);
   } else if (Starts(phrase, {"merging"})) {  // merging 3 of 12
     node.process.merge->done = std::stoll(phrase.at(1));
     node.process.merge->all = std::stoll(phrase.at(3));

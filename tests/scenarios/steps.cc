@@ -71,6 +71,11 @@ struct Performer {
     world.nodes.at(name).process.rewind->id = a.id;
     return "";
   }
+  std::string operator()(const VerifyServer& a) const {
+    world.nodes.at(name).process.verification = VerificationSeen{};
+    world.nodes.at(name).process.verification->id = a.id;
+    return "";
+  }
   std::string operator()(const InjectEmpty& a) const {
     state().executed = state().executed.Union(a.transactions);
     return "";

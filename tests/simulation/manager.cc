@@ -144,6 +144,7 @@ bool Perform(World& world, const Manager& manager, const Action& action,
             server.archive->id = a.id;
             server.archive->phase = ArchiveSeen::Phase::kDone;
             server.archive->divergence = world.Account(node, a.own);
+            server.archived = a.own;
             return true;
           },
           [&](const InjectEmpty& a) {
@@ -155,7 +156,20 @@ bool Perform(World& world, const Manager& manager, const Action& action,
           },
           [&](const MergeOwnRows&) { return false; },
           [&](const StopMerge&) { return false; },
-          [&](const RewindServer&) { return false; },
+          [&](const RewindServer& a) {
+            if (!owned) return false;
+            server.rewind = JobSeen{};
+            server.rewind->id = a.id;
+            server.rewind->phase = JobSeen::Phase::kFailed;
+            server.rewind->why = "the server does not answer";
+            if (!server.commits() || server.writable) return true;
+            if (!world.Account(node, server.archived).OnlyMarks())
+              broken(8, "rows of " + server.name.text + " are taken back, and nobody asked for it");
+            world.Rewind(node);
+            server.rewind->phase = JobSeen::Phase::kDone;
+            return true;
+          },
+          [&](const VerifyServer&) { return false; },
           [&](const FenceServer&) {
             if (!owned) return false;
             if (world.bad().without_fence) {

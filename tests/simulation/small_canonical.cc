@@ -95,6 +95,10 @@ void AddNode(const NodeMemory& n, const Server& s, std::uint64_t attempts, int e
     *out << "archive" << n.archive->own << n.archive->done << n.archive->not_before
          << n.archive->divergence.OnlyMarks() << (s.archive && s.archive->id == n.archive->id);
   }
+  if (n.rewind) {
+    *out << "rewind" << n.rewind->failures << n.rewind->refused << n.rewind->not_before
+         << (s.rewind && s.rewind->id == n.rewind->id ? static_cast<int>(s.rewind->phase) : -1);
+  }
 }
 
 void AddMemory(TimePoint now, const Memory& m, const std::vector<Server>& servers,

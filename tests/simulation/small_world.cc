@@ -20,14 +20,6 @@ bool Says(const Decision& decision, FindingCode code) {
                      [&](const Finding& f) { return f.code == code; });
 }
 
-std::string Node(int node) {
-  return "node" + std::to_string(node + 1);
-}
-
-std::string ManagerName(int manager) {
-  return "manager" + std::to_string(manager + 1);
-}
-
 // Of the machine's owner, not of the database: ordered through the supervisor.
 bool IsOfProcess(const Action& action) {
   return std::holds_alternative<StartServer>(action) ||
@@ -36,72 +28,12 @@ bool IsOfProcess(const Action& action) {
          std::holds_alternative<DiscardOldCopy>(action) ||
          std::holds_alternative<ArchiveOwnRows>(action) ||
          std::holds_alternative<MergeOwnRows>(action) ||
-         std::holds_alternative<StopMerge>(action) || std::holds_alternative<RewindServer>(action);
+         std::holds_alternative<StopMerge>(action) ||
+         std::holds_alternative<RewindServer>(action) ||
+         std::holds_alternative<VerifyServer>(action);
 }
 
 }  // namespace
-
-std::string Describe(const SmallEvent& event) {
-  const std::string step = " before step " + std::to_string(event.b + 1) + " of its plan";
-  switch (event.kind) {
-    case EventKind::kLook:
-      return ManagerName(event.a) + " looks and acts";
-    case EventKind::kGoOn:
-      return ManagerName(event.a) + " goes on with its plan";
-    case EventKind::kKill:
-      return "FAULT: kill -9 of " + Node(event.a);
-    case EventKind::kFreeze:
-      return "FAULT: " + Node(event.a) + " freezes";
-    case EventKind::kThaw:
-      return Node(event.a) + " thaws";
-    case EventKind::kCut:
-      return "FAULT: " + ManagerName(event.a) + " is cut off from " + Node(event.b);
-    case EventKind::kHeal:
-      return ManagerName(event.a) + " reaches " + Node(event.b) + " again";
-    case EventKind::kCutNodes:
-      return "FAULT: the servers are cut off from one another";
-    case EventKind::kHealNodes:
-      return "the servers reach one another again";
-    case EventKind::kCrash:
-      return "FAULT: " + ManagerName(event.a) + " crashes and starts again";
-    case EventKind::kAsk:
-      return "somebody asks for a switchover to " + Node(event.a);
-    case EventKind::kLookStop:
-      return "FAULT: " + ManagerName(event.a) + " looks, and is frozen" + step;
-    case EventKind::kLookCrash:
-      return "FAULT: " + ManagerName(event.a) + " looks, and crashes" + step;
-    case EventKind::kLookFail:
-      return "FAULT: " + ManagerName(event.a) + " looks; step " + std::to_string(event.b + 1) +
-             " fails";
-    case EventKind::kLookLie:
-      return "FAULT: " + ManagerName(event.a) + " looks; step " + std::to_string(event.b + 1) +
-             " is done and reported failed";
-  }
-  return "";
-}
-
-bool IsFault(EventKind kind) {
-  switch (kind) {
-    case EventKind::kLook:
-    case EventKind::kGoOn:
-    case EventKind::kThaw:
-    case EventKind::kHeal:
-    case EventKind::kHealNodes:
-      return false;
-    case EventKind::kKill:
-    case EventKind::kFreeze:
-    case EventKind::kCut:
-    case EventKind::kCutNodes:
-    case EventKind::kCrash:
-    case EventKind::kAsk:
-    case EventKind::kLookStop:
-    case EventKind::kLookCrash:
-    case EventKind::kLookFail:
-    case EventKind::kLookLie:
-      return true;
-  }
-  return false;
-}
 
 ClusterSpec SmallSpecOf(const WorldKind& kind) {
   ClusterSpec spec = SpecOf(kind);

@@ -46,6 +46,7 @@ struct SmallEvent {
   EventKind kind = EventKind::kLook;
   std::int8_t a = 0, b = 0;
 };
+std::string ManagerName(int manager);
 std::string Describe(const SmallEvent& event);
 bool IsFault(EventKind kind);
 

@@ -60,6 +60,7 @@ struct Transaction {
   int writer = 0;  // index of the server
   std::uint64_t number = 0;
   GtidSet gtid;
+  GtidSet alone;  // without the earlier ones of its writer, which MariaDB's names, too
   std::optional<HeartbeatSeen> marker;
   std::optional<GuardsCopy> guards;
   bool provisions = false;
@@ -97,6 +98,8 @@ struct Server {
   TimePoint witnessed_at{};  // the witness last reached it
   TimePoint told_at{};       // the self-fencing agent's lease was last renewed then
   std::optional<ArchiveSeen> archive;
+  GtidSet archived;  // what it holds
+  std::optional<JobSeen> rewind;
   // The server.
   bool writable = false;
   bool human_opened = false;   // somebody else made it writable
@@ -156,6 +159,7 @@ class World {
   void StopReceiving(int node);
   void SetSemiSync(int node, SemiSyncRole role);
   void InjectEmpty(int node, const GtidSet& which);
+  void Rewind(int node);  // what is archived
 
   // What an archive of these transactions counts.
   Divergence Account(int node, const GtidSet& own) const;

@@ -7,9 +7,11 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "reconciler/substrate/local/merger.h"
 #include "reconciler/substrate/local/process.h"
+#include "reconciler/substrate/local/verifier.h"
 
 namespace pandora_ha {
 namespace {
@@ -142,6 +144,34 @@ TEST_F(JobTest, WhatCannotBeReadIsNeitherProgressNorAnAccount) {
   ASSERT_TRUE(account.ok()) << account.error().message;
   EXPECT_EQ(account->rows, (MergedRows{1, 2, 3, 4}));
   EXPECT_EQ(ArchiveOfOrder("a@1.0"), "a");
+}
+
+TEST_F(JobTest, AnOrderOfAComparisonAndItsAccountSurviveTheirFiles) {
+  const VerifyOrder order{"verify-1.0",
+                          directory_,
+                          "pandora",
+                          NodeName("node2"),
+                          NodeName("node1"),
+                          {{"10.0.0.2", 3306}, "ha", Secret("p"), {}},
+                          {{"10.0.0.1", 3307}, "ha", Secret("p"), {}}};
+  const InitialiseCommand command = VerifyCommand("/usr/bin/pandora-ha", order);
+  EXPECT_EQ(command.argv.at(1), "verify-job");
+  const auto read = ParseVerifyOrder(command.before);
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_EQ(read->node, order.node);
+  EXPECT_EQ(read->primary_login.address, order.primary_login.address);
+  EXPECT_FALSE(ReadVerifyAccount(directory_).ok());
+  ASSERT_TRUE(WriteVerifyAccount(directory_, {"verify-1.0", 7, "t: 1 row only on node1", false},
+                                 {{"tables", 3}})
+                  .ok());
+  const auto account = ReadVerifyAccount(directory_);
+  ASSERT_TRUE(account.ok());
+  EXPECT_EQ(account->id, "verify-1.0");
+  EXPECT_EQ(account->rows, 7);
+  EXPECT_EQ(account->differs, "t: 1 row only on node1");
+  EXPECT_FALSE(account->settled);
+  std::ofstream(directory_ + kVerifyAccount) << R"({"id":"a","rows":"x"})";
+  EXPECT_FALSE(ReadVerifyAccount(directory_).ok());
 }
 
 // The next supervisor: what runs is not its child, and what was made is there.

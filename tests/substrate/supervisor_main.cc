@@ -5,6 +5,7 @@
 
 #include "reconciler/app/merge_rows.h"
 #include "reconciler/app/rewind_rows.h"
+#include "reconciler/app/verify_rows.h"
 #include "reconciler/substrate/local/archiver.h"
 #include "reconciler/substrate/local/copier.h"
 
@@ -13,6 +14,7 @@ int main(int argc, char** argv) {
   if (argc == 3 && std::string_view(argv[1]) == "archive-job") return pandora_ha::RunArchiver();
   if (argc == 3 && std::string_view(argv[1]) == "merge-job") return pandora_ha::RunMerger();
   if (argc == 3 && std::string_view(argv[1]) == "rewind-job") return pandora_ha::RunRewinder();
+  if (argc == 3 && std::string_view(argv[1]) == "verify-job") return pandora_ha::RunVerifier();
   if (argc != 2) return 2;
   return pandora_ha::RunSupervisor({.directory = argv[1], .detach = true});
 }

@@ -15,11 +15,17 @@ TEST(SupervisorProtocol, StateSurvivesTheWire) {
                    true,
                    true,
                    true};
-  state.process.copy = CopySeen{"c", CopySeen::Phase::kFailed, 1, 2, TimePoint(Seconds(3)), "how", "no"};
+  state.process.copy =
+      CopySeen{"c", CopySeen::Phase::kFailed, 1, 2, TimePoint(Seconds(3)), "how", "no"};
   state.process.archive = ArchiveSeen{{"a", JobSeen::Phase::kDone, 4, 4, "", false}, "/place", {}};
   state.process.archive->divergence.tables["t"] = {1, 2, 3};
   state.process.merge =
       MergeSeen{{"a@1.0", JobSeen::Phase::kFailed, 5, 6, "later", true}, {7, 8, 9, 10}};
+  state.process.rewind = JobSeen{"a@2", JobSeen::Phase::kFailed, 1, 2, "never", false, true};
+  state.process.verification =
+      VerificationSeen{{"verify-1.0", JobSeen::Phase::kDone, 9, 9, "", false},
+                       "tevento: 1 row only on node1",
+                       false};
   std::string buffer = PrintState(state);
   const auto line = TakeLine(&buffer);
   ASSERT_TRUE(line);
@@ -44,7 +50,8 @@ TEST(SupervisorProtocol, RequestSurvivesTheWire) {
 
 TEST(SupervisorProtocol, OrdersOfJobsSurviveTheWire) {
   for (const SupervisorVerb verb :
-       {SupervisorVerb::kArchive, SupervisorVerb::kMerge, SupervisorVerb::kStopMerge}) {
+       {SupervisorVerb::kArchive, SupervisorVerb::kMerge, SupervisorVerb::kStopMerge,
+        SupervisorVerb::kRewind, SupervisorVerb::kVerify}) {
     SupervisorRequest request;
     request.verb = verb;
     request.job_id = "a@1.0";

@@ -98,6 +98,9 @@ class FakeHost : public Host {
   Status Merge(const MergeIntoPrimary&, Deadline) override { return Ok(); }
   Status StopMerge(const std::string&, Deadline) override { return Ok(); }
   Status Rewind(const std::string&, const std::string&, Deadline) override { return Ok(); }
+  Status Verify(const std::string&, const NodeName&, const Address&, Deadline) override {
+    return Ok();
+  }
   Status Claim(Deadline) override {
     claimed = true;
     return Ok();

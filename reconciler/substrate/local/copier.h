@@ -31,14 +31,14 @@ struct CopyJob {
   std::string directory;         // of the node that is made; holds my.cnf
   std::string source_directory;  // of the node that is copied; holds data/ and server.sock
   Address source, target;
-  std::string schema;  // Pandora's
+  std::string schema;      // Pandora's
   GtidSet source_history;  // MariaDB: what the copy's own binary log state begins with
   std::string admin_user;
   Secret admin_password;
 };
 
-// Puts the fastest way that this machine has the tools for in the place of `auto`, and says in `how`
-// which it is and why.
+// Puts the fastest way that this machine has the tools for in the place of `auto`, and says in
+// `how` which it is and why.
 void ChooseMethod(CopyJob* job);
 
 // What would make the copy fail, asked before anything is ended for it: the source, the tools, the

@@ -1,5 +1,6 @@
 // Copies that do not take the server's files: a dump, and a site's own script.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -9,7 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <thread>
+#include <utility>
 
 #include "reconciler/substrate/local/copy_engines.h"
 
@@ -18,6 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr char kSeedName[] = "the server that takes in the dump";
 constexpr Seconds kSeedStart{120};  // it recovers nothing: it was made a moment before
 
 // A server on data.new that takes the dump in: it has no network, asks nobody for a password, and
@@ -38,7 +40,7 @@ class Seed {
   // A clean shutdown: what it took in is in its files.
   Status End() {
     kill(child_, SIGTERM);
-    return work_.WaitFor(std::exchange(child_, 0), "the server that took in the dump");
+    return work_.WaitFor(std::exchange(child_, 0), kSeedName);
   }
 
  private:
@@ -71,17 +73,15 @@ Status Seed::Start() {
   if (!maria_db) server.argv.emplace_back("--super-read-only=OFF");
   server.output = work_.log();
   PHA_ASSIGN_OR_RETURN(child_, Spawn(server));
+  const Descriptor process = OpenChild(child_);
   for (const Deadline deadline(SystemClock(), kSeedStart); !Answers();) {
-    int status = 0;
-    if (waitpid(child_, &status, WNOHANG) == child_) {
-      child_ = 0;
-      return Error{ErrorCode::kIo, "the server that takes in the dump ended (" +
-                                       DescribeExit(status) + ")" + work_.SeeLog()};
+    pollfd end{process.get(), POLLIN, 0};
+    if (poll(&end, 1, 20) > 0) {
+      const Status ended = work_.WaitFor(std::exchange(child_, 0), kSeedName);
+      return ended.ok() ? Error{ErrorCode::kIo, kSeedName + (" ended" + work_.SeeLog())} : ended;
     }
     if (deadline.passed())
-      return Error{ErrorCode::kTimeout,
-                   "the server that takes in the dump does not answer" + work_.SeeLog()};
-    std::this_thread::sleep_for(Milliseconds(20));
+      return Error{ErrorCode::kTimeout, kSeedName + (" does not answer" + work_.SeeLog())};
   }
   return Ok();
 }

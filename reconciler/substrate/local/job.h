@@ -17,7 +17,8 @@
 
 namespace pandora_ha {
 
-// A kind of job, by its name: "archive", "merge", "rewind". The process is `pandora-ha NAME-job
+// A kind of job, by its name: "archive", "merge", "rewind", "verify". The process is `pandora-ha
+// NAME-job
 // --NAME-of=DIRECTORY` with the order on its standard input; it tells how far it is in
 // DIRECTORY/NAME.progress and writes its words into DIRECTORY/NAME.log.
 InitialiseCommand JobCommand(const std::string& program, const std::string& name,

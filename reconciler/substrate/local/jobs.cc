@@ -3,6 +3,7 @@
 #include "reconciler/substrate/local/archiver.h"
 #include "reconciler/substrate/local/merger.h"
 #include "reconciler/substrate/local/rewinder.h"
+#include "reconciler/substrate/local/verifier.h"
 
 namespace pandora_ha {
 namespace {
@@ -27,6 +28,9 @@ Jobs::Jobs(const std::string& directory, const std::function<void()>& changed)
       rewind(
           "rewind", directory, SystemClock(), [this](const auto& id) { return TakeRewind(id); },
           changed),
+      verify(
+          "verify", directory, SystemClock(),
+          [this](const auto& id) { return TakeVerification(id); }, changed),
       directory_(directory) {}
 
 Status Jobs::Adopt() {
@@ -35,7 +39,9 @@ Status Jobs::Adopt() {
   const auto account = ReadMergeAccount(ArchivePlace(directory_, newest));
   PHA_TRY(merge.Adopt(!newest.empty() && account.ok() ? account->id : ""));
   const auto rewound = ReadRewindAccount(ArchivePlace(directory_, newest));
-  return rewind.Adopt(!newest.empty() && rewound.ok() ? rewound->id : "");
+  PHA_TRY(rewind.Adopt(!newest.empty() && rewound.ok() ? rewound->id : ""));
+  const auto verified = ReadVerifyAccount(directory_);
+  return verify.Adopt(verified.ok() ? verified->id : "");
 }
 
 std::optional<ArchiveSeen> Jobs::Archive() const {
@@ -44,6 +50,10 @@ std::optional<ArchiveSeen> Jobs::Archive() const {
 
 std::optional<MergeSeen> Jobs::Merge() const {
   return SeenOf(merge, merged_);
+}
+
+std::optional<VerificationSeen> Jobs::Verification() const {
+  return SeenOf(verify, verified_);
 }
 
 // The manifest alone says that an archive is there.
@@ -68,6 +78,14 @@ std::optional<std::int64_t> Jobs::TakeMerge(const std::string& id) {
 std::optional<std::int64_t> Jobs::TakeRewind(const std::string& id) {
   const auto account = ReadRewindAccount(ArchivePlace(directory_, ArchiveOfOrder(id)));
   if (!account.ok() || account->id != id) return std::nullopt;
+  return account->rows;
+}
+
+std::optional<std::int64_t> Jobs::TakeVerification(const std::string& id) {
+  const auto account = ReadVerifyAccount(directory_);
+  if (!account.ok() || account->id != id) return std::nullopt;
+  verified_.differs = account->differs;
+  verified_.settled = account->settled;
   return account->rows;
 }
 

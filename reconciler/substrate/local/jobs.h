@@ -15,21 +15,25 @@ class Jobs {
   // `changed` is called on every change of what is seen.
   Jobs(const std::string& directory, const std::function<void()>& changed);
 
-  // Ends what a predecessor began, and learns of the newest archive, its merge and its rewind.
+  // Ends what a predecessor began, and learns of the newest archive, its merge and its rewind, and
+  // of the last comparison.
   Status Adopt();
   std::optional<ArchiveSeen> Archive() const;
   std::optional<MergeSeen> Merge() const;
+  std::optional<VerificationSeen> Verification() const;
 
-  JobRun archive, merge, rewind;
+  JobRun archive, merge, rewind, verify;
 
  private:
   std::optional<std::int64_t> TakeArchive(const std::string& id);
   std::optional<std::int64_t> TakeMerge(const std::string& id);
   std::optional<std::int64_t> TakeRewind(const std::string& id);
+  std::optional<std::int64_t> TakeVerification(const std::string& id);
 
   const std::string directory_;
   ArchiveSeen archived_;  // the results of what is done
   MergeSeen merged_;
+  VerificationSeen verified_;
 };
 
 }  // namespace pandora_ha

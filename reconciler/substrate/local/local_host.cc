@@ -9,6 +9,7 @@
 #include "reconciler/substrate/local/merger.h"
 #include "reconciler/substrate/local/process.h"
 #include "reconciler/substrate/local/rewinder.h"
+#include "reconciler/substrate/local/verifier.h"
 
 namespace pandora_ha {
 namespace {
@@ -156,6 +157,21 @@ Status LocalHost::Rewind(const std::string& id, const std::string& archive, Dead
        directory_,
        archive,
        {options.settings.address, options.admin_user, options.admin_password, options.tls}});
+  return client_.Call(std::move(request), deadline.Within(kAcceptWithin));
+}
+
+Status LocalHost::Verify(const std::string& id, const NodeName& primary, const Address& address,
+                         Deadline deadline) {
+  const LocalHostOptions options = Options();
+  JobLogin login{options.settings.address, options.admin_user, options.admin_password, options.tls};
+  JobLogin primary_login = login;
+  primary_login.address = address;
+  SupervisorRequest request;
+  request.verb = SupervisorVerb::kVerify;
+  request.job_id = id;
+  request.job = VerifyCommand(options.supervisor_command.front(),
+                              {id, directory_, options.schema, options.node, primary,
+                               std::move(login), std::move(primary_login)});
   return client_.Call(std::move(request), deadline.Within(kAcceptWithin));
 }
 

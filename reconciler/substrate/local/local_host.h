@@ -47,6 +47,8 @@ class LocalHost final : public Host {
   Status Merge(const MergeIntoPrimary& order, Deadline deadline) override;
   Status StopMerge(const std::string& id, Deadline deadline) override;
   Status Rewind(const std::string& id, const std::string& archive, Deadline deadline) override;
+  Status Verify(const std::string& id, const NodeName& primary, const Address& address,
+                Deadline deadline) override;
   Status Claim(Deadline deadline) override;
   bool Claimed() const override;
 

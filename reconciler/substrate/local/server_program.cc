@@ -1,12 +1,9 @@
 #include "reconciler/substrate/local/server_program.h"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "reconciler/substrate/local/process.h"
 
@@ -23,14 +20,6 @@ constexpr const char* kTriplet = "x86_64-linux-gnu";
 constexpr const char* kLoaders[] = {"usr/lib64/ld-linux-x86-64.so.2", "lib64/ld-linux-x86-64.so.2"};
 #endif
 
-std::string FirstExisting(const std::vector<std::string>& paths) {
-  std::error_code ignored;
-  for (const std::string& path : paths) {
-    if (fs::exists(path, ignored)) return path;
-  }
-  return {};
-}
-
 std::string FindBinary(Flavor flavor, const std::string& root) {
   std::vector<std::string> candidates;
   for (const char* folder : {"/usr/sbin/", "/usr/local/sbin/", "/usr/libexec/", "/usr/bin/",
@@ -39,10 +28,6 @@ std::string FindBinary(Flavor flavor, const std::string& root) {
     candidates.push_back(root + folder + "mysqld");
   }
   return FirstExisting(candidates);
-}
-
-std::string BaseDirectory(const ServerProgram& program) {
-  return fs::path(program.binary).parent_path().parent_path().string();
 }
 
 bool AtLeast(const ServerProgram& program, std::array<int, 3> version) {
@@ -188,46 +173,19 @@ void AppendOptions(const Options& options, std::string* out) {
   }
 }
 
-// ---- The account of a fresh data directory. -----------------------------------------------------
-
-// One statement a line: that is how a server reads its bootstrap input.
-std::string AdminStatements(Flavor flavor, const std::string& admin, const Secret& password) {
-  std::string sql;
-  if (flavor == Flavor::kMariaDb) {
-    sql =
-        "DELETE FROM mysql.global_priv WHERE User<>'mariadb.sys';\nDELETE FROM "
-        "mysql.proxies_priv;\n"
-        "FLUSH PRIVILEGES;\n";
-  } else {
-    sql = "SET SESSION sql_log_bin=0;\nDROP USER 'root'@'localhost';\n";
-  }
-  for (const char* from : {"localhost", "127.0.0.0/255.0.0.0"}) {
-    const std::string account = SqlText(admin) + "@'" + from + "'";
-    sql += "CREATE USER " + account + " IDENTIFIED BY " + SqlText(password.Reveal()) + ";\n";
-    sql += "GRANT ALL PRIVILEGES ON *.* TO " + account + " WITH GRANT OPTION;\n";
-  }
-  return sql;
-}
-
-Result<std::vector<std::string>> BootstrapFiles(const ServerProgram& program) {
-  std::vector<std::string> files;
-  for (const char* name : {"system_tables.sql", "performance_tables.sql", "system_tables_data.sql",
-                           "", "sys_schema.sql"}) {
-    const std::string share = program.share + "/";
-    const std::string path =
-        *name == '\0' ? FirstExisting({share + "maria_add_gis_sp_bootstrap.sql",
-                                       share + "mariadb_add_gis_sp_bootstrap.sql"})
-                      : FirstExisting({share + "mysql_" + name, share + "mariadb_" + name});
-    if (path.empty()) {
-      return Error{ErrorCode::kNotFound, "the SQL that makes a MariaDB data directory (*_" +
-                                             std::string(name) + ") is not in " + program.share};
-    }
-    files.push_back(path);
-  }
-  return files;
-}
-
 }  // namespace
+
+std::string FirstExisting(const std::vector<std::string>& paths) {
+  std::error_code ignored;
+  for (const std::string& path : paths) {
+    if (fs::exists(path, ignored)) return path;
+  }
+  return {};
+}
+
+std::string BaseDirectory(const ServerProgram& program) {
+  return fs::path(program.binary).parent_path().parent_path().string();
+}
 
 std::vector<std::string> ProgramCommand(const ServerProgram& program) {
   if (program.root.empty()) return {program.binary};
@@ -319,39 +277,6 @@ Result<std::string> ServerConfiguration(const ServerProgram& program,
   return text;
 }
 
-Result<InitialiseCommand> InitialiseServer(const ServerProgram& program,
-                                           const std::string& directory, const std::string& admin,
-                                           const Secret& password) {
-  for (const std::string* text : {&admin, &password.Reveal()}) {
-    if (text->empty() || text->find_first_of(std::string("\n\r\0", 3)) != std::string::npos) {
-      return Error{ErrorCode::kInvalid,
-                   "the admin account needs a name and a password of one line each"};
-    }
-  }
-  InitialiseCommand command;
-  command.argv = ProgramCommand(program);
-  const auto add = [&](std::string word) { command.argv.push_back(std::move(word)); };
-  add("--defaults-file=" + directory + "/my.cnf");
-  add("--datadir=" + directory + "/data.new");
-  add("--log-error=" + directory + "/initialise.err");
-  add("--skip-log-bin");
-  command.after = AdminStatements(program.flavor, admin, password);
-  if (program.flavor == Flavor::kMySql) {
-    add("--initialize-insecure");
-    add("--init-file=/dev/stdin");
-    add("--super-read-only=OFF");
-    add("--read-only=OFF");
-    return command;
-  }
-  PHA_ASSIGN_OR_RETURN(command.files, BootstrapFiles(program));
-  add("--bootstrap");
-  add("--basedir=" + BaseDirectory(program));
-  add("--enforce-storage-engine=");
-  add("--max-allowed-packet=8M");
-  command.before = "CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n";
-  return command;
-}
-
 std::vector<std::string> ServeCommand(const ServerProgram& program, const std::string& directory,
                                       bool discard_unacknowledged) {
   std::vector<std::string> argv = ProgramCommand(program);
@@ -379,25 +304,6 @@ bool CanDiscardUnacknowledged(const ServerProgram& program) {
   if (series == std::array{10, 11}) return program.version[2] >= 9;
   if (series == std::array{11, 4}) return program.version[2] >= 3;
   return AtLeast(program, {11, 6, 0});
-}
-
-Result<Descriptor> InputFile(const InitialiseCommand& command) {
-  Descriptor input(memfd_create("pandora-ha-initialise", MFD_CLOEXEC));
-  if (!input.open()) return SystemError("cannot make a memory file", errno);
-  std::ostringstream text;
-  text << command.before;
-  for (const std::string& path : command.files) {
-    std::ifstream file(path);
-    if (!file) return Error{ErrorCode::kIo, "cannot read " + path};
-    text << file.rdbuf() << '\n';
-  }
-  text << command.after;
-  const std::string all = text.str();
-  if (write(input.get(), all.data(), all.size()) != static_cast<ssize_t>(all.size()) ||
-      lseek(input.get(), 0, SEEK_SET) != 0) {
-    return SystemError("cannot fill a memory file", errno);
-  }
-  return input;
 }
 
 }  // namespace pandora_ha

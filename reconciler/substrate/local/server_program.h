@@ -42,6 +42,11 @@ std::vector<std::string> ProgramCommand(const ServerProgram& program);
 // Where a server of a root folder finds its own files; an installed one knows.
 std::vector<std::pair<std::string, std::string>> ProgramOptions(const ServerProgram& program);
 
+// The installation's own: /usr of /usr/sbin/mariadbd.
+std::string BaseDirectory(const ServerProgram& program);
+// Empty: none is there.
+std::string FirstExisting(const std::vector<std::string>& paths);
+
 // What makes one node's server differ from the next.
 struct ServerSettings {
   std::string directory;  // the node's own; absolute

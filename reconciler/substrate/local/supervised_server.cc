@@ -167,7 +167,8 @@ Status SupervisedServer::Start(const SupervisorRequest& request) {
     state_.fenced = false;
   }
   if (anew) {
-    state_.copy = CopySeen{how_.copy_id, CopySeen::Phase::kCopying, 0, 0, clock_.Now().mono, "", ""};
+    state_.copy =
+        CopySeen{how_.copy_id, CopySeen::Phase::kCopying, 0, 0, clock_.Now().mono, "", ""};
     state_.starting = true;
   }
   if (running()) {

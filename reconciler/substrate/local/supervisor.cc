@@ -75,6 +75,7 @@ class Supervisor {
     state.archive = jobs_.Archive();
     state.merge = jobs_.Merge();
     state.rewind = jobs_.rewind.seen();
+    state.verification = jobs_.Verification();
     return state;
   }
   void PushState();
@@ -96,13 +97,14 @@ void Supervisor::Turn() {
                                {clients_.size() < kMostClients ? listener_.get() : -1, POLLIN, 0},
                                {jobs_.archive.watch_descriptor(), POLLIN, 0},
                                {jobs_.merge.watch_descriptor(), POLLIN, 0},
-                               {jobs_.rewind.watch_descriptor(), POLLIN, 0}};
+                               {jobs_.rewind.watch_descriptor(), POLLIN, 0},
+                               {jobs_.verify.watch_descriptor(), POLLIN, 0}};
   for (const Client& client : clients_) {
     const int events = POLLIN | (client.out.empty() ? 0 : POLLOUT);
     waits.push_back({client.socket.get(), static_cast<short>(events), 0});
   }
-  const bool working =
-      server_.copying() || jobs_.archive.busy() || jobs_.merge.busy() || jobs_.rewind.busy();
+  const bool working = server_.copying() || jobs_.archive.busy() || jobs_.merge.busy() ||
+                       jobs_.rewind.busy() || jobs_.verify.busy();
   const int look = server_.ending_fenced() ? kLookAtFencedMilliseconds
                    : working               ? kLookMilliseconds
                                            : -1;
@@ -120,7 +122,8 @@ void Supervisor::Turn() {
   if (waits[3].revents != 0) jobs_.archive.OnProcessEnd();
   if (waits[4].revents != 0) jobs_.merge.OnProcessEnd();
   if (waits[5].revents != 0) jobs_.rewind.OnProcessEnd();
-  std::size_t index = 6;
+  if (waits[6].revents != 0) jobs_.verify.OnProcessEnd();
+  std::size_t index = 7;
   for (Client& client : clients_) {  // Accept() comes after, so the indices still fit
     const short events = waits[index++].revents;
     if ((events & POLLOUT) != 0) Flush(client);
@@ -133,6 +136,7 @@ void Supervisor::Turn() {
   jobs_.archive.LookAtProgress();
   jobs_.merge.LookAtProgress();
   jobs_.rewind.LookAtProgress();
+  jobs_.verify.LookAtProgress();
   server_.MakeFenceDurable();
   DropGone();
 }
@@ -221,6 +225,9 @@ void Supervisor::Begin(Client& client, const SupervisorRequest& request) {
     case SupervisorVerb::kRewind:
       Send(client, PrintAnswer(request.id, jobs_.rewind.Start(request.job_id, request.job)));
       return;
+    case SupervisorVerb::kVerify:
+      Send(client, PrintAnswer(request.id, jobs_.verify.Start(request.job_id, request.job)));
+      return;
     case SupervisorVerb::kQuit:
       quitting_ = !server_.busy();
       break;
@@ -238,6 +245,7 @@ std::optional<Status> Supervisor::Outcome(const Pending& request) const {
     case SupervisorVerb::kMerge:
     case SupervisorVerb::kStopMerge:
     case SupervisorVerb::kRewind:
+    case SupervisorVerb::kVerify:
       return Ok();
     case SupervisorVerb::kFence:
       if (server_.spent()) return Ok();

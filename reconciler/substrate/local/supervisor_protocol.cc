@@ -11,9 +11,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array<std::string_view, 11> kVerbs = {"start", "stop",      "kill",       "fence",
+constexpr std::array<std::string_view, 12> kVerbs = {"start", "stop",      "kill",       "fence",
                                                      "quit",  "claim",     "discardOld", "archive",
-                                                     "merge", "stopMerge", "rewind"};
+                                                     "merge", "stopMerge", "rewind",     "verify"};
 constexpr std::array<std::string_view, 3> kPhases = {"running", "ended", "neverStarted"};
 
 template <std::size_t N>
@@ -124,9 +124,20 @@ Json MergeTo(const MergeSeen& merge) {
   return json;
 }
 
+VerificationSeen VerificationFrom(const Json& json) {
+  return {JobFrom(json), json.at("differs").get<std::string>(), json.at("settled").get<bool>()};
+}
+
+Json VerificationTo(const VerificationSeen& verification) {
+  Json json = JobTo(verification);
+  json["differs"] = verification.differs;
+  json["settled"] = verification.settled;
+  return json;
+}
+
 bool IsJob(SupervisorVerb verb) {
   return verb == SupervisorVerb::kArchive || verb == SupervisorVerb::kMerge ||
-         verb == SupervisorVerb::kRewind;
+         verb == SupervisorVerb::kRewind || verb == SupervisorVerb::kVerify;
 }
 
 InitialiseCommand CommandFrom(const Json& json) {
@@ -166,6 +177,8 @@ SupervisorState StateFrom(const Json& json) {
   if (json.contains("archive")) process.archive = ArchiveFrom(json.at("archive"));
   if (json.contains("merge")) process.merge = MergeFrom(json.at("merge"));
   if (json.contains("rewind")) process.rewind = JobFrom(json.at("rewind"));
+  if (json.contains("verification"))
+    process.verification = VerificationFrom(json.at("verification"));
   return state;
 }
 
@@ -233,6 +246,7 @@ std::string PrintState(const SupervisorState& state) {
   if (process.archive) json["archive"] = ArchiveTo(*process.archive);
   if (process.merge) json["merge"] = MergeTo(*process.merge);
   if (process.rewind) json["rewind"] = JobTo(*process.rewind);
+  if (process.verification) json["verification"] = VerificationTo(*process.verification);
   return Line({{"state", std::move(json)}});
 }
 

@@ -33,6 +33,7 @@ constexpr std::size_t kLongestSupervisorLine = 64 * 1024;
 //   merge       likewise, one that brings an archive into the primary
 //   stopMerge   end the process of that merge; answered when it has ended
 //   rewind      likewise, one that takes an archive's transactions back on the server
+//   verify      likewise, one that compares the server's rows with the primary's
 //   quit        end the supervisor; refused while the server runs
 //   claim       from now on whoever is connected now, and is not the asker, is refused all of the
 //               above until it claims, too: a manager that was frozen and replaced orders nothing
@@ -47,7 +48,8 @@ enum class SupervisorVerb {
   kArchive,
   kMerge,
   kStopMerge,
-  kRewind
+  kRewind,
+  kVerify
 };
 
 struct SupervisorRequest {
@@ -63,9 +65,9 @@ struct SupervisorRequest {
   // any case, under this name (CopySeen::id). The same order again changes nothing.
   std::string copy_id;
   bool set_aside = false;  // what was there before is never deleted by discardOld
-  // archive, merge, stopMerge, rewind:
+  // archive, merge, stopMerge, rewind, verify:
   std::string job_id;     // the same order again changes nothing
-  InitialiseCommand job;  // archive, merge, rewind
+  InitialiseCommand job;  // archive, merge, rewind, verify
 };
 
 struct SupervisorState {
