@@ -124,10 +124,7 @@ Status CopyByDump(CopyWork& work) {
   Seed seed(work);
   PHA_TRY(seed.Start());
 
-  PHA_ASSIGN_OR_RETURN(const Descriptor options,
-                       PrivateFile("[client]\nuser=" + job.admin_user + "\npassword=\"" +
-                                   job.admin_password.Reveal() + "\"\nsocket=\"" +
-                                   job.source_directory + "/server.sock\"\n"));
+  PHA_ASSIGN_OR_RETURN(const Descriptor options, PrivateFile(LoginOptions(job, "client")));
   dump.input = options.get();
   dump.argv.emplace_back("--defaults-file=/dev/stdin");
   for (const char* word : {"--all-databases", "--single-transaction", "--quick", "--routines",

@@ -6,21 +6,7 @@
 #include "reconciler/substrate/local/copy_engines.h"
 
 namespace pandora_ha {
-namespace {
-
 namespace fs = std::filesystem;
-
-// "Quoted" as option files have it.
-std::string OptionText(const std::string& text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '\\' || c == '"') quoted += '\\';
-    quoted += c;
-  }
-  return quoted + "\"";
-}
-
-}  // namespace
 
 Status CopyByBackup(CopyWork& work) {
   const CopyJob& job = work.job();
@@ -30,11 +16,9 @@ Status CopyByBackup(CopyWork& work) {
                        FindTool(job.program, maria_db ? "mariadb-backup" : "xtrabackup"));
   PHA_ASSIGN_OR_RETURN(CopyTool unpack, FindTool(job.program, format));
   const std::string& from = job.source_directory;
-  PHA_ASSIGN_OR_RETURN(const Descriptor options,
-                       PrivateFile("[" + backup.name + "]\nuser=" + OptionText(job.admin_user) +
-                                   "\npassword=" + OptionText(job.admin_password.Reveal()) +
-                                   "\nsocket=" + OptionText(from + "/server.sock") +
-                                   "\ndatadir=" + OptionText(from + "/data") + "\n"));
+  PHA_ASSIGN_OR_RETURN(
+      const Descriptor options,
+      PrivateFile(LoginOptions(job, backup.name) + "datadir=" + OptionText(from + "/data") + "\n"));
   CopyTool prepare = backup;
   backup.input = options.get();
   for (const std::string& word :

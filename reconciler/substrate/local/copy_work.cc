@@ -78,6 +78,21 @@ Result<Descriptor> PrivateFile(const std::string& text) {
   return file;
 }
 
+std::string OptionText(const std::string& text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '\\' || c == '"') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+std::string LoginOptions(const CopyJob& job, const std::string& section) {
+  return "[" + section + "]\nuser=" + OptionText(job.admin_user) +
+         "\npassword=" + OptionText(job.admin_password.Reveal()) +
+         "\nsocket=" + OptionText(job.source_directory + "/server.sock") + "\n";
+}
+
 CopyWork::CopyWork(const CopyJob& job)
     : job_(job),
       made_(job.directory + "/data.new"),

@@ -32,6 +32,11 @@ std::int64_t SizeOfData(const std::string& directory);
 // A nameless file that becomes a child's standard input; it holds a password.
 Result<Descriptor> PrivateFile(const std::string& text);
 
+// "Quoted" as option files have it.
+std::string OptionText(const std::string& text);
+// The section of an option file with which a tool logs in at the source.
+std::string LoginOptions(const CopyJob& job, const std::string& section);
+
 // One copy under way. Not for several threads.
 class CopyWork {
  public:
